@@ -1,0 +1,1 @@
+"""Personal agents: InfoNav ledger, dialogue, consultation of third parties, consensus, disclosure."""

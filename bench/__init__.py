@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table against its baselines in the same run."""

@@ -1,0 +1,1 @@
+"""Models and execution: chat models, embedder, model registry, executor, trace, configuration, errors."""

@@ -1,0 +1,115 @@
+"""The `ChatModel` seam: what a model is asked, what it answers, what it cost."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+OnText = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplySpec:
+    """How a reply is to be made.
+
+    max_tokens: generated tokens at most. temperature: 0 is greedy. schema: a JSON schema the whole reply must
+    match. grammar: GBNF, for models whose traits say `grammar`; never together with schema. stop: strings that
+    end the reply and are not part of it. raw: the messages' contents are joined and continued as plain text,
+    without a chat template. purpose: a label for traces and meters.
+    """
+
+    max_tokens: int = 128
+    temperature: float = 0.0
+    seed: int = 0
+    schema: Mapping[str, Any] | None = None
+    grammar: str | None = None
+    stop: tuple[str, ...] = ()
+    raw: bool = False
+    purpose: str = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and the model's own time. `evaluated` <= `sent`: the difference was a reused prompt prefix."""
+
+    sent: int = 0
+    evaluated: int = 0
+    generated: int = 0
+    seconds: float = 0.0
+    calls: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.sent + other.sent,
+            self.evaluated + other.evaluated,
+            self.generated + other.generated,
+            self.seconds + other.seconds,
+            self.calls + other.calls,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`finish` is "length" when max_tokens cut the text off."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Log-probabilities (natural log, summed over tokens) of given continuations, and their token counts.
+
+    exact: False where the backend cannot score and only named its pick (0.0 for it, -inf for the others).
+    """
+
+    logprobs: tuple[float, ...]
+    tokens: tuple[int, ...]
+    exact: bool
+    usage: Usage
+
+    @property
+    def best(self) -> int:
+        return max(range(len(self.logprobs)), key=self.logprobs.__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a model is. capable: it can plan and phrase freely, so grammars may be loose (see agents/)."""
+
+    name: str
+    context: int
+    capable: bool
+    grammar: bool
+
+    def with_(self, **changes: Any) -> "Traits":
+        return replace(self, **changes)
+
+
+class ChatModel(Protocol):
+    """A model that continues a conversation. Implementations are safe to share between tasks."""
+
+    @property
+    def traits(self) -> Traits: ...
+
+    async def reply(
+        self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None
+    ) -> Reply:
+        """Continue `messages` as `spec` asks; `on_text` receives the pieces as they are made.
+
+        Raises ContextOverflow when the prompt does not fit, ModelUnavailable when the backend cannot answer,
+        ReplyInvalid when the text was cut off inside its schema or does not match it.
+        """
+
+    async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
+        """Log-probability of each choice as the continuation of `messages`; `choices` must not be empty."""
+
+    async def close(self) -> None:
+        """Free what the model holds. Further calls raise ModelUnavailable."""
