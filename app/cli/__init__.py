@@ -1,0 +1,59 @@
+"""The `kith` command. Each module here parses, calls one function of a room below, and prints."""
+
+import errno
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from kithnet.app.cli import output
+from kithnet.runtime.errors import InputError, KithnetError, StorageError
+
+STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+
+def build() -> typer.Typer:
+    """The command tree. Its modules import only typer and the standard library at the top: `--help` stays fast."""
+    from kithnet.app.cli import doctor, model, world
+
+    app = typer.Typer(
+        name="kith",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="Personal agents that mirror a social network, talk to find out what they do not know, and run offline.",
+    )
+    app.command("doctor")(doctor.doctor)
+    app.add_typer(model.app, name="model")
+    app.add_typer(world.app, name="world")
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 could not, 2 bad input, 130 stopped by Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        status = typer.main.get_command(build()).main(args=arguments, prog_name="kith", standalone_mode=False)
+    except click.exceptions.Abort:
+        return _stopped()
+    except click.ClickException as wrong:
+        usage = wrong.ctx.command_path + " --help" if isinstance(wrong, click.UsageError) and wrong.ctx else "kith --help"
+        return output.fail(InputError(wrong.format_message(), f"see `{usage}`"), as_json)
+    except KithnetError as error:
+        return output.fail(error, as_json)
+    except KeyboardInterrupt:
+        return _stopped()
+    except OSError as error:
+        if error.errno not in STORAGE_ERRNOS:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        hint = "free some space or make the folder writable, or set KITHNET_HOME to another one; then run the same command again"
+        return output.fail(StorageError(f"{error.strerror}{where}", hint), as_json)
+    return status if isinstance(status, int) else 0
+
+
+def _stopped() -> int:
+    print("stopped; the same command continues where it stopped", file=sys.stderr)
+    return 130
