@@ -1,0 +1,67 @@
+"""Consensus: what two ledgers support together, merged by code (AGENTS: deterministic merge, conflicts listed)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
+from kithnet.agents.wording import agree
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """One rationale as both sides see it at the end.
+
+    value: the preferred value, None when unknown. both: whether both ledgers hold it. rivals: other values that
+    were claimed, with their evidence; they are reported, never merged away.
+    """
+
+    question: str
+    kind: str
+    value: str | None
+    evidence: tuple[Evidence, ...]
+    both: bool
+    rivals: tuple[Held, ...]
+    reason: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Message handles the value rests on, without repeats."""
+        return tuple(dict.fromkeys(source for item in self.evidence for source in item.sources))
+
+
+def merge(instructor: Ledger, assistant: Ledger) -> tuple[Agreed, ...]:
+    """Merge rationale by rationale, in the instructor's order, then what only the assistant has."""
+    rest = [r for r in assistant.rationales if instructor.find(r.question) is None]
+    mine = [(r, assistant.find(r.question)) for r in instructor.rationales if not instructor.is_whole(r)]
+    return tuple(_agreed(a, b) for a, b in (*mine, *((r, None) for r in rest if not assistant.is_whole(r))))
+
+
+def _agreed(one: Rationale, other: Rationale | None) -> Agreed:
+    held = pool([*one.held, *(other.held if other else ())])
+    best = held[0] if held else None
+    sides = [r for r in (one, other) if r is not None]
+    both = len(sides) == 2 and best is not None and all(_holds(side, best.value) for side in sides)
+    reason = "" if best else next((r.reason for r in sides if r.reason), "nobody in reach knew")
+    evidence = best.evidence if best else ()
+    return Agreed(
+        one.question, one.kind, best.value if best else None, evidence, both, tuple(held[1:]), reason
+    )
+
+
+def pool(held: Iterable[Held]) -> list[Held]:
+    """Join values that agree and add their evidence up; the best supported comes first, ties by wording."""
+    joined: list[Held] = []
+    for one in sorted(held, key=lambda h: (h.weight, h.value), reverse=True):
+        for at, group in enumerate(joined):
+            if agree(one.value, group.value):
+                have = {item.id for item in group.evidence}
+                fresh = tuple(item for item in one.evidence if item.id not in have)
+                joined[at] = Held(group.value, (*group.evidence, *fresh))
+                break
+        else:
+            joined.append(one)
+    return sorted(joined, key=lambda h: (h.weight, h.value), reverse=True)
+
+
+def _holds(rationale: Rationale, value: str) -> bool:
+    return any(agree(value, held.value) for held in rationale.held)

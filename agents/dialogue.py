@@ -1,0 +1,160 @@
+"""The dialogue of two agents as a LangGraph graph (iAgents, section 3): one node a step, a checkpoint after each.
+
+    listen -> plan -> update -> consult -> speak -> (stop?) -> listen ... -> conclude
+
+A consultation is the same graph once more, with a third party, a smaller reach and a thread of its own; so a run
+that is killed in the middle of one resumes inside it.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from kithnet.agents import infonav, journal, speaking, turn
+from kithnet.agents.answer import answer
+from kithnet.agents.consensus import merge
+from kithnet.agents.consult import Reach
+from kithnet.agents.stage import Stage, State, opening
+from kithnet.agents.wording import questions
+from kithnet.runtime.errors import LimitExceeded
+
+Graph = CompiledStateGraph[State, Stage, State, State]
+Step = Callable[[State, Stage], Awaitable[dict[str, Any]]]
+STEPS_A_TURN = 6
+
+
+class Dialogues:
+    """Runs dialogues on one stage, each under an id of its own in `saver`; an id that was begun is continued."""
+
+    def __init__(self, stage: Stage, saver: BaseCheckpointSaver[str]) -> None:
+        self._stage = stage
+        self._graph = self._build().compile(checkpointer=saver)
+
+    async def run(self, dialogue: str, task: str, instructor: str, assistant: str) -> State:
+        """One task between two agents; returns the final state, whose `result` holds the answer.
+
+        Raises ModelUnavailable when the model cannot answer; a limit that is reached ends the dialogue instead.
+        """
+        settings = self._stage.settings
+        start = opening(
+            dialogue, task, (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
+            max_turns=settings.max_turns, max_stalled=settings.stall_turns, questions=tuple(questions(task)),
+        )  # fmt: skip
+        return await self._continue(start)
+
+    async def _continue(self, start: State) -> State:
+        config: RunnableConfig = {
+            "configurable": {"thread_id": start["id"]},
+            "recursion_limit": 10 + STEPS_A_TURN * (start["max_turns"] + 1),
+        }
+        begun = await self._graph.aget_state(config)
+        if begun.values and not begun.next:
+            return State(**begun.values)
+        if not begun.values:
+            pair = start["pair"]
+            self._stage.trace.emit(
+                "dialogue", dialogue=start["id"], task=start["task"], pair=pair, top=start["top"]
+            )
+        given = None if begun.values else start
+        ended = await self._graph.ainvoke(given, config, context=self._stage, durability="sync")
+        return State(**ended)
+
+    async def _ask_third(self, parent: State, me: str, third: str, question: str, reach: Reach) -> State:
+        """A short dialogue with a third party about one question."""
+        start = opening(
+            f"{parent['id']}.{len(parent['utterances'])}-{third}", question, (me, third), top=False, depth=reach.depth,
+            budget=reach.budget, max_turns=2, max_stalled=2, visited={question: sorted(reach.visited)}, briefed=(me,),
+        )  # fmt: skip
+        ended = await self._continue(start)
+        return await self._heard_out(ended)
+
+    async def _heard_out(self, ended: State) -> State:
+        """The asker takes in the last answer of a consultation."""
+        if not ended["utterances"] or ended["turn"] % 2:
+            return ended
+        return State(**{**ended, **turn.listen(ended, self._stage)})
+
+    def _build(self) -> StateGraph[State, Stage, State, State]:
+        async def consult(state: State, stage: Stage) -> dict[str, Any]:
+            return await turn.consult_third(state, stage, self._ask_third)
+
+        async def listen(state: State, stage: Stage) -> dict[str, Any]:
+            return turn.listen(state, stage)
+
+        graph: StateGraph[State, Stage, State, State] = StateGraph(State, context_schema=Stage)
+        steps: dict[str, Step] = {
+            "listen": listen, "plan": turn.plan, "update": turn.update, "consult": consult, "speak": speaking.speak,
+        }  # fmt: skip
+        for name, step in steps.items():
+            graph.add_node(name, _node(step))
+        graph.add_node("conclude", _node(_conclude))
+        names = list(steps)
+        graph.add_edge(START, names[0])
+        for one, following in zip(names, names[1:], strict=False):
+            graph.add_edge(one, following)
+        graph.add_conditional_edges("speak", _next, ["listen", "conclude"])
+        graph.add_edge("conclude", END)
+        return graph
+
+
+def _node(step: Step) -> Callable[[State, Runtime[Stage]], Awaitable[dict[str, Any]]]:
+    """A step as a graph node. A limit that is reached stops the dialogue as an event; what is known is kept."""
+
+    async def node(state: State, runtime: Runtime[Stage]) -> dict[str, Any]:
+        if state["stopped"] and step is not _conclude:
+            return {}
+        try:
+            return await step(state, runtime.context)
+        except LimitExceeded as limit:
+            runtime.context.trace.emit("limit", dialogue=state["id"], why=limit.message)
+            return {"stopped": f"limit: {limit.message}"}
+
+    return node
+
+
+def _next(state: State) -> str:
+    return "conclude" if stop_reason(state) or state["stopped"] else "listen"
+
+
+def stop_reason(state: State) -> str:
+    """Why a dialogue ends now, or "": everything settled on both sides, nothing moves, or no turns left."""
+    ledgers = [infonav.from_json(data) for data in state["ledgers"].values()]
+    owed = any(state["pending"].values()) or bool(state["utterances"] and state["utterances"][-1]["asks"])
+    fresh = bool(state["utterances"] and state["utterances"][-1]["claims"]) and state["top"]
+    if state["turn"] >= 2 and not owed and not fresh and not any(ledger.unsettled for ledger in ledgers):
+        return "settled"
+    return _worn_out(state)
+
+
+def _worn_out(state: State) -> str:
+    if state["turn"] >= state["max_turns"]:
+        return "no turns left"
+    return "nothing changed" if state["stalled"] >= state["max_stalled"] else ""
+
+
+async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
+    """Consensus of both ledgers, the answer with its evidence, and each side's own memories of the talk."""
+    instructor, assistant = (infonav.from_json(state["ledgers"][person]) for person in state["pair"])
+    agreed = merge(instructor, assistant)
+    stopped = state["stopped"] or stop_reason(state)
+    if not state["top"]:
+        return {"stopped": stopped}
+
+    def failed(why: str) -> None:
+        stage.trace.emit("model_failed", dialogue=state["id"], purpose="answer", why=why)
+
+    answered = await answer(stage.model, state["task"], agreed, stage.settings, failed)
+    for person, partner in (state["pair"], state["pair"][::-1]):
+        journal.write(
+            stage.agent_of(person), partner, infonav.from_json(state["ledgers"][person]), state["id"]
+        )
+    result = {"answer": answered.text, "citations": list(answered.citations), "known": answered.known,
+              "worded_by": answered.worded_by, "agreed": [asdict(one) for one in agreed]}  # fmt: skip
+    stage.trace.emit("answer", dialogue=state["id"], stopped_because=stopped, turns=state["turn"], **result)
+    return {"stopped": stopped, "result": result}

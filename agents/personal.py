@@ -1,0 +1,87 @@
+"""A personal agent: one person's memory, contacts and policy. It can reach nothing of anyone else's."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kithnet.agents.disclosure import Decision, Discretion, Item, Owner, Policy, decide
+from kithnet.agents.infonav import Evidence
+from kithnet.agents.wording import content_words, named_people
+from kithnet.memory.owner import Hit, OwnerMemory, Recall
+
+AROUND = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Someone in the ego network. names: all the ways the person is called. messages: exchanged with the ego."""
+
+    person: str
+    names: tuple[str, ...]
+    messages: int
+
+
+@dataclass(frozen=True)
+class PersonalAgent:
+    """The agent of `person`; `names` are the person's own names."""
+
+    person: str
+    names: tuple[str, ...]
+    persona: str
+    memory: OwnerMemory
+    contacts: tuple[Contact, ...]
+    policy: Policy
+    owner: Owner
+    discretion: Discretion
+
+    @property
+    def name(self) -> str:
+        return self.names[0]
+
+    @property
+    def known_names(self) -> Mapping[str, Sequence[str]]:
+        """Person id -> names, for everyone this agent knows: its contacts and its owner."""
+        return {self.person: self.names, **{contact.person: contact.names for contact in self.contacts}}
+
+    def tie(self, alter: str) -> int:
+        """Messages exchanged with `alter`; 0 for a stranger."""
+        return next((contact.messages for contact in self.contacts if contact.person == alter), 0)
+
+    async def recall(self, question: str, *, k: int, budget: int, hint: str = "") -> Recall:
+        """What the owner's memory holds on a question; people it names weigh as speakers."""
+        speakers = named_people(question, self.known_names)
+        query = f"{question} {' '.join(content_words(hint))}".strip()
+        return await asyncio.to_thread(
+            self.memory.recall, query, speakers=tuple(speakers), k=k, budget=budget
+        )
+
+    def evidence(self, hit: Hit) -> Evidence:
+        """A recalled memory as evidence; what the owner was told keeps its teller as the witness."""
+        told_by = hit.told_by if hit.told_by and hit.told_by != self.person else None
+        return Evidence(
+            id=hit.id,
+            sources=tuple(hit.messages) or (hit.id,),
+            witness=told_by or self.person,
+            hops=1 if told_by else 0,
+            support=hit.score,
+        )
+
+    async def weigh(
+        self, evidence: Evidence, value: str, quote: str, partner: str, task: str
+    ) -> tuple[Item, Decision]:
+        """Decide whether a value that stands on `evidence` may be told to `partner`."""
+        item = await asyncio.to_thread(self._item, evidence, value, quote)
+        return item, await decide(self.policy, self.owner, item, partner, self.tie(partner), task)
+
+    def _item(self, evidence: Evidence, value: str, quote: str) -> Item:
+        if evidence.hops and not evidence.id.startswith(("m", "k")):
+            return Item(
+                evidence.sources, quote, value, self.discretion.of(quote), frozenset({evidence.witness})
+            )
+        hit = self.memory.message(evidence.id)
+        around = (
+            self.memory.neighbours(evidence.id, before=AROUND, after=AROUND) if hit.kind == "message" else ()
+        )
+        present = frozenset(p for p in (hit.sender, hit.receiver, hit.told_by) if p and p != self.person)
+        sensitivity = self.discretion.of(hit.text, [other.text for other in around])
+        return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at)

@@ -1,0 +1,26 @@
+"""What bounds a collaboration. Read once in app/ and passed down."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Bounds of one task.
+
+    max_turns: utterances of the main dialogue. stall_turns: turns in a row without any ledger change that end it.
+    max_questions: rationales a plan may add. depth, fan_out, budget: how far, how wide and how often third parties
+    are consulted. k, budget_tokens: hits and tokens of one recall. support: how well a memory must fit a question
+    before it counts as evidence, in [0, 1].
+    """
+
+    max_turns: int = 10
+    stall_turns: int = 3
+    max_questions: int = 6
+    depth: int = 2
+    fan_out: int = 2
+    budget: int = 8
+    k: int = 6
+    budget_tokens: int = 400
+    support: float = 0.6
+    temperature: float = 0.0
+    seed: int = 0

@@ -1,0 +1,168 @@
+"""The last step of a turn: answer what disclosure allows, ask for what is unknown, let nothing refused out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kithnet.agents import infonav, speech
+from kithnet.agents.disclosure import Decision, Item
+from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
+from kithnet.agents.personal import PersonalAgent
+from kithnet.agents.speech import Claim, Utterance
+from kithnet.agents.stage import Stage, State, Turn, turn_of, with_ledger
+
+
+@dataclass
+class _Saying:
+    """What one utterance will hold, and what was decided on the way."""
+
+    claims: list[Claim] = field(default_factory=list)
+    declined: list[str] = field(default_factory=list)
+    refused: list[Item] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def speak(state: State, stage: Stage) -> dict[str, Any]:
+    """Answer what the partner asked, volunteer what both look for, and ask for what is still unknown."""
+    turn = turn_of(state)
+    agent = stage.agent_of(turn.speaker)
+    saying = _Saying(refused=[_item(agent, one) for one in state["refused"][turn.speaker]])
+    for rationale in turn.ledger.rationales:
+        await _answer(stage, agent, turn, rationale, saying)
+    ledger, asks = turn.ledger, _asks(turn)
+    for rationale in asks:
+        ledger = infonav.ask(ledger, rationale.id, turn.partner)
+    text = await _worded(stage, agent, turn, saying, [r.question for r in asks])
+    said = Utterance(
+        turn.utterance_id, state["turn"] + 1, turn.speaker, turn.partner, text,
+        tuple(saying.claims), tuple(r.question for r in asks), tuple(saying.declined),
+    )  # fmt: skip
+    stage.trace.emit("utterance", dialogue=state["id"], **speech.to_json(said))
+    used = [e.id for r in ledger.rationales for e in r.evidence if e.id.startswith(("m", "k"))]
+    if used:
+        agent.memory.record_usage(said.id, used, turn.partner)
+    return _after(state, turn, ledger, said, saying)
+
+
+def _after(state: State, turn: Turn, ledger: Ledger, said: Utterance, saying: _Saying) -> dict[str, Any]:
+    me = turn.speaker
+    changed = infonav.to_json(ledger)["rationales"] != state["before"].get("rationales")
+    answered = {claim.question for claim in said.claims} | set(said.declined)
+    refused = [{"sources": i.messages, "value": i.value, "text": i.text} for i in saying.refused]
+    return {
+        "ledgers": with_ledger(state, ledger),
+        "utterances": [*state["utterances"], speech.to_json(said)],
+        "told": {**state["told"], me: [*state["told"][me], *(c.question for c in said.claims)]},
+        "pending": {**state["pending"], me: [q for q in turn.pending if q not in answered]},
+        "refused": {**state["refused"], me: [{**one, "sources": list(one["sources"])} for one in refused]},
+        "disclosures": [*state["disclosures"], *saying.rows],
+        "turn": state["turn"] + 1,
+        "stalled": 0 if changed else state["stalled"] + 1,
+    }
+
+
+async def _answer(
+    stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying
+) -> None:
+    """Claim a known value the partner asked for or looks for too; decline what is asked and cannot be told."""
+    question = rationale.question
+    if question in turn.state["told"][turn.speaker] or turn.ledger.is_whole(rationale):
+        return
+    heard_here = any(e.id.startswith(f"u:{turn.state['id']}:") for e in rationale.evidence)
+    if rationale.held and not heard_here:
+        for evidence in rationale.evidence:
+            item, decision = await agent.weigh(
+                evidence, rationale.held[0].value, evidence.quote, turn.partner, turn.state["task"]
+            )
+            row = _row(agent, turn, item, decision)
+            saying.rows.append(row)
+            stage.trace.emit("disclosure", dialogue=turn.state["id"], **row)
+            if decision.told:
+                saying.claims.append(_claim(agent, question, rationale.held[0], evidence, item))
+                return
+            saying.refused.append(item)
+    if question in turn.pending and (rationale.settled or rationale.held):
+        saying.declined.append(question)
+
+
+def _claim(agent: PersonalAgent, question: str, held: Held, evidence: Evidence, item: Item) -> Claim:
+    quote = evidence.quote or held.value
+    said = _who_said(agent, evidence)
+    return Claim(
+        question, held.value, quote, said, evidence.sources, evidence.witness, evidence.hops, evidence.support
+    )
+
+
+def _who_said(agent: PersonalAgent, evidence: Evidence) -> str:
+    """Who said it to whom, in the speaker's voice."""
+    if evidence.hops:
+        return f"{_called(agent, evidence.witness)} let me know"
+    hit = agent.memory.message(evidence.id)
+    if hit.kind != "message":
+        return "I remember"
+    sender = "I" if hit.sender == agent.person else _called(agent, hit.sender)
+    receiver = "me" if hit.receiver == agent.person else _called(agent, hit.receiver)
+    return f"{sender} told {receiver}"
+
+
+def _called(agent: PersonalAgent, person: str | None) -> str:
+    return agent.known_names.get(person or "", (person or "someone",))[0]
+
+
+def _row(agent: PersonalAgent, turn: Turn, item: Item, decision: Decision) -> dict[str, Any]:
+    """One line of the ledger of disclosures, also written to the owner's memory."""
+    row = {
+        "from": turn.speaker, "to": turn.partner, "messages": list(item.messages), "rule": decision.rule,
+        "action": decision.action, "told": decision.told, "sensitivity": item.sensitivity, "task": turn.state["task"],
+        "utterance": turn.utterance_id,
+    }  # fmt: skip
+    agent.memory.disclose(
+        messages=item.messages, to=turn.partner, task=turn.state["task"], rule=decision.rule, action=decision.action,
+        told=decision.told, utterance=turn.utterance_id,
+    )  # fmt: skip
+    return row
+
+
+def _asks(turn: Turn) -> list[Rationale]:
+    """What to ask the partner: unknowns it has not been asked, and at first the task itself, to agree on it."""
+    first = turn.is_instructor and turn.state["turn"] == 0
+    return [
+        r
+        for r in turn.ledger.rationales
+        if turn.partner not in r.asked_of
+        and r.question not in turn.pending
+        and not turn.ledger.is_whole(r)
+        and (first or not r.settled)
+        and (turn.is_instructor or not turn.state["top"])
+    ]
+
+
+async def _worded(
+    stage: Stage, agent: PersonalAgent, turn: Turn, saying: _Saying, asks: Sequence[str]
+) -> str:
+    """The text that leaves: phrased, then gated; a claim that would repeat something refused is held back."""
+    heard = " ".join(
+        [
+            turn.state["task"],
+            *asks,
+            *(u["text"] for u in turn.state["utterances"] if u["sender"] == turn.partner),
+        ]
+    )
+    draft = speech.compose(saying.claims, asks, saying.declined)
+    facts = [*(c.value for c in saying.claims), *asks]
+    text = await speech.phrase(
+        stage.model, draft, facts, (agent.name, _called(agent, turn.partner)), stage.settings
+    )
+    if speech.gate(text, saying.refused, heard) is None:
+        return text
+    stage.trace.emit("withheld", dialogue=turn.state["id"], person=turn.speaker, utterance=turn.utterance_id)
+    kept = [
+        c for c in saying.claims if speech.gate(speech.compose([c], (), ()), saying.refused, heard) is None
+    ]
+    saying.declined.extend(c.question for c in saying.claims if c not in kept and c.question in turn.pending)
+    saying.claims[:] = kept
+    return speech.compose(saying.claims, asks, saying.declined)
+
+
+def _item(agent: PersonalAgent, saved: dict[str, Any]) -> Item:
+    return Item(tuple(saved["sources"]), saved["text"], saved["value"], "confidence", frozenset())

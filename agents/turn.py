@@ -1,0 +1,219 @@
+"""The steps of a turn before speaking: listen, plan, update (recall first), consult. Each is a function of the state."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kithnet.agents import consult, infonav, reading
+from kithnet.agents.infonav import Evidence, Ledger, Rationale
+from kithnet.agents.personal import PersonalAgent
+from kithnet.agents.speech import Claim
+from kithnet.agents.stage import Stage, State, Turn, turn_of, with_ledger
+from kithnet.agents.wording import content_stems, questions
+
+Update = dict[str, Any]
+AskThird = Callable[[State, str, str, str, consult.Reach], Awaitable[State]]
+
+
+def listen(state: State, stage: Stage) -> Update:
+    """Take in the partner's last utterance: claims become evidence, questions become unknowns of one's own."""
+    turn = turn_of(state)
+    ledger, pending = turn.ledger, list(turn.pending)
+    before = infonav.to_json(ledger)
+    if turn.heard:
+        for claim in turn.heard.claims:
+            ledger = infonav.open_rationale(ledger, claim.question)
+            rationale = ledger.find(claim.question)
+            if rationale:
+                ledger = infonav.learn(ledger, rationale.id, claim.value, (claim.heard_in(turn.heard.id),))
+        for question in turn.heard.declined:
+            if rationale := ledger.find(question):
+                ledger = infonav.decline(ledger, rationale.id, turn.partner)
+        for question in turn.heard.asks:
+            ledger = infonav.open_rationale(ledger, question)
+            pending.append(question)
+    return {
+        "ledgers": with_ledger(state, ledger),
+        "pending": {**state["pending"], turn.speaker: pending},
+        "before": before,
+    }
+
+
+async def plan(state: State, stage: Stage) -> Update:
+    """At the instructor's first turn, split the task; r0, the task itself, keeps a useless plan sound."""
+    turn = turn_of(state)
+    if not (state["top"] and state["turn"] == 0):
+        return {}
+    ledger = turn.ledger
+    added = ()
+    if not questions(state["task"]):
+        failed = _failure(stage, turn, "plan")
+        added = await reading.plan(stage.model, state["task"], stage.settings, failed)
+    for question in added:
+        ledger = infonav.open_rationale(ledger, question)
+    stage.trace.emit(
+        "plan", dialogue=state["id"], person=turn.speaker, questions=[r.question for r in ledger.rationales]
+    )
+    return {"ledgers": with_ledger(state, ledger)}
+
+
+async def update(state: State, stage: Stage) -> Update:
+    """Recall for every unknown from one's own memory, then fill, corroborate or contest."""
+    turn = turn_of(state)
+    agent = stage.agent_of(turn.speaker)
+    ledger, searched = turn.ledger, state["searched"]
+    seen = {question: list(ids) for question, ids in state["seen"][turn.speaker].items()}
+    if turn.speaker in state["briefed"] and state["turn"] == 0:
+        return {}
+    heard = {claim.question: claim for claim in (turn.heard.claims if turn.heard else ())}
+    for rationale in ledger.rationales:
+        if ledger.is_whole(rationale):
+            continue
+        claim = heard.get(rationale.question)
+        if rationale.settled and not claim:
+            continue
+        found, count = await _look(
+            stage, agent, turn, rationale, claim, seen.setdefault(rationale.question, [])
+        )
+        searched += count
+        if found:
+            ledger = infonav.learn(ledger, rationale.id, *found)
+    return {
+        "ledgers": with_ledger(state, ledger),
+        "seen": {**state["seen"], turn.speaker: seen},
+        "searched": searched,
+    }
+
+
+async def _look(
+    stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, claim: Claim | None, seen: list[str]
+) -> tuple[tuple[str, tuple[Evidence, ...]] | None, int]:
+    """One recall for one rationale; returns what it adds to the ledger, and the messages searched.
+
+    A value that was heard is checked against the owner's own memory by its words; an unknown is read by the model,
+    which is shown each memory once. Later looks go wider and take in the words heard meanwhile.
+    """
+    started = time.perf_counter()
+    settings = stage.settings
+    hint = claim.value if claim else " ".join(c.value for c in (turn.heard.claims if turn.heard else ()))
+    k = settings.k * (2 if seen else 1)
+    recalled = await agent.recall(rationale.question, k=k, budget=settings.budget_tokens, hint=hint)
+    stage.trace.emit(
+        "recall", dialogue=turn.state["id"], person=agent.person, question=rationale.question, hint=hint,
+        hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits], searched=recalled.searched, mode=recalled.mode,
+        seconds=round(time.perf_counter() - started, 4),
+    )  # fmt: skip
+    if claim:
+        wanted = content_stems(claim.value)
+        fitting = (
+            h for h in recalled.hits if h.score >= settings.support and wanted <= content_stems(h.text)
+        )
+        own = next(fitting, None) if wanted else None
+        return ((claim.value, (agent.evidence(own),)) if own else None), recalled.searched
+    fresh = [hit for hit in recalled.hits if hit.id not in seen]
+    seen.extend(hit.id for hit in fresh)
+    finding = await reading.read(
+        stage.model, rationale.question, fresh, settings, _failure(stage, turn, "copy")
+    )
+    if finding is None:
+        return None, recalled.searched
+    evidence = agent.evidence(finding.hit)
+    stage.trace.emit(
+        "found", dialogue=turn.state["id"], person=agent.person, question=rationale.question, value=finding.value,
+        evidence=evidence.id, support=round(finding.support, 3), copied=finding.copied,
+    )  # fmt: skip
+    return (finding.value, (evidence,)), recalled.searched
+
+
+async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Update:
+    """Put what is still unknown to third parties; their conclusions come back as heard evidence."""
+    turn = turn_of(state)
+    agent = stage.agent_of(turn.speaker)
+    work = _Asking(
+        turn.ledger, dict(state["visited"]), state["budget"], list(state["consulted"]), state["searched"]
+    )
+    for rationale in consult.ready(turn.ledger, asked_by_partner=turn.pending, partner=turn.partner):
+        await _ask_around(state, stage, agent, turn, rationale, work, ask_third)
+    return {
+        "ledgers": with_ledger(state, work.ledger),
+        "visited": work.visited,
+        "budget": work.budget,
+        "consulted": work.consulted,
+        "searched": work.searched,
+        "disclosures": [*state["disclosures"], *work.disclosures],
+    }
+
+
+@dataclass
+class _Asking:
+    """What consulting changes while it goes on."""
+
+    ledger: Ledger
+    visited: dict[str, list[str]]
+    budget: int
+    consulted: list[dict[str, Any]]
+    searched: int
+    disclosures: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def _ask_around(
+    state: State,
+    stage: Stage,
+    agent: PersonalAgent,
+    turn: Turn,
+    rationale: Rationale,
+    work: _Asking,
+    ask_third: AskThird,
+) -> None:
+    """Ask up to fan_out contacts about one rationale, until one knows; close it when nobody is left to ask."""
+    question = rationale.question
+    visited = work.visited.setdefault(question, sorted({*state["pair"]}))
+    for _ in range(stage.settings.fan_out):
+        candidates = consult.rank(agent, question, visited)
+        if not candidates or work.budget <= 0 or state["depth"] <= 0:
+            reason = "nobody left to ask" if not candidates else "no right to ask further"
+            work.ledger = infonav.unavailable(work.ledger, rationale.id, reason)
+            return
+        chosen = candidates[0]
+        visited.append(chosen.person)
+        work.ledger = infonav.ask(work.ledger, rationale.id, chosen.person)
+        reach = consult.Reach(state["depth"] - 1, work.budget - 1, frozenset(visited))
+        stage.trace.emit(
+            "consult", dialogue=state["id"], person=agent.person, asks=chosen.person, question=question,
+            reason=chosen.reason, score=round(chosen.score, 3), depth=reach.depth,
+        )  # fmt: skip
+        ended = await ask_third(state, agent.person, chosen.person, question, reach)
+        if _take_back(work, agent.person, chosen.person, rationale.id, question, ended):
+            return
+
+
+def _take_back(work: _Asking, me: str, third: str, rid: str, question: str, ended: State) -> bool:
+    """Bring a consultation's conclusion into one's own ledger; returns whether it answered."""
+    work.budget = ended["budget"]
+    work.searched += ended["searched"]
+    work.disclosures.extend(ended["disclosures"])
+    work.visited[question].extend(
+        p for p in ended["visited"].get(question, []) if p not in work.visited[question]
+    )
+    learned = infonav.from_json(ended["ledgers"][me])["r0"]
+    entry = {
+        "by": me,
+        "person": third,
+        "question": question,
+        "dialogue": ended["id"],
+        "answered": bool(learned.held),
+    }
+    work.consulted.extend([{**entry, "utterances": ended["utterances"]}, *ended["consulted"]])
+    for held in learned.held:
+        work.ledger = infonav.learn(work.ledger, rid, held.value, held.evidence)
+    if not learned.held:
+        work.ledger = infonav.decline(work.ledger, rid, third)
+    return bool(learned.held)
+
+
+def _failure(stage: Stage, turn: Turn, purpose: str) -> Callable[[str], None]:
+    """Where a reply that could not be used is told: an event, never text in the conversation."""
+    return lambda why: stage.trace.emit(
+        "model_failed", dialogue=turn.state["id"], person=turn.speaker, purpose=purpose, why=why
+    )

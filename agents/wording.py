@@ -1,0 +1,103 @@
+"""Words as the agents compare them: tokens, content words, normalised values, people named in a text."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+import snowballstemmer
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
+_STEMMER = snowballstemmer.stemmer("english")
+
+FUNCTION_WORDS = frozenset(
+    """a an the this that these those some any no not nor and or but if then than so as of at by for from in into
+    on onto off out over to up with within without about after before between during through under until while
+    i me my mine myself you your yours yourself he him his himself she her hers herself it its itself we us our
+    ours ourselves they them their theirs themselves one ones who whom whose which what when where why how
+    am is are was were be been being do does did done doing have has had having will would shall should can could
+    may might must there here also just only very too again ever never now
+    i'm i've i'd i'll you're you've you'd you'll he's she's it's we're we've they're they've that's there's
+    what's who's where's how's isn't aren't wasn't weren't don't doesn't didn't won't wouldn't can't couldn't
+    haven't hasn't hadn't let's say says said saying tell tells told telling talk talked talking ask asked know knows
+    knew mention mentioned please find s t m re ve ll d""".split()
+)
+
+NUMBER_WORDS = dict(
+    zip(
+        "zero one two three four five six seven eight nine ten eleven twelve".split(),
+        map(str, range(13)),
+        strict=True,
+    )
+)
+
+
+def words(text: str) -> list[str]:
+    """Case-folded words with inner apostrophes kept."""
+    return [word.replace("’", "'") for word in _WORD.findall(text.casefold())]
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """English Snowball stem of one case-folded word; a possessive 's is dropped first."""
+    stemmed: str = _STEMMER.stemWord(word.removesuffix("'s"))
+    return stemmed
+
+
+def content_words(text: str) -> list[str]:
+    """The words that carry meaning, in order."""
+    return [word for word in words(text) if word not in FUNCTION_WORDS]
+
+
+def content_stems(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in content_words(text))
+
+
+def normalise(value: str) -> str:
+    """A value as it is compared: case, punctuation, articles and number words do not count."""
+    kept = [NUMBER_WORDS.get(word, word) for word in words(value) if word not in {"a", "an", "the"}]
+    return " ".join(kept)
+
+
+def agree(left: str, right: str) -> bool:
+    """Whether two values say the same: equal when normalised, or one's content words lie within the other's."""
+    if normalise(left) == normalise(right):
+        return True
+    a, b = content_stems(left), content_stems(right)
+    return bool(a and b) and (a <= b or b <= a)
+
+
+def sentences(text: str) -> list[str]:
+    """The text cut after sentence marks that are followed by white space."""
+    return [part for part in re.split(r"(?<=[.!?…])\s+", text.strip()) if part]
+
+
+def questions(text: str) -> list[str]:
+    """The separate questions of a text, in order; empty when it holds fewer than two."""
+    found = [part for part in sentences(text) if part.endswith("?") and content_words(part)]
+    return found if len(found) > 1 else []
+
+
+def named_people(text: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """People whose id, full name, alias or first name stands in the text as whole words, in order of mention.
+
+    names: person id -> every name the person goes by. Function words are no names ("all", "both").
+    """
+    spoken = [word.removesuffix("'s") for word in words(text)]
+    places: dict[str, int] = {}
+    for person, called in names.items():
+        for name in _ways_to_say(called):
+            at = _find(spoken, name)
+            if at is not None:
+                places[person] = min(at, places.get(person, at))
+    return sorted(places, key=lambda person: (places[person], person))
+
+
+def _ways_to_say(called: Iterable[str]) -> set[tuple[str, ...]]:
+    ways = {tuple(words(name)) for name in called}
+    ways |= {way[:1] for way in ways if way and len(way[0].rstrip(".")) > 2}
+    return {way for way in ways if way and not set(way) <= FUNCTION_WORDS}
+
+
+def _find(spoken: Sequence[str], name: tuple[str, ...]) -> int | None:
+    width = len(name)
+    return next((at for at in range(len(spoken) - width + 1) if tuple(spoken[at : at + width]) == name), None)

@@ -1,0 +1,175 @@
+"""Fill an empty world in one transaction: after a kill the world is empty, never half full."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table, func, insert, select
+
+from kithnet.memory import schema, texts
+from kithnet.memory.database import Database
+from kithnet.memory.rows import IngestReport, MessageLike, PersonLike, Progress, TaskLike, TieLike
+from kithnet.runtime.errors import RecordError, UnknownPerson, UnknownWorld
+
+BATCH = 5_000
+
+_T = TypeVar("_T")
+
+
+def ingest(
+    database: Database,
+    people: Iterable[PersonLike],
+    ties: Iterable[TieLike],
+    messages: Iterable[MessageLike],
+    tasks: Iterable[TaskLike],
+    dropped: Mapping[str, int],
+    progress: Progress | None,
+) -> IngestReport:
+    """See `Store.ingest`."""
+    started = time.monotonic()
+    with database.write() as connection:
+        if connection.scalar(select(func.count()).select_from(schema.person)):
+            raise UnknownWorld("this world already holds people", "import under another name, or delete it first")
+        person_keys = _people(connection, people)
+        tie_count = _insert(connection, schema.tie, _tie_rows(ties, person_keys))
+        filling = _Filling(connection, person_keys)
+        total = len(messages) if isinstance(messages, Sized) else None
+        for chunk in _chunks(messages, BATCH):
+            filling.add(chunk)
+            if progress:
+                progress(filling.messages, total)
+        task_count = _insert(connection, schema.task, _task_rows(tasks, person_keys, filling.seqs))
+        _insert(connection, schema.meta, [{"key": "dropped", "value": json.dumps(dict(dropped))}])
+    return IngestReport(
+        people=len(person_keys),
+        ties=tie_count,
+        messages=filling.messages,
+        sessions=len(filling.sessions),
+        texts=len(filling.texts),
+        tasks=task_count,
+        dropped=dict(dropped),
+        seconds=time.monotonic() - started,
+    )
+
+
+class _Filling:
+    """Messages on their way in, and the keys given to their texts and sessions so far."""
+
+    def __init__(self, connection: Connection, people: Mapping[str, int]) -> None:
+        self._connection = connection
+        self._people = people
+        self.texts: dict[bytes, int] = {}
+        self.sessions: dict[str, int] = {}
+        self.seqs: set[int] = set()
+        self.messages = 0
+
+    def add(self, chunk: list[MessageLike]) -> None:
+        new_texts: list[dict[str, Any]] = []
+        new_sessions: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
+        for message in chunk:
+            rows.append(self._row(message, new_texts, new_sessions))
+        _insert(self._connection, schema.text, new_texts)
+        _insert(self._connection, schema.session, new_sessions)
+        _insert(self._connection, schema.message, rows)
+        self.messages += len(rows)
+
+    def _row(
+        self, message: MessageLike, new_texts: list[dict[str, Any]], new_sessions: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        row = message.seq + 1
+        if not message.text.strip():
+            raise RecordError("the message is empty", "leave it out and count it as dropped", row=row)
+        if message.sender == message.receiver:
+            raise RecordError(f"{message.sender} writes to themself", "leave it out, count it as dropped", row=row)
+        if message.seq in self.seqs:
+            raise RecordError(f"seq {message.seq} is used twice", "number the messages 0, 1, 2, ...", row=row)
+        self.seqs.add(message.seq)
+        text = texts.row(texts.clean(message.text))
+        digest = text["digest"]
+        assert isinstance(digest, bytes)
+        if digest not in self.texts:
+            self.texts[digest] = len(self.texts) + 1
+            new_texts.append({"key": self.texts[digest], **text})
+        if message.session not in self.sessions:
+            self.sessions[message.session] = len(self.sessions) + 1
+            new_sessions.append({"key": self.sessions[message.session], "id": message.session})
+        return {
+            "seq": message.seq,
+            "sender": _key(self._people, message.sender, row),
+            "receiver": _key(self._people, message.receiver, row),
+            "text": self.texts[digest],
+            "session": self.sessions[message.session],
+            "at": message.at.replace(tzinfo=None) if message.at else None,
+        }
+
+
+def _people(connection: Connection, people: Iterable[PersonLike]) -> dict[str, int]:
+    rows = [
+        {
+            "key": key,
+            "id": person.id,
+            "name": person.name,
+            "persona": texts.clean(person.persona),
+            "aliases": json.dumps(list(person.aliases)),
+            "outside": False,
+        }
+        for key, person in enumerate(people, start=1)
+    ]
+    keys: dict[str, int] = {}
+    for row in rows:
+        if row["id"] in keys:
+            raise RecordError(f"two people have the id {row['id']!r}", "give each person an id of their own")
+        keys[row["id"]] = row["key"]
+    _insert(connection, schema.person, rows)
+    return keys
+
+
+def _tie_rows(ties: Iterable[TieLike], people: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    for tie in ties:
+        yield {"a": _key(people, tie.a), "b": _key(people, tie.b), "kind": tie.kind}
+
+
+def _task_rows(
+    tasks: Iterable[TaskLike], people: Mapping[str, int], seqs: set[int]
+) -> Iterator[dict[str, Any]]:
+    for position, task in enumerate(tasks):
+        missing = [seq for seq in task.evidence if seq not in seqs]
+        if missing:
+            raise RecordError(f"task {task.id} cites message {missing[0]}, which does not exist")
+        yield {
+            "position": position,
+            "id": task.id,
+            "question": task.question,
+            "answer": task.answer,
+            "aliases": json.dumps(list(task.aliases)),
+            "instructor": _key(people, task.instructor),
+            "assistant": _key(people, task.assistant),
+            "holders": json.dumps(list(task.holders)),
+            "evidence": json.dumps(list(task.evidence)),
+            "kind": task.kind,
+        }
+
+
+def _key(people: Mapping[str, int], person: str, row: int = 0) -> int:
+    key = people.get(person)
+    if key is None:
+        where = f"row {row}: " if row else ""
+        raise UnknownPerson(f"{where}no person {person!r} in this world", "list everyone who writes or is written to")
+    return key
+
+
+def _insert(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> int:
+    count = 0
+    for chunk in _chunks(rows, BATCH):
+        connection.execute(insert(table), chunk)
+        count += len(chunk)
+    return count
+
+
+def _chunks(rows: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    iterator = iter(rows)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

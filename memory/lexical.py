@@ -1,0 +1,72 @@
+"""From words to what can be matched: stop words, stems, and full-text queries that no text can break out of."""
+
+import functools
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import snowballstemmer
+
+from kithnet.memory.texts import words
+
+MAX_QUERY_CHARACTERS = 20_000
+MAX_TERMS = 48
+
+# Words that carry no topic in a chat: function words, the pieces that an apostrophe leaves, and question words.
+STOP_WORDS = frozenset(
+    """a about after again ain all also am an and any anyone anything are aren as at be because been before being
+    between both but by can could couldn d did didn do does doesn doing don done each either else ever every for
+    from get gets getting go goes going gone gonna got had hadn has hasn have haven having he her here hers him
+    himself his how i if in into is isn it its itself just know let like ll m ma may me might mine more most much
+    must my myself no nor not now of off oh ok okay on one only or other our ours out over own please re really s
+    said say says see she should shouldn so some someone something such t tell tells than that the their theirs
+    them then there these they thing things think this those through to told too under until up upon us ve very
+    want wants was wasn we well were weren what whatever when where whether which while who whom whose why will
+    with won would wouldn y yeah yes yet you your yours yourself""".split()
+)
+
+_stemmer = snowballstemmer.stemmer("english")
+_stemming = threading.Lock()  # the stemmer keeps the word it works on in itself
+
+
+@functools.lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """The English stem of one folded word (Snowball's "english")."""
+    with _stemming:
+        return str(_stemmer.stemWord(word))
+
+
+def stems(text: str) -> set[str]:
+    """The stems of the content words of `text`."""
+    return {stem(word) for word in words(text) if word not in STOP_WORDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One content word of a query. word: folded, letters and digits only, as the full-text index folds it."""
+
+    stem: str
+    word: str
+
+
+def terms(text: str) -> list[Term]:
+    """The distinct content terms of `text` in their order, at most MAX_TERMS; all its words when it has none."""
+    spoken = words(text[:MAX_QUERY_CHARACTERS])
+    chosen = [word for word in spoken if word not in STOP_WORDS] or spoken
+    by_stem: dict[str, Term] = {}
+    for word in chosen:
+        by_stem.setdefault(stem(word), Term(stem(word), word))
+    return list(by_stem.values())[:MAX_TERMS]
+
+
+def terms_of(given: Iterable[str]) -> list[Term]:
+    """The same for a list of words or phrases."""
+    return terms(" ".join(given))
+
+
+def match(term: Term, owner: int) -> str:
+    """The full-text query for rows that `owner` may read and that hold `term`.
+
+    The word is letters and digits only and quoted, so nothing in a person's text acts as an operator.
+    """
+    return f'who : p{owner} AND body : "{term.word}"'

@@ -1,0 +1,199 @@
+"""How a world's database came to its present shape: a list of steps, applied in order under `user_version`.
+
+A step is never edited after a release; a change of `schema` is a new step at the end.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from kithnet.runtime.errors import StorageError
+
+APPLICATION_ID = 0x6B697468  # "kith": SQLite's `application_id`, by which a database is known to be ours
+
+
+def _first_tables(connection: Connection) -> None:
+    for statement in _TABLES:
+        connection.exec_driver_sql(statement)
+    for index, source, owners in (("message_fts", "message", "sender receiver"), ("memory_fts", "memory", "owner")):
+        for statement in _full_text(index, source, owners.split()):
+            connection.exec_driver_sql(statement)
+
+
+def _full_text(index: str, source: str, owners: list[str]) -> list[str]:
+    """Statements for an FTS5 index over `source`'s text, with a `who` column of `p<person>` for each owner column.
+
+    The index stores no text of its own: it reads a view, so it can be rebuilt and checked against the tables.
+    """
+
+    def who(row: str) -> str:
+        return " || ' ' || ".join(f"'p' || {row}.{owner}" for owner in owners)
+
+    def change(row: str, command: str = "") -> str:
+        columns, first = (f"{index}, ", f"'{command}', ") if command else ("", "")
+        body = f"(SELECT body FROM text WHERE key = {row}.text)"
+        return (
+            f"INSERT INTO {index}({columns}rowid, body, who) VALUES ({first}{row}.id, {body}, {who(row)});"
+        )
+
+    return [
+        f"CREATE VIEW {source}_document AS SELECT s.id AS id, t.body AS body, {who('s')} AS who"
+        f" FROM {source} AS s JOIN text AS t ON t.key = s.text",
+        f"CREATE VIRTUAL TABLE {index} USING fts5(body, who, content='{source}_document', content_rowid='id',"
+        " tokenize='porter unicode61 remove_diacritics 2')",
+        f"CREATE TRIGGER {index}_insert AFTER INSERT ON {source} BEGIN {change('new')} END",
+        f"CREATE TRIGGER {index}_delete BEFORE DELETE ON {source} BEGIN {change('old', 'delete')} END",
+        f"CREATE TRIGGER {index}_update AFTER UPDATE OF text, {', '.join(owners)} ON {source}"
+        f" BEGIN {change('old', 'delete')} {change('new')} END",
+    ]
+
+
+_TABLES = [
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE person (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        persona TEXT NOT NULL,
+        aliases TEXT NOT NULL,
+        outside BOOLEAN NOT NULL)""",
+    """CREATE TABLE tie (
+        a INTEGER NOT NULL REFERENCES person(key),
+        b INTEGER NOT NULL REFERENCES person(key),
+        kind TEXT NOT NULL,
+        PRIMARY KEY (a, b), CHECK (a <> b)) WITHOUT ROWID""",
+    "CREATE TABLE session (key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE text (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        digest BLOB NOT NULL UNIQUE,
+        body TEXT NOT NULL,
+        words INTEGER NOT NULL)""",
+    """CREATE TABLE message (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        seq INTEGER NOT NULL UNIQUE,
+        sender INTEGER NOT NULL REFERENCES person(key),
+        receiver INTEGER NOT NULL REFERENCES person(key),
+        text INTEGER NOT NULL REFERENCES text(key),
+        session INTEGER NOT NULL REFERENCES session(key),
+        at DATETIME,
+        CHECK (sender <> receiver))""",
+    "CREATE INDEX message_by_sender ON message(sender)",
+    "CREATE INDEX message_by_receiver ON message(receiver)",
+    "CREATE INDEX message_by_session ON message(session)",
+    "CREATE INDEX message_by_text ON message(text)",
+    """CREATE TABLE memory (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        owner INTEGER NOT NULL REFERENCES person(key),
+        about INTEGER NOT NULL REFERENCES person(key),
+        told_by INTEGER NOT NULL REFERENCES person(key),
+        restricted BOOLEAN NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('summary', 'fact', 'event', 'preference', 'plan')),
+        slot TEXT,
+        text INTEGER NOT NULL REFERENCES text(key),
+        fingerprint BLOB NOT NULL,
+        session INTEGER REFERENCES session(key),
+        valid_from DATETIME,
+        valid_to DATETIME,
+        recorded_at DATETIME NOT NULL,
+        superseded_by INTEGER REFERENCES memory(id) ON DELETE SET NULL,
+        importance FLOAT NOT NULL,
+        uses INTEGER NOT NULL,
+        last_used DATETIME,
+        rev INTEGER NOT NULL)""",
+    "CREATE INDEX memory_by_owner ON memory(owner, about)",
+    "CREATE INDEX memory_by_fingerprint ON memory(owner, fingerprint)",
+    "CREATE INDEX memory_by_text ON memory(text)",
+    "CREATE INDEX memory_by_successor ON memory(superseded_by)",
+    """CREATE TABLE audience (
+        memory INTEGER NOT NULL REFERENCES memory(id) ON DELETE CASCADE,
+        person INTEGER NOT NULL REFERENCES person(key),
+        PRIMARY KEY (memory, person)) WITHOUT ROWID""",
+    """CREATE TABLE evidence (
+        memory INTEGER NOT NULL REFERENCES memory(id) ON DELETE CASCADE,
+        message INTEGER NOT NULL REFERENCES message(id) ON DELETE CASCADE,
+        PRIMARY KEY (memory, message)) WITHOUT ROWID""",
+    "CREATE INDEX evidence_by_message ON evidence(message)",
+    """CREATE TABLE link (
+        a INTEGER NOT NULL REFERENCES memory(id) ON DELETE CASCADE,
+        b INTEGER NOT NULL REFERENCES memory(id) ON DELETE CASCADE,
+        type TEXT NOT NULL CHECK (type IN ('same_topic', 'updates', 'contradicts', 'causes', 'part_of')),
+        evidence INTEGER REFERENCES message(id) ON DELETE SET NULL,
+        PRIMARY KEY (a, b, type)) WITHOUT ROWID""",
+    "CREATE INDEX link_by_target ON link(b)",
+    """CREATE TABLE usage (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        utterance TEXT NOT NULL,
+        memory INTEGER NOT NULL REFERENCES memory(id) ON DELETE CASCADE,
+        partner INTEGER NOT NULL REFERENCES person(key),
+        at DATETIME NOT NULL)""",
+    "CREATE INDEX usage_by_memory ON usage(memory)",
+    """CREATE TABLE disclosure (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        owner INTEGER NOT NULL REFERENCES person(key),
+        partner INTEGER NOT NULL REFERENCES person(key),
+        task TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        action TEXT NOT NULL CHECK (action IN ('tell', 'ask', 'refuse')),
+        at DATETIME NOT NULL)""",
+    "CREATE INDEX disclosure_by_owner ON disclosure(owner)",
+    """CREATE TABLE disclosed (
+        disclosure INTEGER NOT NULL REFERENCES disclosure(id) ON DELETE CASCADE,
+        message INTEGER REFERENCES message(id) ON DELETE CASCADE,
+        memory INTEGER REFERENCES memory(id) ON DELETE CASCADE,
+        CHECK ((message IS NULL) <> (memory IS NULL)))""",
+    "CREATE INDEX disclosed_by_disclosure ON disclosed(disclosure)",
+    "CREATE INDEX disclosed_by_message ON disclosed(message)",
+    "CREATE INDEX disclosed_by_memory ON disclosed(memory)",
+    """CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        op TEXT NOT NULL CHECK (op IN ('upsert', 'delete')),
+        text INTEGER NOT NULL UNIQUE ON CONFLICT REPLACE)""",
+    "CREATE TRIGGER text_insert AFTER INSERT ON text"
+    " BEGIN INSERT INTO outbox(op, text) VALUES ('upsert', new.key); END",
+    "CREATE TRIGGER text_delete AFTER DELETE ON text"
+    " BEGIN INSERT INTO outbox(op, text) VALUES ('delete', old.key); END",
+    "CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until FLOAT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE task (
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        question TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        aliases TEXT NOT NULL,
+        instructor INTEGER NOT NULL REFERENCES person(key),
+        assistant INTEGER NOT NULL REFERENCES person(key),
+        holders TEXT NOT NULL,
+        evidence TEXT NOT NULL,
+        kind TEXT NOT NULL)""",
+]
+
+MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables]
+
+
+def version(connection: Connection) -> int:
+    """The number of steps that have been applied to this database."""
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def migrate(connection: Connection) -> int:
+    """Bring the database up to date inside the caller's transaction; return how many steps were applied.
+
+    Raises StorageError for a database that a newer Kithnet made, or that another program made.
+    """
+    found = version(connection)
+    if found > len(MIGRATIONS):
+        raise StorageError(
+            f"this world has schema version {found}, and this Kithnet knows versions up to {len(MIGRATIONS)}",
+            "open it with a newer Kithnet: pip install --upgrade kithnet",
+        )
+    application = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
+    tables = int(connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one())
+    if tables and application != APPLICATION_ID:
+        raise StorageError(
+            "this SQLite file was not made by Kithnet", "name the kith.db of a world, or import the data into one"
+        )
+    for step in MIGRATIONS[found:]:
+        step(connection)
+    if found < len(MIGRATIONS):
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    return len(MIGRATIONS) - found

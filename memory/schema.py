@@ -1,0 +1,198 @@
+"""The tables of one world, as `migrations` makes them.
+
+Every distinct text is stored (and embedded) once; messages and memories point to it. Keys are integers inside
+the database; people and sessions also have the ids that the command line uses. Deleted keys are never given
+out again, so that evidence and vectors cannot come to mean something else.
+
+Times are naive: `at` and `valid_*` in the world's own time, `recorded_at` and `last_used` in UTC.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+person = Table(
+    "person",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("persona", Text, nullable=False),
+    Column("aliases", Text, nullable=False),  # JSON list
+    Column("outside", Boolean, nullable=False),  # a chat partner who is not part of the network
+)
+
+tie = Table(
+    "tie",
+    metadata,
+    Column("a", ForeignKey("person.key"), primary_key=True),
+    Column("b", ForeignKey("person.key"), primary_key=True),
+    Column("kind", Text, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+)
+
+text = Table(
+    "text",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),  # BLAKE2b, 16 bytes, of the UTF-8 body
+    Column("body", Text, nullable=False),
+    Column("words", Integer, nullable=False),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("seq", Integer, nullable=False, unique=True),
+    Column("sender", ForeignKey("person.key"), nullable=False),
+    Column("receiver", ForeignKey("person.key"), nullable=False),
+    Column("text", ForeignKey("text.key"), nullable=False),
+    Column("session", ForeignKey("session.key"), nullable=False),
+    Column("at", DateTime),
+)
+
+memory = Table(
+    "memory",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("owner", ForeignKey("person.key"), nullable=False),
+    Column("about", ForeignKey("person.key"), nullable=False),
+    Column("told_by", ForeignKey("person.key"), nullable=False),
+    Column("restricted", Boolean, nullable=False),  # True: only the people in `audience` may be served with it
+    Column("kind", Text, nullable=False),
+    Column("slot", Text),
+    Column("text", ForeignKey("text.key"), nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),  # of the normalised text
+    Column("session", ForeignKey("session.key")),
+    Column("valid_from", DateTime),
+    Column("valid_to", DateTime),
+    Column("recorded_at", DateTime, nullable=False),
+    Column("superseded_by", ForeignKey("memory.id")),
+    Column("importance", Float, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("last_used", DateTime),
+    Column("rev", Integer, nullable=False),
+)
+
+audience = Table(
+    "audience",
+    metadata,
+    Column("memory", ForeignKey("memory.id"), primary_key=True),
+    Column("person", ForeignKey("person.key"), primary_key=True),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("memory", ForeignKey("memory.id"), primary_key=True),
+    Column("message", ForeignKey("message.id"), primary_key=True),
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("a", ForeignKey("memory.id"), primary_key=True),
+    Column("b", ForeignKey("memory.id"), primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("evidence", ForeignKey("message.id")),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("utterance", Text, nullable=False),
+    Column("memory", ForeignKey("memory.id"), nullable=False),
+    Column("partner", ForeignKey("person.key"), nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+
+disclosure = Table(
+    "disclosure",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("owner", ForeignKey("person.key"), nullable=False),
+    Column("partner", ForeignKey("person.key"), nullable=False),
+    Column("task", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+
+disclosed = Table(
+    "disclosed",
+    metadata,
+    Column("disclosure", ForeignKey("disclosure.id"), nullable=False),
+    Column("message", ForeignKey("message.id")),
+    Column("memory", ForeignKey("memory.id")),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("op", Text, nullable=False),  # upsert | delete
+    Column("text", Integer, nullable=False, unique=True),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", Float, nullable=False),  # seconds since the epoch
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("position", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("question", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("aliases", Text, nullable=False),  # JSON lists
+    Column("instructor", ForeignKey("person.key"), nullable=False),
+    Column("assistant", ForeignKey("person.key"), nullable=False),
+    Column("holders", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+)
+
+# Full-text indexes. `who` holds the people who may read the row ("p12 p34"), so that the index itself restricts
+# a query to one owner. Their content is a view over the tables above; triggers keep them in the same transaction.
+message_index = Table(
+    "message_fts",
+    MetaData(),
+    Column("rowid", Integer, primary_key=True),
+    Column("body", Text),
+    Column("who", Text),
+    Column("message_fts", Text),  # FTS5's name for "the whole row" in MATCH
+)
+memory_index = Table(
+    "memory_fts",
+    MetaData(),
+    Column("rowid", Integer, primary_key=True),
+    Column("body", Text),
+    Column("who", Text),
+    Column("memory_fts", Text),
+)

@@ -1,0 +1,121 @@
+"""The one place where a person's rows are chosen. Every query of an OwnerMemory starts from a `Scope`.
+
+A scope is made for one owner and has no method that takes another. Narrowing it (to a partner's audience, to a
+time) is possible; widening it is not.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy.sql.elements import NamedColumn
+
+from kithnet.memory import lexical, schema
+
+SENDER = schema.person.alias("sender")
+RECEIVER = schema.person.alias("receiver")
+ABOUT = schema.person.alias("about")
+TOLD_BY = schema.person.alias("told_by")
+
+Columns = ColumnElement[Any] | NamedColumn[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """owner: key of the person whose rows these are."""
+
+    owner: int
+
+    def messages(self, *columns: Columns) -> Select[Any]:
+        """Messages that the owner sent or received."""
+        message = schema.message.c
+        return (
+            select(*columns)
+            .select_from(schema.message)
+            .where(or_(message.sender == self.owner, message.receiver == self.owner))
+        )
+
+    def message_rows(self) -> Select[Any]:
+        """Messages with all that a hit shows of them."""
+        message = schema.message.c
+        query = self.messages(
+            message.id,
+            message.text,
+            schema.text.c.body,
+            SENDER.c.id.label("sender"),
+            RECEIVER.c.id.label("receiver"),
+            schema.session.c.id.label("session"),
+            message.at,
+        )
+        return (
+            query.join(schema.text, schema.text.c.key == message.text)
+            .join(SENDER, SENDER.c.key == message.sender)
+            .join(RECEIVER, RECEIVER.c.key == message.receiver)
+            .join(schema.session, schema.session.c.key == message.session)
+        )
+
+    def matching_messages(self, term: lexical.Term) -> Select[Any]:
+        """Ids of the owner's messages that hold `term`; the index restricts itself to the owner."""
+        index = schema.message_index.c
+        return select(index.rowid).where(index.message_fts.op("MATCH")(lexical.match(term, self.owner)))
+
+    def memories(self, *columns: Columns) -> Select[Any]:
+        """Everything that the owner has noted, superseded notes too."""
+        return select(*columns).select_from(schema.memory).where(schema.memory.c.owner == self.owner)
+
+    def memory_rows(self) -> Select[Any]:
+        """Memories with all that a hit shows of them."""
+        memory = schema.memory.c
+        query = self.memories(
+            memory.id,
+            memory.text,
+            schema.text.c.body,
+            ABOUT.c.id.label("about"),
+            TOLD_BY.c.id.label("told_by"),
+            memory.restricted,
+            memory.kind,
+            memory.slot,
+            schema.session.c.id.label("session"),
+            memory.valid_from,
+            memory.valid_to,
+            memory.recorded_at,
+            memory.superseded_by,
+            memory.importance,
+            memory.uses,
+            memory.last_used,
+        )
+        return (
+            query.join(schema.text, schema.text.c.key == memory.text)
+            .join(ABOUT, ABOUT.c.key == memory.about)
+            .join(TOLD_BY, TOLD_BY.c.key == memory.told_by)
+            .outerjoin(schema.session, schema.session.c.key == memory.session)
+        )
+
+    def matching_memories(self, term: lexical.Term) -> Select[Any]:
+        """Ids of the owner's memories that hold `term`, whoever may be served with them."""
+        index = schema.memory_index.c
+        return select(index.rowid).where(index.memory_fts.op("MATCH")(lexical.match(term, self.owner)))
+
+    def served(self, query: Select[Any], partner: str | None, at: datetime | None) -> Select[Any]:
+        """Narrow a query over memories to those that may be used now, towards `partner`.
+
+        A restricted memory is served only to a person listed in its audience, so an unknown partner gets none.
+        partner None: the owner's own use, nothing withheld. at None: what holds now.
+        """
+        memory = schema.memory.c
+        if partner is not None:
+            listed = exists().where(
+                schema.audience.c.memory == memory.id,
+                schema.audience.c.person == schema.person.c.key,
+                schema.person.c.id == partner,
+            )
+            query = query.where(or_(memory.restricted.is_(False), listed))
+        if at is None:
+            return query.where(memory.valid_to.is_(None), memory.superseded_by.is_(None))
+        return query.where(
+            or_(memory.valid_from.is_(None), memory.valid_from <= at),
+            or_(memory.valid_to.is_(None), memory.valid_to > at),
+            # A correction without dates of its own replaces the old value at all times.
+            or_(memory.superseded_by.is_(None), and_(memory.valid_to.is_not(None))),
+        )

@@ -1,0 +1,244 @@
+"""The SQL truth of one world: people, ties, messages, memories and tasks in one SQLite file."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy import Row, case, delete, func, insert, select
+
+from kithnet.memory import ingest as filling
+from kithnet.memory import people as names
+from kithnet.memory import schema
+from kithnet.memory.database import Database
+from kithnet.memory.migrations import MIGRATIONS
+from kithnet.memory.owner import OwnerMemory
+from kithnet.memory.rows import (
+    IngestReport,
+    MessageLike,
+    Person,
+    PersonLike,
+    Progress,
+    StoredMessage,
+    StoreStats,
+    Task,
+    TaskLike,
+    Tie,
+    TieLike,
+)
+from kithnet.runtime.errors import StorageError, UnknownPerson, UnknownWorld
+
+if TYPE_CHECKING:
+    from kithnet.memory.vectors import Embedder, VectorIndex
+
+
+class Store:
+    """One world on disk. Safe to share between threads; close it, or use it as a context manager."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @classmethod
+    def create(cls, path: Path, source: Mapping[str, str] | None = None) -> Self:
+        """Make a new, empty world at `path`. source: what its data comes from, kept as given.
+
+        Raises UnknownWorld when there is one already, StorageError when the folder cannot be written.
+        """
+        if path.exists() and path.stat().st_size:
+            raise UnknownWorld(f"{path} exists already", "choose another name, or delete the world first")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make the folder {path.parent}: {error}", "check its permissions") from error
+        store = cls(Database(path))
+        try:
+            store.note("source", json.dumps(dict(source or {})))
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the world at `path`, applying the migrations that it lacks.
+
+        Raises UnknownWorld when there is none, StorageError when it is damaged, foreign or too new.
+        """
+        if not path.is_file():
+            raise UnknownWorld(f"there is no world at {path}", "`kith world import` or `kith world generate` makes one")
+        return cls(Database(path))
+
+    def close(self) -> None:
+        """Close the database. Handles given out by `owner` stop working."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- filling and exporting ---
+
+    def ingest(
+        self,
+        people: Iterable[PersonLike],
+        ties: Iterable[TieLike],
+        messages: Iterable[MessageLike],
+        tasks: Iterable[TaskLike] = (),
+        dropped: Mapping[str, int] | None = None,
+        progress: Progress | None = None,
+    ) -> IngestReport:
+        """Fill this empty world in one transaction: all of it is there afterwards, or nothing.
+
+        Raises UnknownWorld when it already holds people, RecordError for a message that cannot be stored,
+        UnknownPerson for a row that names nobody, StorageError for a full disk, WorldBusy for a locked file.
+        """
+        return filling.ingest(self.database, people, ties, messages, tasks, dropped or {}, progress)
+
+    def messages(self) -> Iterator[StoredMessage]:
+        """Every message in the world's order, a thousand at a time (each page is a snapshot of its own)."""
+        last = -1
+        while True:
+            with self.database.read() as connection:
+                rows = connection.execute(_MESSAGES.where(schema.message.c.seq > last).limit(1_000)).all()
+            if not rows:
+                return
+            for row in rows:
+                yield StoredMessage(
+                    f"m{row.id}", row.seq, row.sender, row.receiver, row.body, row.at, row.session
+                )
+            last = rows[-1].seq
+
+    # --- people and what is known of them ---
+
+    def people(self, *, outside: bool = False) -> list[Person]:
+        """The people of the network in the order of the import; with `outside`, other chat partners too."""
+        query = select(schema.person).order_by(schema.person.c.key)
+        if not outside:
+            query = query.where(schema.person.c.outside.is_(False))
+        with self.database.read() as connection:
+            return [_person(row) for row in connection.execute(query)]
+
+    def person(self, person_id: str) -> Person:
+        """The person with exactly this id. Raises UnknownPerson."""
+        with self.database.read() as connection:
+            row = connection.execute(select(schema.person).where(schema.person.c.id == person_id)).first()
+        if row is None:
+            raise UnknownPerson(f"no person {person_id!r} in this world", "`kith world show WORLD` lists the people")
+        return _person(row)
+
+    def resolve(self, name: str) -> Person:
+        """The person whom `name` means: an id, a name, an alias, or a unique beginning. Raises UnknownPerson."""
+        return names.resolve(self.people(), name)
+
+    def ties(self) -> list[Tie]:
+        """All ties, each with the number of messages sent between the two."""
+        low = case((schema.message.c.sender < schema.message.c.receiver, schema.message.c.sender),
+                   else_=schema.message.c.receiver)
+        high = case((schema.message.c.sender < schema.message.c.receiver, schema.message.c.receiver),
+                    else_=schema.message.c.sender)
+        with self.database.read() as connection:
+            counts = {
+                (row[0], row[1]): row[2]
+                for row in connection.execute(select(low, high, func.count()).group_by(low, high))
+            }
+            ids = {row.key: row.id for row in connection.execute(select(schema.person.c.key, schema.person.c.id))}
+            return [
+                Tie(ids[row.a], ids[row.b], row.kind, counts.get((min(row.a, row.b), max(row.a, row.b)), 0))
+                for row in connection.execute(select(schema.tie).order_by(schema.tie.c.a, schema.tie.c.b))
+            ]
+
+    def tasks(self) -> list[Task]:
+        """The questions with known answers, for simulation and measuring. No OwnerMemory can read them."""
+        with self.database.read() as connection:
+            rows = connection.execute(select(schema.task).order_by(schema.task.c.position)).all()
+            if not rows:
+                return []
+            ids = {row.key: row.id for row in connection.execute(select(schema.person.c.key, schema.person.c.id))}
+            cited = sorted({seq for row in rows for seq in json.loads(row.evidence)})
+            numbers: dict[int, int] = {}
+            for start in range(0, len(cited), 1_000):
+                query = select(schema.message.c.seq, schema.message.c.id)
+                chunk = schema.message.c.seq.in_(cited[start : start + 1_000])
+                numbers.update((row.seq, row.id) for row in connection.execute(query.where(chunk)))
+        return [
+            Task(
+                id=row.id,
+                question=row.question,
+                answer=row.answer,
+                aliases=tuple(json.loads(row.aliases)),
+                instructor=ids[row.instructor],
+                assistant=ids[row.assistant],
+                holders=tuple(json.loads(row.holders)),
+                evidence=tuple(f"m{numbers[seq]}" for seq in json.loads(row.evidence) if seq in numbers),
+                kind=row.kind,
+            )
+            for row in rows
+        ]
+
+    def stats(self) -> StoreStats:
+        """How much of everything there is."""
+        tables = ("tie", "message", "session", "text", "memory", "task", "outbox")
+        with self.database.read() as connection:
+            counts = {
+                name: int(connection.execute(select(func.count()).select_from(schema.metadata.tables[name])).scalar_one())
+                for name in tables
+            }
+            inside = select(func.count()).where(schema.person.c.outside.is_(False))
+            people = int(connection.execute(inside).scalar_one())
+            notes = dict(connection.execute(select(schema.meta.c.key, schema.meta.c.value)).tuples().all())
+        return StoreStats(
+            people=people,
+            ties=counts["tie"],
+            messages=counts["message"],
+            sessions=counts["session"],
+            texts=counts["text"],
+            memories=counts["memory"],
+            tasks=counts["task"],
+            pending=counts["outbox"],
+            dropped=json.loads(notes.get("dropped", "{}")),
+            source=json.loads(notes.get("source", "{}")),
+            embedder=notes.get("embedder"),
+            schema=len(MIGRATIONS),
+        )
+
+    def note(self, key: str, value: str) -> None:
+        """Keep a fact about the world itself (its source, its embedder)."""
+        with self.database.write() as connection:
+            connection.execute(delete(schema.meta).where(schema.meta.c.key == key))
+            connection.execute(insert(schema.meta).values(key=key, value=value))
+
+    def owner(
+        self, person_id: str, index: "VectorIndex | None" = None, embedder: "Embedder | None" = None
+    ) -> OwnerMemory:
+        """What this one person has sent, received and noted. With `index` and `embedder`, recall is hybrid.
+
+        Raises UnknownPerson.
+        """
+        self.person(person_id)
+        return OwnerMemory(self.database, person_id, index=index, embedder=embedder)
+
+
+_SENDER = schema.person.alias("sender")
+_RECEIVER = schema.person.alias("receiver")
+_MESSAGES = (
+    select(
+        schema.message.c.id,
+        schema.message.c.seq,
+        _SENDER.c.id.label("sender"),
+        _RECEIVER.c.id.label("receiver"),
+        schema.text.c.body,
+        schema.message.c.at,
+        schema.session.c.id.label("session"),
+    )
+    .join_from(schema.message, _SENDER, _SENDER.c.key == schema.message.c.sender)
+    .join(_RECEIVER, _RECEIVER.c.key == schema.message.c.receiver)
+    .join(schema.text, schema.text.c.key == schema.message.c.text)
+    .join(schema.session, schema.session.c.key == schema.message.c.session)
+    .order_by(schema.message.c.seq)
+)
+
+
+def _person(row: Row[tuple[object, ...]]) -> Person:
+    return Person(row.id, row.name, row.persona, tuple(json.loads(row.aliases)), bool(row.outside))

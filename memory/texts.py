@@ -1,0 +1,55 @@
+"""Distinct texts: each is stored, indexed and embedded once, whoever said it."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, insert, select
+
+from kithnet.memory import schema
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def clean(body: str) -> str:
+    """`body` as it can be stored: lone surrogates, which have no UTF-8 form, become question marks."""
+    return body.encode("utf-8", "replace").decode("utf-8")
+
+
+def words(body: str) -> list[str]:
+    """The words of `body`, folded as the full-text index folds them (case and accents), not yet stemmed."""
+    decomposed = unicodedata.normalize("NFKD", body.casefold())
+    return _WORD.findall("".join(c for c in decomposed if not unicodedata.combining(c)))
+
+
+def digest(body: str) -> bytes:
+    """16 bytes that identify a text."""
+    return hashlib.blake2b(body.encode(), digest_size=16).digest()
+
+
+def fingerprint(body: str) -> bytes:
+    """16 bytes that identify a statement: the same for texts that differ in case, accents, spaces or punctuation."""
+    return digest(" ".join(words(body)) or body)
+
+
+def row(body: str) -> dict[str, object]:
+    """The row of table `text` for a cleaned `body`."""
+    return {"digest": digest(body), "body": body, "words": len(_WORD.findall(body))}
+
+
+def keep(connection: Connection, body: str) -> int:
+    """The key of `body` in table `text`, which is added if it is new."""
+    values = row(clean(body))
+    found = connection.scalar(select(schema.text.c.key).where(schema.text.c.digest == values["digest"]))
+    if found is not None:
+        return int(found)
+    return _inserted(connection.execute(insert(schema.text).values(values)).inserted_primary_key)
+
+
+def _inserted(key: Sequence[object] | None) -> int:
+    assert key is not None
+    return int(str(key[0]))
+
+
+__all__ = ["clean", "digest", "fingerprint", "keep", "row", "words"]

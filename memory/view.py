@@ -1,0 +1,107 @@
+"""An owner's messages as arrays: who, to whom, when, in which session, but not what.
+
+Only keys are kept, 40 bytes a message, so that a recall can weigh every message of the owner without reading its
+text. The arrays are read through the owner's scope and grow as messages arrive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import Connection, func, select
+
+from kithnet.memory import lexical, schema
+from kithnet.memory.scope import Scope
+
+_COLUMNS = ("id", "sender", "receiver", "text", "session", "words", "at")
+NO_TIME = np.iinfo(np.int64).min
+
+Array = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class View:
+    """rows: (7, N) int64 in the order of `_COLUMNS`, by rising id, which is the order in which they were said.
+
+    group: (N,) the utterance a message belongs to: one line heard by three people is three messages and one
+    utterance. starts: (G,) the first row of each utterance.
+    """
+
+    rows: Array
+    group: Array = field(repr=False)
+    starts: Array = field(repr=False)
+
+    @property
+    def ids(self) -> Array:
+        return self.rows[0]
+
+    def of_starts(self, column: str) -> Array:
+        """(G,) a column's value at the first row of each utterance."""
+        return self.rows[_COLUMNS.index(column)][self.starts]
+
+    def column(self, name: str) -> Array:
+        """(N,) one column."""
+        return self.rows[_COLUMNS.index(name)]
+
+    @property
+    def utterances(self) -> int:
+        return len(self.starts)
+
+    def positions(self, ids: Sequence[int]) -> Array:
+        """Rows of those `ids` that are in the view."""
+        wanted = np.asarray(ids, dtype=np.int64)
+        if not len(self.ids) or not len(wanted):
+            return np.zeros(0, dtype=np.int64)
+        found = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
+        return found[self.ids[found] == wanted]
+
+    def until(self, at: int) -> "View":
+        """The same view as it was at a time (seconds since the epoch); messages without a time stay."""
+        return _view(self.rows[:, self.column("at") <= at])
+
+
+def _view(rows: Array) -> View:
+    _, sender, _, text, session, _, _ = rows
+    key = np.stack((sender, text, session))
+    changed = np.ones(rows.shape[1], dtype=bool)
+    changed[1:] = (key[:, 1:] != key[:, :-1]).any(axis=0)
+    return View(rows, np.cumsum(changed) - 1, np.flatnonzero(changed))
+
+
+EMPTY = _view(np.zeros((len(_COLUMNS), 0), dtype=np.int64))
+
+
+def refreshed(view: View, scope: Scope, connection: Connection) -> View:
+    """`view` with the messages that have arrived since it was read."""
+    message = schema.message.c
+    last = int(view.ids[-1]) if len(view.ids) else 0
+    query = (
+        scope.messages(
+            message.id,
+            message.sender,
+            message.receiver,
+            message.text,
+            message.session,
+            schema.text.c.words,
+            func.coalesce(func.unixepoch(message.at), int(NO_TIME)),
+        )
+        .join(schema.text, schema.text.c.key == message.text)
+        .where(message.id > last)
+    )
+    new = connection.execute(query).all()
+    if not new:
+        return view
+    added = np.array([tuple(row) for row in new], dtype=np.int64).T
+    added = added[:, np.argsort(added[0])]
+    return _view(np.concatenate((view.rows, added), axis=1))
+
+
+def names(connection: Connection, keys: Sequence[int]) -> dict[int, set[str]]:
+    """The stems of the names by which each of these people may be mentioned."""
+    person = schema.person.c
+    found: dict[int, set[str]] = {}
+    for start in range(0, len(keys), 1_000):
+        query = select(person.key, person.id, person.name, person.aliases)
+        for row in connection.execute(query.where(person.key.in_(keys[start : start + 1_000]))):
+            found[row.key] = lexical.stems(f"{row.id.replace('_', ' ')} {row.name} {row.aliases}")
+    return found

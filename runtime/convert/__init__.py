@@ -1,0 +1,1 @@
+"""Conversion of published weights into the GGUF files that llama.cpp runs."""
