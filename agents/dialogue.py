@@ -150,7 +150,7 @@ async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
         stage.trace.emit("model_failed", dialogue=state["id"], purpose="answer", why=why)
 
     answered = await answer(stage.model, state["task"], agreed, stage.settings, failed)
-    for person, partner in (state["pair"], state["pair"][::-1]):
+    for person, partner in (state["pair"], state["pair"][::-1]) if stage.journal else ():
         journal.write(
             stage.agent_of(person), partner, infonav.from_json(state["ledgers"][person]), state["id"]
         )

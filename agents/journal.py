@@ -17,7 +17,7 @@ def write(agent: PersonalAgent, partner: str, ledger: Ledger, dialogue: str) -> 
         sources = tuple(dict.fromkeys(source for item in heard for source in item.sources))
         remembered = agent.memory.remember(
             about=partner, text=f"{rationale.question} {rationale.value}", told_by=heard[0].witness, kind="fact",
-            evidence=sources, session=dialogue, importance=heard[0].support,
+            evidence=(), session=dialogue, importance=heard[0].support,
         )  # fmt: skip
         written.append(remembered.id)
     return written

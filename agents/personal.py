@@ -47,8 +47,13 @@ class PersonalAgent:
         """Messages exchanged with `alter`; 0 for a stranger."""
         return next((contact.messages for contact in self.contacts if contact.person == alter), 0)
 
-    async def recall(self, question: str, *, k: int, budget: int, hint: str = "") -> Recall:
-        """What the owner's memory holds on a question; people it names weigh as speakers."""
+    async def recall(
+        self, question: str, *, k: int, budget: int, hint: str = "", partner: str | None = None
+    ) -> Recall:
+        """What the owner's memory holds on a question; people it names weigh as speakers.
+
+        partner: for whom it is recalled; memories whose audience leaves them out are no candidates.
+        """
         speakers = named_people(question, self.known_names)
         query = f"{question} {' '.join(content_words(hint))}".strip()
         return await asyncio.to_thread(
@@ -56,8 +61,8 @@ class PersonalAgent:
         )
 
     def evidence(self, hit: Hit) -> Evidence:
-        """A recalled memory as evidence; what the owner was told keeps its teller as the witness."""
-        told_by = hit.told_by if hit.told_by and hit.told_by != self.person else None
+        """A recalled memory as evidence; a noted memory that came from someone keeps that person as the witness."""
+        told_by = hit.told_by if hit.kind != "message" and hit.told_by != self.person else None
         return Evidence(
             id=hit.id,
             sources=tuple(hit.messages) or (hit.id,),

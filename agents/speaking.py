@@ -12,6 +12,10 @@ from kithnet.agents.speech import Claim, Utterance
 from kithnet.agents.stage import Stage, State, Turn, turn_of, with_ledger
 
 
+OWN = ("m", "k")
+"""How the ids of a person's own messages and memories begin."""
+
+
 @dataclass
 class _Saying:
     """What one utterance will hold, and what was decided on the way."""
@@ -38,7 +42,7 @@ async def speak(state: State, stage: Stage) -> dict[str, Any]:
         tuple(saying.claims), tuple(r.question for r in asks), tuple(saying.declined),
     )  # fmt: skip
     stage.trace.emit("utterance", dialogue=state["id"], **speech.to_json(said))
-    used = [e.id for r in ledger.rationales for e in r.evidence if e.id.startswith(("m", "k"))]
+    used = [e.id for r in ledger.rationales for e in r.evidence if e.id.startswith(OWN)]
     if used:
         agent.memory.record_usage(said.id, used, turn.partner)
     return _after(state, turn, ledger, said, saying)
@@ -74,7 +78,7 @@ async def _answer(
             item, decision = await agent.weigh(
                 evidence, rationale.held[0].value, evidence.quote, turn.partner, turn.state["task"]
             )
-            row = _row(agent, turn, item, decision)
+            row = _row(agent, turn, evidence.id, item, decision)
             saying.rows.append(row)
             stage.trace.emit("disclosure", dialogue=turn.state["id"], **row)
             if decision.told:
@@ -109,17 +113,18 @@ def _called(agent: PersonalAgent, person: str | None) -> str:
     return agent.known_names.get(person or "", (person or "someone",))[0]
 
 
-def _row(agent: PersonalAgent, turn: Turn, item: Item, decision: Decision) -> dict[str, Any]:
+def _row(agent: PersonalAgent, turn: Turn, evidence: str, item: Item, decision: Decision) -> dict[str, Any]:
     """One line of the ledger of disclosures, also written to the owner's memory."""
     row = {
         "from": turn.speaker, "to": turn.partner, "messages": list(item.messages), "rule": decision.rule,
         "action": decision.action, "told": decision.told, "sensitivity": item.sensitivity, "task": turn.state["task"],
         "utterance": turn.utterance_id,
     }  # fmt: skip
-    agent.memory.disclose(
-        messages=item.messages, to=turn.partner, task=turn.state["task"], rule=decision.rule, action=decision.action,
-        told=decision.told, utterance=turn.utterance_id,
-    )  # fmt: skip
+    own = [evidence] if evidence.startswith(OWN) else []
+    if own:
+        agent.memory.disclose(
+            own, partner=turn.partner, task=turn.state["task"], rule=decision.rule, action="tell" if decision.told else "refuse"
+        )
     return row
 
 

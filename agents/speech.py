@@ -80,8 +80,8 @@ def _claimed(claim: Claim, *, first: bool) -> str:
     lead = "" if first else "Also: "
     source = f"{claim.said}: “{claim.quote}”" if claim.said else f"“{claim.quote}”"
     if normalise(claim.value) == normalise(claim.quote):
-        return f"{lead}On “{claim.question}” {source}."
-    return f"{lead}On “{claim.question}” I have: {claim.value}. {source}."
+        return f"{lead}On “{claim.question}” {source}"
+    return f"{lead}On “{claim.question}” I have: {claim.value}. {source}"
 
 
 def _ends(text: str) -> bool:

@@ -15,12 +15,16 @@ from kithnet.runtime.trace import Trace
 
 @dataclass(frozen=True)
 class Stage:
-    """The parts of a dialogue that never change and never enter a checkpoint."""
+    """The parts of a dialogue that never change and never enter a checkpoint.
+
+    journal: whether the agents write memories of the dialogue.
+    """
 
     model: ChatModel
     agent_of: Callable[[str], PersonalAgent]
     settings: Settings
     trace: Trace
+    journal: bool = True
 
 
 class State(TypedDict):

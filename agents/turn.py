@@ -98,7 +98,7 @@ async def _look(
     settings = stage.settings
     hint = claim.value if claim else " ".join(c.value for c in (turn.heard.claims if turn.heard else ()))
     k = settings.k * (2 if seen else 1)
-    recalled = await agent.recall(rationale.question, k=k, budget=settings.budget_tokens, hint=hint)
+    recalled = await agent.recall(rationale.question, k=k, budget=settings.budget_tokens, hint=hint, partner=turn.partner)
     stage.trace.emit(
         "recall", dialogue=turn.state["id"], person=agent.person, question=rationale.question, hint=hint,
         hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits], searched=recalled.searched, mode=recalled.mode,

@@ -64,6 +64,7 @@ class _Filling:
         self.sessions: dict[str, int] = {}
         self.seqs: set[int] = set()
         self.messages = 0
+        self._last_seq = -1
 
     def add(self, chunk: list[MessageLike]) -> None:
         new_texts: list[dict[str, Any]] = []
@@ -79,17 +80,11 @@ class _Filling:
     def _row(
         self, message: MessageLike, new_texts: list[dict[str, Any]], new_sessions: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        row = message.seq + 1
-        if not message.text.strip():
-            raise RecordError("the message is empty", "leave it out and count it as dropped", row=row)
-        if message.sender == message.receiver:
-            raise RecordError(f"{message.sender} writes to themself", "leave it out, count it as dropped", row=row)
-        if message.seq in self.seqs:
-            raise RecordError(f"seq {message.seq} is used twice", "number the messages 0, 1, 2, ...", row=row)
+        self._check(message)
+        self._last_seq = message.seq
         self.seqs.add(message.seq)
         text = texts.row(texts.clean(message.text))
         digest = text["digest"]
-        assert isinstance(digest, bytes)
         if digest not in self.texts:
             self.texts[digest] = len(self.texts) + 1
             new_texts.append({"key": self.texts[digest], **text})
@@ -98,12 +93,25 @@ class _Filling:
             new_sessions.append({"key": self.sessions[message.session], "id": message.session})
         return {
             "seq": message.seq,
-            "sender": _key(self._people, message.sender, row),
-            "receiver": _key(self._people, message.receiver, row),
+            "sender": _key(self._people, message.sender, f"message {message.seq}: "),
+            "receiver": _key(self._people, message.receiver, f"message {message.seq}: "),
             "text": self.texts[digest],
             "session": self.sessions[message.session],
             "at": message.at.replace(tzinfo=None) if message.at else None,
         }
+
+    def _check(self, message: MessageLike) -> None:
+        if not message.text.strip():
+            raise RecordError(f"message {message.seq} is empty", "leave it out and count it as dropped")
+        if message.sender == message.receiver:
+            raise RecordError(
+                f"message {message.seq}: {message.sender} writes to themself", "leave it out and count it as dropped"
+            )
+        if message.seq <= self._last_seq:
+            raise RecordError(
+                f"message {message.seq} comes after message {self._last_seq}",
+                "give the messages in the world's order, numbered 0, 1, 2, ...",
+            )
 
 
 def _people(connection: Connection, people: Iterable[PersonLike]) -> dict[str, int]:
@@ -113,7 +121,7 @@ def _people(connection: Connection, people: Iterable[PersonLike]) -> dict[str, i
             "id": person.id,
             "name": person.name,
             "persona": texts.clean(person.persona),
-            "aliases": json.dumps(list(person.aliases)),
+            "aliases": json.dumps(list(person.aliases), ensure_ascii=False),
             "outside": False,
         }
         for key, person in enumerate(people, start=1)
@@ -132,9 +140,7 @@ def _tie_rows(ties: Iterable[TieLike], people: Mapping[str, int]) -> Iterator[di
         yield {"a": _key(people, tie.a), "b": _key(people, tie.b), "kind": tie.kind}
 
 
-def _task_rows(
-    tasks: Iterable[TaskLike], people: Mapping[str, int], seqs: set[int]
-) -> Iterator[dict[str, Any]]:
+def _task_rows(tasks: Iterable[TaskLike], people: Mapping[str, int], seqs: set[int]) -> Iterator[dict[str, Any]]:
     for position, task in enumerate(tasks):
         missing = [seq for seq in task.evidence if seq not in seqs]
         if missing:
@@ -153,10 +159,9 @@ def _task_rows(
         }
 
 
-def _key(people: Mapping[str, int], person: str, row: int = 0) -> int:
+def _key(people: Mapping[str, int], person: str, where: str = "") -> int:
     key = people.get(person)
     if key is None:
-        where = f"row {row}: " if row else ""
         raise UnknownPerson(f"{where}no person {person!r} in this world", "list everyone who writes or is written to")
     return key
 

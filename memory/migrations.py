@@ -32,9 +32,7 @@ def _full_text(index: str, source: str, owners: list[str]) -> list[str]:
     def change(row: str, command: str = "") -> str:
         columns, first = (f"{index}, ", f"'{command}', ") if command else ("", "")
         body = f"(SELECT body FROM text WHERE key = {row}.text)"
-        return (
-            f"INSERT INTO {index}({columns}rowid, body, who) VALUES ({first}{row}.id, {body}, {who(row)});"
-        )
+        return f"INSERT INTO {index}({columns}rowid, body, who) VALUES ({first}{row}.id, {body}, {who(row)});"
 
     return [
         f"CREATE VIEW {source}_document AS SELECT s.id AS id, t.body AS body, {who('s')} AS who"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import Row, case, delete, func, insert, select
+from sqlalchemy import Connection, Row, Table, case, delete, func, insert, select
 
 from kithnet.memory import ingest as filling
 from kithnet.memory import people as names
@@ -105,9 +105,7 @@ class Store:
             if not rows:
                 return
             for row in rows:
-                yield StoredMessage(
-                    f"m{row.id}", row.seq, row.sender, row.receiver, row.body, row.at, row.session
-                )
+                yield StoredMessage(f"m{row.id}", row.seq, row.sender, row.receiver, row.body, row.at, row.session)
             last = rows[-1].seq
 
     # --- people and what is known of them ---
@@ -134,10 +132,14 @@ class Store:
 
     def ties(self) -> list[Tie]:
         """All ties, each with the number of messages sent between the two."""
-        low = case((schema.message.c.sender < schema.message.c.receiver, schema.message.c.sender),
-                   else_=schema.message.c.receiver)
-        high = case((schema.message.c.sender < schema.message.c.receiver, schema.message.c.receiver),
-                    else_=schema.message.c.sender)
+        low = case(
+            (schema.message.c.sender < schema.message.c.receiver, schema.message.c.sender),
+            else_=schema.message.c.receiver,
+        )
+        high = case(
+            (schema.message.c.sender < schema.message.c.receiver, schema.message.c.receiver),
+            else_=schema.message.c.sender,
+        )
         with self.database.read() as connection:
             counts = {
                 (row[0], row[1]): row[2]
@@ -182,12 +184,14 @@ class Store:
         tables = ("tie", "message", "session", "text", "memory", "task", "outbox")
         with self.database.read() as connection:
             counts = {
-                name: int(connection.execute(select(func.count()).select_from(schema.metadata.tables[name])).scalar_one())
+                name: int(
+                    connection.execute(select(func.count()).select_from(schema.metadata.tables[name])).scalar_one()
+                )
                 for name in tables
             }
             inside = select(func.count()).where(schema.person.c.outside.is_(False))
             people = int(connection.execute(inside).scalar_one())
-            notes = dict(connection.execute(select(schema.meta.c.key, schema.meta.c.value)).tuples().all())
+            notes = {row.key: row.value for row in connection.execute(select(schema.meta))}
         return StoreStats(
             people=people,
             ties=counts["tie"],
@@ -238,6 +242,10 @@ _MESSAGES = (
     .join(schema.session, schema.session.c.key == schema.message.c.session)
     .order_by(schema.message.c.seq)
 )
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def _person(row: Row[tuple[object, ...]]) -> Person:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
@@ -33,7 +33,7 @@ def fingerprint(body: str) -> bytes:
     return digest(" ".join(words(body)) or body)
 
 
-def row(body: str) -> dict[str, object]:
+def row(body: str) -> dict[str, Any]:
     """The row of table `text` for a cleaned `body`."""
     return {"digest": digest(body), "body": body, "words": len(_WORD.findall(body))}
 
@@ -44,12 +44,6 @@ def keep(connection: Connection, body: str) -> int:
     found = connection.scalar(select(schema.text.c.key).where(schema.text.c.digest == values["digest"]))
     if found is not None:
         return int(found)
-    return _inserted(connection.execute(insert(schema.text).values(values)).inserted_primary_key)
-
-
-def _inserted(key: Sequence[object] | None) -> int:
-    assert key is not None
-    return int(str(key[0]))
-
-
-__all__ = ["clean", "digest", "fingerprint", "keep", "row", "words"]
+    added = connection.execute(insert(schema.text).values(values)).inserted_primary_key
+    assert added is not None
+    return int(added[0])

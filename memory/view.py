@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from sqlalchemy import Connection, func, select
+import numpy.typing as npt
+from sqlalchemy import Connection, Integer, cast, func, select
 
 from kithnet.memory import lexical, schema
 from kithnet.memory.scope import Scope
@@ -16,7 +17,7 @@ from kithnet.memory.scope import Scope
 _COLUMNS = ("id", "sender", "receiver", "text", "session", "words", "at")
 NO_TIME = np.iinfo(np.int64).min
 
-Array = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+Array = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def refreshed(view: View, scope: Scope, connection: Connection) -> View:
             message.text,
             message.session,
             schema.text.c.words,
-            func.coalesce(func.unixepoch(message.at), int(NO_TIME)),
+            func.coalesce(cast(func.strftime("%s", message.at), Integer), int(NO_TIME)),
         )
         .join(schema.text, schema.text.c.key == message.text)
         .where(message.id > last)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+from kithnet.runtime.errors import ConfigError
+
 Role = Literal["system", "user", "assistant"]
 OnText = Callable[[str], None]
 
@@ -32,6 +34,15 @@ class ReplySpec:
     stop: tuple[str, ...] = ()
     raw: bool = False
     purpose: str = "reply"
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1 or self.temperature < 0 or self.seed < 0:
+            raise ConfigError(
+                f"max_tokens={self.max_tokens}, temperature={self.temperature}, seed={self.seed} is out of range",
+                "max_tokens is at least 1, temperature and seed at least 0",
+            )
+        if self.schema is not None and self.grammar is not None:
+            raise ConfigError("a reply takes a schema or a grammar, not both", "drop one of the two")
 
 
 @dataclass(frozen=True, slots=True)

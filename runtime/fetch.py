@@ -46,6 +46,9 @@ class Origin:
     total: int | None
 
 
+PATIENT = Retry()
+
+
 class _Temporary(Exception):
     def __init__(self, why: str, wait: float | None = None) -> None:
         super().__init__(why)
@@ -62,13 +65,13 @@ def download(
     *,
     token: str = "",
     progress: OnProgress | None = None,
-    retry: Retry = Retry(),  # noqa: B008  (frozen)
+    retry: Retry = PATIENT,
 ) -> Origin:
-    """Bring `url` to the file `part`, continuing what an earlier call left there; returns what the server said.
+    """Bring `url` to the file `part`, continuing what an earlier call left; returns what the server said.
 
-    A sha256 sent by the server (`x-linked-etag`, or an ETag of 64 hex digits) is checked. The bytes are synced.
-    Raises UnknownModel (404; 401 and 403 with how to get access), ModelUnavailable (refused, timed out, 429, 5xx
-    after the retries), ModelFileError (wrong checksum or length), StorageError (disk full or unwritable).
+    A sha256 sent by the server (`x-linked-etag`, or an ETag of 64 hex digits) is checked; the bytes are synced.
+    Raises UnknownModel (404; 401 and 403 with how to get access), ModelUnavailable (refused, timed out, 429
+    or 5xx after the retries), ModelFileError (wrong checksum), StorageError (disk full or unwritable).
     """
     headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {token}"} if token else {})
     failures = 0
@@ -170,9 +173,7 @@ def _attempt(client: httpx.Client, url: str, part: Path, progress: OnProgress | 
     return origin
 
 
-def _receive(
-    response: httpx.Response, part: Path, start: int, origin: Origin, progress: OnProgress | None
-) -> None:
+def _receive(response: httpx.Response, part: Path, start: int, origin: Origin, progress: OnProgress | None) -> None:
     need_space(part.parent, (origin.total or 0) - start)
     if start == 0:
         forget(part)
@@ -192,11 +193,9 @@ def _refuse(response: httpx.Response, url: str) -> None:
     if status == 416:
         raise _Changed
     if status == 404:
-        raise UnknownModel(
-            f"there is no file at {url}", "check the owner, the repository and the file's name"
-        )
+        raise UnknownModel(f"there is no file at {url}", "check the owner, the repository and the file's name")
     if status in (401, 403):
-        hint = "accept the model's terms on its page, set HF_TOKEN to a token that may read it, and check the name"
+        hint = "accept the model's terms on its page, set HF_TOKEN to a token that may read it, check the name"
         raise UnknownModel(f"access to {url} is refused ({status}): it is gated, private or misspelt", hint)
     if status in (408, 429) or status >= 500:
         after = response.headers.get("retry-after", "")
@@ -206,7 +205,7 @@ def _refuse(response: httpx.Response, url: str) -> None:
 
 
 def _origin(response: httpx.Response) -> Origin:
-    """The first answer of a chain of redirects knows the file's sha256, the last one the ETag to resume with."""
+    """The first answer of a chain of redirects knows the file's sha256, the last the ETag to resume with."""
     chain = [*response.history, response]
     tags = [answer.headers.get(name, "") for name in ("x-linked-etag", "etag") for answer in chain]
     digests = [tag.strip('"').lower() for tag in tags]
@@ -236,9 +235,7 @@ def _check(part: Path, origin: Origin, url: str) -> None:
         sync_file(part)
         if origin.sha256 and sha256_of(part) != origin.sha256:
             forget(part)
-            raise ModelFileError(
-                f"what came from {url} does not have the sha256 it should have", "fetch it again"
-            )
+            raise ModelFileError(f"what came from {url} has not the sha256 it should have", "fetch it again")
 
 
 def _remembered(part: Path) -> Origin | None:

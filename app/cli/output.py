@@ -63,3 +63,17 @@ def progress(title: str, unit: str = "") -> Iterator[Progress]:
             bar.update(task, completed=done, total=total, note=note)
 
         yield tell
+
+
+@contextmanager
+def working(title: str, quiet: bool = False) -> Iterator[None]:
+    """A spinner with the time on stderr for work whose length is unknown; silent without a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Bar(*columns, console=console, transient=True, disable=quiet or not sys.stderr.isatty()) as bar:
+        bar.add_task(title, total=None)
+        yield

@@ -27,8 +27,8 @@ def convert_minilm(weights: Path, vocabulary: Path, out: Path) -> None:
     """Write `out`, a GGUF that llama.cpp runs with mean pooling; the same inputs give the same bytes.
 
     weights: model.safetensors of a BERT encoder with float tensors. vocabulary: vocab.txt, one token a line.
-    Matrices are stored as float16; vectors, norms, positions and token types as float32. The pooler, which mean
-    pooling does not use, is left out. Raises ModelFileError when the inputs do not belong together.
+    Matrices are stored as float16; vectors, norms, positions and token types as float32. The pooler, which
+    mean pooling does not use, is left out. Raises ModelFileError when the inputs do not belong together.
     """
     tensors = SafeTensors(weights)
     tokens = vocabulary.read_text(encoding="utf-8").removesuffix("\n").split("\n")
@@ -42,9 +42,7 @@ def convert_minilm(weights: Path, vocabulary: Path, out: Path) -> None:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
     except KeyError as error:
-        raise ModelFileError(
-            f"{weights} is not a MiniLM encoder: it has no {error}", "fetch it again"
-        ) from error
+        raise ModelFileError(f"{weights} is not a MiniLM encoder: it has no {error}", "fetch it again") from error
     finally:
         writer.close()
 
@@ -52,9 +50,7 @@ def convert_minilm(weights: Path, vocabulary: Path, out: Path) -> None:
 def _describe(writer: gguf.GGUFWriter, tensors: SafeTensors, tokens: list[str]) -> None:
     words, width = tensors["embeddings.word_embeddings.weight"].shape
     if words != len(tokens):
-        raise ModelFileError(
-            f"the vocabulary has {len(tokens)} tokens, the weights {words}", "fetch both again"
-        )
+        raise ModelFileError(f"the vocabulary has {len(tokens)} tokens, the weights {words}", "fetch both again")
     writer.add_name("all-MiniLM-L6-v2")
     writer.add_context_length(tensors["embeddings.position_embeddings.weight"].shape[0])
     writer.add_embedding_length(width)
@@ -94,9 +90,7 @@ def _renamed(tensors: SafeTensors) -> Iterator[tuple[str, np.ndarray]]:
             continue
         target = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if target is None:
-            raise ModelFileError(
-                f"the tensor {name} is not part of a BERT encoder", "check the file's origin"
-            )
+            raise ModelFileError(f"the tensor {name} is not part of a BERT encoder", "check the file's origin")
         values = tensors[name]
         small = values.ndim < 2 or target.startswith(("position_embd", "token_types"))
         yield target, values.astype(np.float32 if small else np.float16)

@@ -50,9 +50,7 @@ class SafeTensors(Mapping[str, np.ndarray]):
         self._data = np.memmap(path, dtype=np.uint8, mode="r")
         try:
             rows = json.loads(header)
-            self._slots = {
-                name: _slot(row, 8 + length) for name, row in rows.items() if name != "__metadata__"
-            }
+            self._slots = {name: _slot(row, 8 + length) for name, row in rows.items() if name != "__metadata__"}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._damaged("its header is not readable") from error
 

@@ -1,0 +1,168 @@
+"""`kith chat`: talk with a personal agent at the terminal; what is said is remembered."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kithnet.agents.conversation import Conversation, Exchange
+from kithnet.agents.infonav import Ledger
+from kithnet.app import collaborate
+from kithnet.app.collaborate import Scene
+from kithnet.app.runs import Run, new_run
+from kithnet.memory.store import Store
+from kithnet.runtime.chat import ChatModel
+from kithnet.runtime.config import Config
+from kithnet.runtime.errors import InputError, KithnetError, ModelError
+
+OWNER = "you"
+HELP = """/memory  what the last reply was made from, and what is noted of you
+/plan    what you asked, what is known and what is not
+/ask PERSON QUESTION  let the agent find something out from someone it knows
+/help    this list
+/quit    end the chat"""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Where a chat reads and writes. read: the next line, None at the end of input. stream: a piece of a reply."""
+
+    read: Callable[[], str | None]
+    say: Say
+    stream: Say
+
+
+def terminal() -> Lines:
+    """Standard input and output; a prompt is shown only to a person."""
+
+    def read() -> str | None:
+        if sys.stdin.isatty():
+            sys.stdout.write("> ")
+            sys.stdout.flush()
+        line = sys.stdin.readline()
+        return line.rstrip("\n") if line else None
+
+    def stream(piece: str) -> None:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+
+    return Lines(read, print, stream)
+
+
+def chat(
+    world: Path, models: Path, config: Config, person: str, partner: str | None, lines: Lines,
+    model: ChatModel | None = None,
+) -> Run:  # fmt: skip
+    """Hold a chat with the agent of `person` until /quit or the end of input.
+
+    partner: a person of the world who chats, under the disclosure rules; None is the agent's own person.
+    Raises UnknownPerson, ModelError, StorageError.
+    """
+    with Store.open(world / "kith.db") as store:
+        ego = store.resolve(person).id
+        other = store.resolve(partner).id if partner else OWNER
+    if other == ego:
+        raise InputError(f"{ego} cannot chat with itself as a partner", "leave --as out to chat with your own agent")
+    run = new_run(world, "chat", config)
+
+    async def go() -> None:
+        async with collaborate.scene(world, models, config, run, model=model) as scene:
+            scene.trace.emit("run", run=run.id, command="chat", world=world.name, model=scene.stage.model.traits.name)
+            await _Chat(scene, ego, other, lines).hold()
+
+    asyncio.run(go())
+    return run
+
+
+class _Chat:
+    """One chat session at the terminal."""
+
+    def __init__(self, scene: Scene, ego: str, partner: str, lines: Lines) -> None:
+        self._scene, self._ego, self._partner, self._lines = scene, ego, partner, lines
+        self._agent = scene.cast.agent(ego)
+        self._asked = 0
+        names = {person.id: person.name for person in scene.store.people()}
+        self._talk = Conversation(
+            self._agent, partner, names.get(partner, f"{self._agent.name}, its own person"), scene.run.id,
+            scene.stage.model, scene.stage.settings, scene.trace, trusted=partner == OWNER,
+        )  # fmt: skip
+
+    async def hold(self) -> None:
+        say = self._lines.say
+        say(f"You talk with the agent of {self._agent.name}. /help lists the commands, /quit ends.")
+        if last := self._last_time():
+            say(f"(last time: {last})")
+        try:
+            while (line := await asyncio.to_thread(self._lines.read)) is not None:
+                if line.strip() == "/quit":
+                    break
+                await self._line(line.strip())
+        finally:
+            self._talk.close()
+
+    def _last_time(self) -> str:
+        memories = self._agent.memory.memories(limit=200)
+        mine = (m for m in memories if m.kind == "summary" and m.about == self._partner)
+        return next((memory.text for memory in mine), "")
+
+    async def _line(self, line: str) -> None:
+        command, _, rest = line.partition(" ")
+        if not line:
+            return
+        if command == "/memory":
+            self._lines.say(_memory(self._talk.exchanges, [m.text for m in self._agent.memory.memories(limit=5)]))
+        elif command == "/plan":
+            self._lines.say(_plan(self._talk.ledger))
+        elif command == "/ask":
+            await self._ask(*rest.partition(" ")[::2])
+        elif command.startswith("/"):
+            self._lines.say(HELP)
+        else:
+            await self._talked(line)
+
+    async def _talked(self, line: str) -> None:
+        try:
+            exchange = await self._talk.say(line, self._lines.stream)
+        except ModelError as error:
+            self._lines.say(f"\n({error.message}; {error.hint or 'try again'})")
+            return
+        sources = ", ".join(f"{hit.id} from {hit.sender}" for hit in exchange.used)
+        held_back = f", {exchange.held_back} held back" if exchange.held_back else ""
+        self._lines.say(f"\n  [{sources or 'no memory used'}{held_back}]")
+
+    async def _ask(self, whom: str, question: str) -> None:
+        """Collaborate with someone else's agent and tell what came of it."""
+        if not (whom and question.strip()):
+            self._lines.say("/ask PERSON QUESTION")
+            return
+        try:
+            other = self._scene.store.resolve(whom).id
+            self._asked += 1
+            asked = await collaborate.collaborate(self._scene, f"ask{self._asked}", question, self._ego, other)
+        except KithnetError as error:
+            self._lines.say(f"({error.message}; {error.hint})")
+            return
+        for said in asked.utterances:
+            self._lines.say(f"  {said['sender']} -> {said['receiver']}: {said['text']}")
+        result = asked.state["result"]
+        self._lines.say(f"{result['answer']}  [{', '.join(result['citations']) or 'no evidence'}]")
+
+
+def _memory(exchanges: list[Exchange], noted: list[str]) -> str:
+    used = exchanges[-1].used if exchanges else ()
+    lines = [f"  {hit.id} {hit.sender} to {hit.receiver} ({hit.score:.2f}): {hit.text}" for hit in used]
+    return "\n".join(
+        ["the last reply was made from:", *(lines or ["  nothing"]), "noted:", *([f"  {n}" for n in noted] or ["  nothing"])]
+    )
+
+
+def _plan(ledger: Ledger) -> str:
+    if not ledger.rationales:
+        return "nothing was asked yet"
+    return "\n".join(
+        f"  {r.status:11} {r.question} {'-> ' + r.value + ' [' + ', '.join(e.id for e in r.evidence) + ']' if r.value else ''}"
+        for r in ledger.rationales
+    )

@@ -1,0 +1,61 @@
+"""`kith ask`: one collaboration between two agents."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kithnet.app.cli import output
+
+if TYPE_CHECKING:
+    from kithnet.app.collaborate import Asked
+    from kithnet.app.runs import Run
+
+World = Annotated[str | None, typer.Option("--world", "-w", help="The world; needed where there is more than one.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
+Setting = Annotated[list[str] | None, typer.Option("-c", metavar="A.B=C", help="Change one setting; repeatable.")]
+
+
+def ask(
+    person: Annotated[str, typer.Argument(metavar="FROM", help="Whose agent has the task.")],
+    partner: Annotated[str, typer.Argument(metavar="TO", help="Whose agent is asked.")],
+    question: Annotated[str, typer.Argument(help="What to find out.")],
+    world: World = None,
+    config: ConfigFile = None,
+    setting: Setting = None,
+    attended: Annotated[bool, typer.Option("--attended", help="Ask at the terminal where a rule says to ask.")] = False,
+    as_json: output.AsJson = False,
+) -> None:
+    """Let FROM's agent find something out by talking to TO's agent.
+
+    Example: kith ask chandler phoebe "What did Carol tell Ross about the baby?" --world friends
+    """
+    from kithnet.app import collaborate
+    from kithnet.app.locate import settings, world_named
+
+    chosen, loaded = world_named(world), settings(config, setting)
+    owner = None
+    if attended:
+        from kithnet.app.terminal import TerminalOwner
+
+        owner = TerminalOwner()
+    with output.working(f"{person} asks {partner}", as_json):
+        asked, run = collaborate.ask(chosen.folder, chosen.models, loaded, (person, partner), question, owner)
+    output.show(collaborate.contract(asked, run), _text(asked, run), as_json)
+
+
+def _text(asked: "Asked", run: "Run") -> str:
+    result, lines = asked.state["result"], []
+    for said in asked.utterances:
+        lines.append(f"{said['sender']} -> {said['receiver']}: {said['text']}")
+    usage = asked.usage
+    lines += [
+        "",
+        f"Answer: {result['answer']}",
+        f"Evidence: {', '.join(result['citations']) or 'none'}",
+        f"Stopped because: {asked.state['stopped']}; {asked.state['turn']} turns, consulted "
+        f"{', '.join(asked.consulted) or 'nobody'}, {usage.calls} model calls, {usage.sent:,} prompt tokens "
+        f"({usage.evaluated:,} evaluated), {asked.state['searched']:,} messages searched, {asked.seconds:.1f} s",
+        f"Run: {run.id}  (kith trace {run.id})",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,33 @@
+"""`kith chat`: talk with a personal agent."""
+
+from typing import Annotated
+
+import typer
+
+from kithnet.app.cli import output
+from kithnet.app.cli.ask import ConfigFile, Setting, World
+
+
+def chat(
+    person: Annotated[str, typer.Argument(help="Whose agent to talk with.")],
+    partner: Annotated[
+        str | None, typer.Option("--as", metavar="PARTNER", help="Talk as this person of the world, under its rules.")
+    ] = None,
+    world: World = None,
+    config: ConfigFile = None,
+    setting: Setting = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Talk with PERSON's agent as PERSON, or as someone else; what is said is remembered next time.
+
+    Example: kith chat monica --world friends
+    """
+    from kithnet.app import chat as talk
+    from kithnet.app.locate import settings, world_named
+
+    place, loaded = world_named(world), settings(config, setting)
+    lines = talk.terminal()
+    if as_json:
+        lines = talk.Lines(lines.read, output.note, lambda piece: None)
+    run = talk.chat(place.folder, place.models, loaded, person, partner, lines)
+    output.show({"run": run.id}, f"(kept as {run.id})", as_json)

@@ -1,0 +1,70 @@
+"""`kith simulate`: many tasks over a network, with a report."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kithnet.app.cli import output
+from kithnet.app.cli.ask import ConfigFile, Setting
+
+if TYPE_CHECKING:
+    from kithnet.app.simulate import Done, Tally
+
+
+def simulate(
+    world: Annotated[str, typer.Argument(help="The world.")],
+    tasks: Annotated[int, typer.Option("--tasks", min=1, help="How many tasks to draw over the network.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", help="Which tasks are drawn.")] = 0,
+    in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="Tasks at once.")] = 4,
+    lockstep: Annotated[
+        bool, typer.Option("--lockstep", help="One task after another, no memories written: repeats exactly.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new run even if one is unfinished.")] = False,
+    config: ConfigFile = None,
+    setting: Setting = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Let the agents of a network work on many tasks; the same command goes on where a run was cut off.
+
+    Example: kith simulate friends --tasks 5
+    """
+    from kithnet.app import simulate as run
+    from kithnet.app.locate import settings, world_named
+
+    place, loaded = world_named(world), settings(config, setting)
+    plan = run.Plan(tasks, seed, in_flight, lockstep)
+    with output.progress(f"simulating {place.name}", "tasks") as bar:
+        started = time.perf_counter()
+
+        def tell(tally: "Tally", planned: int) -> None:
+            spent = time.perf_counter() - started
+            tokens = tally.usage.evaluated + tally.usage.generated
+            bar(tally.done, planned, f"{tally.turns} utterances, {tokens / spent if spent else 0:.0f} tokens/s")
+
+        done = run.simulate(place.folder, place.models, loaded, plan, tell, fresh=fresh)
+    output.show(contract(done), _text(done), as_json)
+
+
+def contract(done: "Done") -> dict[str, object]:
+    """The JSON of `kith simulate --json` (docs/json.md)."""
+    return {
+        "tasks": {"planned": done.planned, "done": done.done, "failed": done.failed},
+        "scores": {"judged": done.judged, "correct": done.correct, "cites_gold": done.cites_gold},
+        "run": done.run.id,
+        "report": str(done.run.report),
+        "seconds": round(done.seconds, 3),
+        "tokens": {"sent": done.usage.sent, "evaluated": done.usage.evaluated, "generated": done.usage.generated},
+    }
+
+
+def _text(done: "Done") -> str:
+    usage = done.usage
+    return "\n".join(
+        (
+            f"{done.done} of {done.planned} tasks done, {done.failed} failed, in {done.seconds:.1f} s",
+            f"right: {done.correct} of {done.judged} judged; citing the gold message: {done.cites_gold}",
+            f"{usage.calls} model calls, {usage.sent:,} prompt tokens sent, {usage.evaluated:,} evaluated",
+            f"report: {done.run.report}",
+        )
+    )

@@ -1,0 +1,70 @@
+"""Open the models a configuration names: a local GGUF or a remote endpoint, and the embedder."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from kithnet.memory.store import Store
+from kithnet.memory.vectors import ChromaIndex
+from kithnet.runtime.chat import ChatModel
+from kithnet.runtime.config import Config
+from kithnet.runtime.embed import LlamaEmbedder
+from kithnet.runtime.errors import UnknownModel
+from kithnet.runtime.local import LocalModel
+from kithnet.runtime.registry import Registry
+from kithnet.runtime.remote import RemoteModel
+
+
+@asynccontextmanager
+async def chat_model(config: Config, models: Path, given: ChatModel | None = None) -> AsyncIterator[ChatModel]:
+    """The chat model of a run, or `given` in its place; closed at the end.
+
+    Raises UnknownModel, ModelFileError, SetupError.
+    """
+    model = given or open_chat_model(config, models)
+    try:
+        yield model
+    finally:
+        await model.close()
+
+
+def open_chat_model(config: Config, models: Path) -> ChatModel:
+    """A remote endpoint where the configuration gives a URL, else a local GGUF."""
+    chosen = config.model
+    if chosen.url:
+        key = os.environ.get(chosen.api_key_env) if chosen.api_key_env else None
+        return RemoteModel(
+            chosen.url, chosen.name, api_key=key, timeout=chosen.timeout, retries=chosen.retries, context=chosen.context
+        )
+    path = Registry(models).resolve(chosen.name)
+    return LocalModel.load(path, context=chosen.context, slots=chosen.slots, threads=chosen.threads or None)
+
+
+@contextmanager
+def embedder(config: Config, models: Path) -> Iterator[LlamaEmbedder | None]:
+    """The sentence embedder, or None where it has not been fetched: recall is lexical then."""
+    try:
+        path = Registry(models).resolve(config.embedder.name)
+    except UnknownModel:
+        yield None
+        return
+    loaded = LlamaEmbedder.load(path)
+    try:
+        yield loaded
+    finally:
+        loaded.close()
+
+
+@contextmanager
+def vectors(store: Store, world: Path, loaded: LlamaEmbedder | None) -> Iterator[ChromaIndex | None]:
+    """The world's vector index, or None while none of it has been made."""
+    folder = world / "vectors"
+    if loaded is None or not folder.is_dir():
+        yield None
+        return
+    index = ChromaIndex(folder, embedder=loaded.name, dim=loaded.dim)
+    try:
+        yield index
+    finally:
+        index.close()

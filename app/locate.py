@@ -1,0 +1,42 @@
+"""From what was typed to what is meant: the world, the model folder, the settings."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kithnet.app.home import models_folder, worlds_folder
+from kithnet.app.worlds import world_folder, worlds
+from kithnet.runtime.config import Config
+from kithnet.runtime.errors import UnknownWorld
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A world's folder and the models of this machine."""
+
+    name: str
+    folder: Path
+    models: Path
+
+
+def world_named(name: str | None) -> Place:
+    """The world called `name`, or the only one there is. Raises UnknownWorld."""
+    folder = worlds_folder(os.environ)
+    known = worlds(folder)
+    if name is None:
+        if len(known) != 1:
+            which = f"there are several: {', '.join(known)}" if known else "there is none yet"
+            hint = "name one with --world" if known else "`kith world generate --name demo` makes one"
+            raise UnknownWorld(f"which world? {which}", hint)
+        name = known[0]
+    found = world_folder(folder, name)
+    if not (found / "kith.db").is_file():
+        hint = f"there are: {', '.join(known)}" if known else "`kith world generate --name demo` makes one"
+        raise UnknownWorld(f"there is no world {name!r}", hint)
+    return Place(name, found, models_folder(os.environ))
+
+
+def settings(file: Path | None, overrides: Sequence[str] | None) -> Config:
+    """The settings of a command: defaults, then the file, then `-c` overrides. Raises ConfigError."""
+    return Config.load(file, overrides or ())

@@ -1,0 +1,294 @@
+"""What one person knows, bound to that person: no method takes another owner."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, case, func, select
+
+from kithnet.memory import egocentric, lexical, schema, view
+from kithnet.memory.database import Database
+from kithnet.memory.egocentric import Action, Disclosure, Kind, Remembered, item_key, partner_key, person_key
+from kithnet.memory.recall import Hit, Recall
+from kithnet.memory.scope import RECEIVER, SENDER, Scope
+from kithnet.memory.search import Question, Search, memory_hits, message_hit
+from kithnet.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from kithnet.memory.vectors import Embedder, VectorIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """Someone the owner has exchanged messages with. messages: in both directions. last_at: of the latest."""
+
+    person: str
+    messages: int
+    last_at: datetime | None
+
+
+class OwnerMemory:
+    """One person's messages and memories. Made by `Store.owner`. Safe to share between threads.
+
+    Errors of all methods: StorageError for a damaged or full disk, WorldBusy for a locked database.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        owner: str,
+        *,
+        index: "VectorIndex | None" = None,
+        embedder: "Embedder | None" = None,
+    ) -> None:
+        if index is not None and embedder is not None and index.embedder != embedder.name:
+            raise InputError(
+                f"the vectors were made by {index.embedder}, not by {embedder.name}", "run `kith memory reindex`"
+            )
+        self.owner = owner
+        self._database = database
+        self._index = index if embedder is not None else None
+        self._embedder = embedder if index is not None else None
+        with database.read() as connection:
+            self._scope = Scope(person_key(connection, owner))
+        self._refreshing = threading.Lock()
+        self._view = view.EMPTY
+        self._names: dict[int, set[str]] = {}
+
+    # --- reading ---
+
+    def recall(
+        self,
+        query: str,
+        *,
+        partner: str | None = None,
+        speakers: Sequence[str] = (),
+        k: int = 8,
+        budget: int = 800,
+        at: datetime | None = None,
+    ) -> Recall:
+        """Find what the owner knows about `query`, any text.
+
+        partner: id of the person it is for; memories whose audience leaves them out are no candidates. None: for the
+        owner's own use. speakers: ids of people the question names, whose messages weigh more. k: hits at most.
+        budget: tokens (of about 4 characters) that the hits may take in a prompt. at: as of a time in the world;
+        None: what holds now.
+        """
+        started = time.monotonic()
+        vector = None
+        if self._embedder is not None and self._index is not None and self._index.count and query.strip():
+            vector = self._embedder.embed([query[: lexical.MAX_QUERY_CHARACTERS]])[0]
+        question = Question(query, lexical.terms(query), vector, partner, tuple(speakers), k, budget, _naive(at))
+        with self._search() as search:
+            found = search.run(question)
+        mode = "lexical" if vector is None else "hybrid"
+        return Recall(found.hits, found.searched, found.abstained, time.monotonic() - started, mode)
+
+    def message(self, item: str) -> Hit:
+        """The message ("m17") or memory ("k4") with this id. Raises InputError when the owner has none such."""
+        with self._database.read() as connection:
+            if item.startswith("k"):
+                hits = memory_hits(connection, self._scope, [item_key(item, "k")])
+            else:
+                query = self._scope.message_rows().where(schema.message.c.id == item_key(item, "m"))
+                hits = [message_hit(row) for row in connection.execute(query)]
+        if not hits:
+            raise InputError(f"{self.owner} has no message or memory {item!r}", "cite an id that recall returned")
+        return hits[0]
+
+    def neighbours(self, item: str, before: int = 1, after: int = 1) -> list[Hit]:
+        """The owner's messages just before and after a message in its session, without it, in their order.
+
+        A line heard by several people counts as one step and appears once. Raises InputError like `message`.
+        """
+        number = item_key(item, "m")
+        self.message(item)
+        with self._database.read() as connection:
+            seen = self._refresh(connection)
+            place = int(seen.group[seen.positions([number])[0]])
+            sessions = seen.of_starts("session")
+            around = [
+                int(seen.ids[seen.starts[other]])
+                for other in range(max(0, place - before), min(seen.utterances, place + after + 1))
+                if other != place and sessions[other] == sessions[place]
+            ]
+            query = self._scope.message_rows().where(schema.message.c.id.in_(around))
+            return [message_hit(row) for row in connection.execute(query.order_by(schema.message.c.id))]
+
+    def session(self, session: str) -> list[Hit]:
+        """The owner's messages of a session, in their order; none for a session that the owner took no part in."""
+        query = self._scope.message_rows().where(schema.session.c.id == session).order_by(schema.message.c.id)
+        with self._database.read() as connection:
+            return [message_hit(row) for row in connection.execute(query)]
+
+    def sessions_with(self, partner: str) -> list[str]:
+        """Ids of the sessions in which the owner and `partner` wrote to each other, oldest first."""
+        message = schema.message.c
+        query = (
+            self._scope.messages(schema.session.c.id)
+            .join(schema.session, schema.session.c.key == message.session)
+            .join(SENDER, SENDER.c.key == message.sender)
+            .join(RECEIVER, RECEIVER.c.key == message.receiver)
+            .where((SENDER.c.id == partner) | (RECEIVER.c.id == partner))
+            .group_by(schema.session.c.id)
+            .order_by(func.min(message.id))
+        )
+        with self._database.read() as connection:
+            return [str(session) for session in connection.scalars(query)]
+
+    def partners(self) -> list[Partner]:
+        """Everyone the owner has exchanged messages with, most messages first."""
+        message = schema.message.c
+        other = case((message.sender == self._scope.owner, message.receiver), else_=message.sender)
+        counted = self._scope.messages(
+            other.label("other"), func.count().label("messages"), func.max(message.at).label("last")
+        )
+        grouped = counted.group_by(other).subquery()
+        query = (
+            select(schema.person.c.id, grouped.c.messages, grouped.c.last)
+            .join(schema.person, schema.person.c.key == grouped.c.other)
+            .order_by(grouped.c.messages.desc(), schema.person.c.id)
+        )
+        with self._database.read() as connection:
+            return [Partner(row.id, row.messages, row.last) for row in connection.execute(query)]
+
+    def mentions(self, terms: Iterable[str]) -> dict[str, int]:
+        """How often each partner spoke to the owner of any of these words: whom to ask about them.
+
+        A partner's line counts once however many people heard it. Partners who never did are left out.
+        """
+        wanted = lexical.terms_of(terms)
+        with self._search() as search:
+            counts = search.mentions(wanted)
+        return counts
+
+    def rarity(self, terms: Iterable[str]) -> dict[str, float]:
+        """Stem -> inverse frequency of each content word in the owner's view; higher is rarer."""
+        wanted = lexical.terms_of(terms)
+        with self._search() as search:
+            return {term.stem: idf for term, idf in zip(wanted, search.rarity(wanted), strict=True)}
+
+    def memories(self, about: str | None = None, limit: int = 50) -> list[Hit]:
+        """What the owner has noted and still holds, newest first; `about` one person only, if given."""
+        memory = schema.memory.c
+        query = self._scope.served(self._scope.memories(memory.id), None, None)
+        with self._database.read() as connection:
+            if about is not None:
+                query = query.where(memory.about == person_key(connection, about))
+            ids = list(connection.scalars(query.order_by(memory.id.desc()).limit(limit)))
+            hits = {hit.id: hit for hit in memory_hits(connection, self._scope, ids)}
+        return [hits[f"k{key}"] for key in ids]
+
+    def disclosures(self) -> list[Disclosure]:
+        """What was decided about telling the owner's items to others, oldest first."""
+        with self._database.read() as connection:
+            return egocentric.disclosures(connection, self._scope)
+
+    # --- writing ---
+
+    def remember(
+        self,
+        *,
+        about: str,
+        text: str,
+        told_by: str,
+        kind: Kind,
+        evidence: Sequence[str],
+        audience: Sequence[str] | None = None,
+        session: str | None = None,
+        at: datetime | None = None,
+        importance: float = 0.5,
+        slot: str | None = None,
+        supersedes: str | None = None,
+    ) -> Remembered:
+        """Note a statement from the owner's point of view.
+
+        about, told_by: ids of people. evidence: ids of the owner's messages that state it. audience: ids of the only
+        people it may be told; None for everybody, () for nobody. at: since when it holds. slot: what it is a value of
+        ("job"): another value for the same slot and person closes this one. supersedes: id of the memory it corrects.
+        The same statement by the same person for the same audience reinforces the memory there is.
+
+        Raises UnknownPerson, and InputError for an empty text or evidence that is not the owner's.
+        """
+        if not text.strip():
+            raise InputError("an empty text cannot be remembered")
+        with self._database.write() as connection:
+            note = egocentric.Note(
+                about=person_key(connection, about),
+                told_by=person_key(connection, told_by),
+                kind=kind,
+                text=text,
+                slot=slot,
+                evidence=tuple(item_key(item, "m") for item in evidence),
+                audience=None if audience is None else frozenset(person_key(connection, p) for p in audience),
+                session=session,
+                at=_naive(at),
+                importance=importance,
+                supersedes=None if supersedes is None else item_key(supersedes, "k"),
+            )
+            return egocentric.remember(connection, self._scope, note)
+
+    def forget(self, item: str) -> None:
+        """Delete a memory ("k4"). Raises InputError when the owner has none such."""
+        with self._database.write() as connection:
+            if not egocentric.forget(connection, self._scope, item_key(item, "k")):
+                raise InputError(f"{self.owner} has no memory {item!r}")
+
+    def write_turn(self, partner: str, text: str, *, sender: str, session: str, at: datetime | None = None) -> str:
+        """Add a turn of a chat between the owner and `partner` to the world; return its message id.
+
+        sender: one of the two. A partner from outside the network is added as a person. Raises InputError.
+        """
+        if sender not in (self.owner, partner) or partner == self.owner:
+            raise InputError(f"a turn between {self.owner} and {partner} cannot be sent by {sender}")
+        if not text.strip():
+            raise InputError("an empty turn cannot be stored")
+        with self._database.write() as connection:
+            other = partner_key(connection, partner)
+            pair = (self._scope.owner, other) if sender == self.owner else (other, self._scope.owner)
+            number = egocentric.write_message(connection, *pair, text, session, _naive(at))
+        return f"m{number}"
+
+    def disclose(
+        self, items: Sequence[str], *, partner: str, task: str = "", rule: str = "", action: Action = "tell"
+    ) -> None:
+        """Record that these items ("m17", "k4") were told to, asked about for, or refused to `partner`."""
+        with self._database.write() as connection:
+            egocentric.disclose(connection, self._scope, items, partner, task, rule, action)
+
+    def record_usage(self, utterance: str, memory_ids: Sequence[str], partner: str) -> None:
+        """Record which memories an utterance to `partner` was made from; they count as used. Messages are ignored."""
+        memories = [item_key(item, "k") for item in memory_ids if item.startswith("k")]
+        if memories:
+            with self._database.write() as connection:
+                egocentric.record_usage(connection, self._scope, utterance, memories, partner)
+
+    # --- the arrays behind recall ---
+
+    @contextmanager
+    def _search(self) -> Iterator[Search]:
+        with self._database.read() as connection:
+            seen = self._refresh(connection)
+            yield Search(connection, self._scope, seen, self._names, self._index)
+
+    def _refresh(self, connection: Connection) -> view.View:
+        """The view as of this snapshot. Another thread may have read a later one already: it is cut back."""
+        with self._refreshing:
+            seen = view.refreshed(self._view, self._scope, connection)
+            self._view = seen
+            people = {*seen.column("sender").tolist(), *seen.column("receiver").tolist()} - self._names.keys()
+            if people:
+                self._names = {**self._names, **view.names(connection, sorted(people))}
+            return seen
+
+
+def _naive(at: datetime | None) -> datetime | None:
+    """World time has no zone: an aware time is told as the local clock would."""
+    return at.astimezone().replace(tzinfo=None) if at is not None and at.tzinfo else at
+
+
+__all__ = ["Hit", "OwnerMemory", "Partner", "Recall", "Remembered"]

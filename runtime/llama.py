@@ -1,0 +1,252 @@
+"""The thin edge to llama.cpp: load a GGUF, tokenise, render its chat template, decode batches.
+
+Everything here is a synchronous call on handles that one thread at a time may use. llama.cpp reports through a
+log callback; its error lines are kept and put into our messages instead of on stderr.
+"""
+
+import ctypes
+import functools
+import os
+import re
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import llama_cpp
+import numpy as np
+import numpy.typing as npt
+from llama_cpp import llama_cpp as lib
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+from kithnet.runtime.chat import Message
+from kithnet.runtime.errors import ModelFileError, SetupError
+
+BINDING = "0.3.36"
+Ids = npt.NDArray[np.int32]
+_ERROR_LEVEL = 4  # GGML_LOG_LEVEL_ERROR
+_CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+_errors: deque[str] = deque(maxlen=20)
+
+
+@lib.llama_log_callback  # type: ignore[untyped-decorator]
+def _collect(level: int, text: bytes, _data: Any) -> None:
+    if level == _ERROR_LEVEL:
+        _errors.append(text.decode("utf-8", "replace").strip())
+
+
+@functools.cache
+def start_backend() -> None:
+    """Make llama.cpp ready in this process, quietly. SetupError when the binding is not the one we know."""
+    if llama_cpp.__version__ != BINDING:
+        raise SetupError(
+            f"llama-cpp-python is {llama_cpp.__version__}; its struct layouts are known here for {BINDING} only",
+            f"pip install llama-cpp-python=={BINDING}",
+        )
+    lib.llama_log_set(_collect, ctypes.c_void_p(0))
+    lib.llama_backend_init()
+
+
+def forget_errors() -> None:
+    """Call before something that may fail, so that `last_error` is about that."""
+    _errors.clear()
+
+
+def last_error(default: str) -> str:
+    """What llama.cpp said last, as one line."""
+    return "; ".join(dict.fromkeys(list(_errors)[-3:])) or default
+
+
+def default_threads() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+class LlamaModel:
+    """The weights and vocabulary of one GGUF file, mapped read-only."""
+
+    def __init__(self, path: Path, handle: Any) -> None:
+        self.path = path
+        self.handle = handle
+        self.vocab = lib.llama_model_get_vocab(handle)
+        self.vocab_size: int = lib.llama_vocab_n_tokens(self.vocab)
+        self._pieces: dict[int, bytes] = {}
+        self._formatter: Jinja2ChatFormatter | None = None
+        self._control: re.Pattern[str] | None = None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "LlamaModel":
+        """Map the file. ModelFileError when it is missing, no GGUF, truncated or refused by llama.cpp."""
+        start_backend()
+        file = Path(path)
+        _check_magic(file)
+        forget_errors()
+        handle = lib.llama_model_load_from_file(os.fsencode(file), lib.llama_model_default_params())
+        if not handle:
+            raise ModelFileError(
+                f"{file} could not be loaded: {last_error('llama.cpp gave no reason')}",
+                "the file is corrupt, truncated or of an unknown architecture: fetch it again and check its sha256",
+            )
+        return cls(file, handle)
+
+    def close(self) -> None:
+        if self.handle is not None:
+            lib.llama_model_free(self.handle)
+            self.handle = self.vocab = None
+
+    @property
+    def parameters(self) -> int:
+        return int(lib.llama_model_n_params(self.handle))
+
+    @property
+    def trained_context(self) -> int:
+        return int(lib.llama_model_n_ctx_train(self.handle))
+
+    @property
+    def generates(self) -> bool:
+        """False for encoders such as BERT, whose attention looks both ways."""
+        decoder = bool(lib.llama_model_has_decoder(self.handle)) and not lib.llama_model_has_encoder(self.handle)
+        architecture = self.metadata("general.architecture") or ""
+        return decoder and self.metadata(f"{architecture}.attention.causal") != "false"
+
+    @property
+    def divisible(self) -> bool:
+        """Whether a prefix of an evaluated sequence can be kept; a recurrent state has no prefixes."""
+        return not (lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle))
+
+    def metadata(self, key: str) -> str | None:
+        size = lib.llama_model_meta_val_str(self.handle, key.encode(), None, 0)
+        if size < 0:
+            return None
+        buffer = ctypes.create_string_buffer(size + 1)
+        lib.llama_model_meta_val_str(self.handle, key.encode(), buffer, size + 1)
+        return buffer.value.decode("utf-8", "replace")
+
+    def tokenise(self, text: str, *, begin: bool, special: bool) -> list[int]:
+        """Token ids. begin: add what the model wants at the start (BOS, CLS). special: control words are tokens."""
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 8
+        buffer = (ctypes.c_int32 * room)()
+        count = lib.llama_tokenize(self.vocab, data, len(data), buffer, room, begin, special)
+        if count < 0:
+            room = -count
+            buffer = (ctypes.c_int32 * room)()
+            count = lib.llama_tokenize(self.vocab, data, len(data), buffer, room, begin, special)
+        return list(buffer[:count])
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of one token; empty for control tokens. A code point may span several tokens."""
+        known = self._pieces.get(token)
+        if known is None:
+            buffer = ctypes.create_string_buffer(256)
+            size = lib.llama_token_to_piece(self.vocab, token, buffer, 256, 0, False)
+            known = self._pieces[token] = buffer.raw[: max(size, 0)]
+        return known
+
+    @functools.cached_property
+    def visible_tokens(self) -> tuple[Ids, Ids]:
+        """Tokens that print something (neither blank nor control): those of a single byte, and all of them."""
+        every = [t for t in range(self.vocab_size) if self.piece(t).strip()]
+        single = [t for t in every if len(self.piece(t)) == 1]
+        return np.array(single, np.int32), np.array(every, np.int32)
+
+    def is_end(self, token: int) -> bool:
+        """Whether the token ends a generation (EOS, end of turn)."""
+        return bool(lib.llama_vocab_is_eog(self.vocab, token))
+
+    def prompt(self, messages: Sequence[Message], *, raw: bool) -> list[int]:
+        """Token ids of a conversation, ready for the assistant's turn (raw: of the joined contents)."""
+        if raw:
+            return self.tokenise("".join(m.content for m in messages), begin=True, special=False)
+        turns = [{"role": m.role, "content": self._defused(m.content)} for m in messages]
+        return self.tokenise(self._render(turns), begin=False, special=True)
+
+    def _render(self, turns: list[dict[str, str]]) -> str:
+        if self._formatter is None:
+            template = lib.llama_model_chat_template(self.handle, None)
+            self._formatter = Jinja2ChatFormatter(
+                template=template.decode() if template else _CHATML,
+                bos_token=self._text(lib.llama_vocab_bos(self.vocab)),
+                eos_token=self._text(lib.llama_vocab_eos(self.vocab)),
+            )
+        try:
+            return str(self._formatter(messages=turns).prompt)  # type: ignore[arg-type]
+        except (jinja2.TemplateError, ValueError):
+            if len(turns) < 2 or turns[0]["role"] != "system":
+                raise
+            # Some templates (Gemma) refuse a system turn: its text goes before the first turn's.
+            head, first, *rest = turns
+            joined = {"role": first["role"], "content": f"{head['content']}\n\n{first['content']}"}
+            return str(self._formatter(messages=[joined, *rest]).prompt)  # type: ignore[list-item]
+
+    def _text(self, token: int) -> str:
+        return "" if token < 0 else str(lib.llama_vocab_get_text(self.vocab, token).decode())
+
+    def _defused(self, content: str) -> str:
+        """Content whose control words, such as an end-of-turn mark, stay text: a zero-width space splits them."""
+        if self._control is None:
+            control = (t for t in range(self.vocab_size) if lib.llama_vocab_is_control(self.vocab, t))
+            marks = [re.escape(mark) for mark in map(self._text, control) if len(mark) > 1]
+            self._control = re.compile("|".join(marks) or r"(?!)")
+        return self._control.sub(lambda m: m[0][0] + "\u200b" + m[0][1:], content)
+
+
+def _check_magic(file: Path) -> None:
+    try:
+        with file.open("rb") as stream:
+            magic = stream.read(4)
+    except OSError as error:
+        raise ModelFileError(
+            f"model file {file} cannot be read: {error.strerror}",
+            "give the path of a GGUF file, or fetch one: kith model fetch",
+        ) from error
+    if magic != b"GGUF":
+        raise ModelFileError(
+            f"{file} is not a GGUF file (it starts with {magic!r})",
+            "give a GGUF model, or fetch one: kith model fetch",
+        )
+
+
+class Batch:
+    """A reusable llama_batch of up to `capacity` tokens, each in one sequence."""
+
+    def __init__(self, capacity: int) -> None:
+        self.raw = lib.llama_batch_init(capacity, 0, 1)
+        self.capacity = capacity
+        self._token = self._view(self.raw.token, np.int32)
+        self._pos = self._view(self.raw.pos, np.int32)
+        self._logits = self._view(self.raw.logits, np.int8)
+        self._view(self.raw.n_seq_id, np.int32)[:] = 1
+        # seq_id is an array of pointers to single ids that llama_batch_init allocated one by one.
+        self._seq = [self.raw.seq_id[i] for i in range(capacity)]
+
+    def _view(self, pointer: Any, dtype: Any) -> "np.ndarray[Any, Any]":
+        view = np.ctypeslib.as_array(pointer, shape=(self.capacity,))
+        assert view.dtype == dtype
+        return view
+
+    def put(self, tokens: Sequence[int], positions: Sequence[int], sequences: Sequence[int], wanted: Sequence[bool]) -> None:
+        """Fill the batch; `wanted` marks the tokens whose output is to be computed."""
+        n = len(tokens)
+        self.raw.n_tokens = n
+        self._token[:n] = tokens
+        self._pos[:n] = positions
+        self._logits[:n] = wanted
+        for cell, sequence in zip(self._seq, sequences, strict=False):
+            cell[0] = sequence
+
+    def put_one(self, token: int, position: int, sequence: int) -> None:
+        """One token whose logits are wanted: the decoding loop's case, without the list handling."""
+        self.raw.n_tokens = 1
+        self._token[0] = token
+        self._pos[0] = position
+        self._logits[0] = 1
+        self._seq[0][0] = sequence
+
+    def free(self) -> None:
+        lib.llama_batch_free(self.raw)
