@@ -43,9 +43,7 @@ def _agreed(one: Rationale, other: Rationale | None) -> Agreed:
     both = len(sides) == 2 and best is not None and all(_holds(side, best.value) for side in sides)
     reason = "" if best else next((r.reason for r in sides if r.reason), "nobody in reach knew")
     evidence = best.evidence if best else ()
-    return Agreed(
-        one.question, one.kind, best.value if best else None, evidence, both, tuple(held[1:]), reason
-    )
+    return Agreed(one.question, one.kind, best.value if best else None, evidence, both, tuple(held[1:]), reason)
 
 
 def pool(held: Iterable[Held]) -> list[Held]:

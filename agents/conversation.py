@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kithnet.agents import infonav, reading
+from kithnet.agents.disclosure import Action
 from kithnet.agents.infonav import Ledger
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.prompting import render
@@ -80,10 +81,10 @@ class Conversation:
         shown: list[Hit] = []
         held_back = 0
         for hit in hits:
-            item, decision = await self._agent.weigh(self._agent.evidence(hit), hit.text, hit.text, self._partner, text)
-            self._agent.memory.disclose(
-                [hit.id], partner=self._partner, task=text, rule=decision.rule, action="tell" if decision.told else "refuse"
-            )
+            evidence = self._agent.evidence(hit)
+            _, decision = await self._agent.weigh(evidence, hit.text, hit.text, self._partner, text)
+            action: Action = "tell" if decision.told else "refuse"
+            self._agent.memory.disclose([hit.id], partner=self._partner, task=text, rule=decision.rule, action=action)
             held_back += not decision.told
             if decision.told and len(shown) < NOTES:
                 shown.append(hit)

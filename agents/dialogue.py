@@ -8,6 +8,7 @@ that is killed in the middle of one resumes inside it.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -58,9 +59,7 @@ class Dialogues:
             return State(**begun.values)
         if not begun.values:
             pair = start["pair"]
-            self._stage.trace.emit(
-                "dialogue", dialogue=start["id"], task=start["task"], pair=pair, top=start["top"]
-            )
+            self._stage.trace.emit("dialogue", dialogue=start["id"], task=start["task"], pair=pair, top=start["top"])
         given = None if begun.values else start
         ended = await self._graph.ainvoke(given, config, context=self._stage, durability="sync")
         return State(**ended)
@@ -96,7 +95,7 @@ class Dialogues:
         graph.add_node("conclude", _node(_conclude))
         names = list(steps)
         graph.add_edge(START, names[0])
-        for one, following in zip(names, names[1:], strict=False):
+        for one, following in pairwise(names):
             graph.add_edge(one, following)
         graph.add_conditional_edges("speak", _next, ["listen", "conclude"])
         graph.add_edge("conclude", END)
@@ -151,9 +150,7 @@ async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
 
     answered = await answer(stage.model, state["task"], agreed, stage.settings, failed)
     for person, partner in (state["pair"], state["pair"][::-1]) if stage.journal else ():
-        journal.write(
-            stage.agent_of(person), partner, infonav.from_json(state["ledgers"][person]), state["id"]
-        )
+        journal.write(stage.agent_of(person), partner, infonav.from_json(state["ledgers"][person]), state["id"])
     result = {"answer": answered.text, "citations": list(answered.citations), "known": answered.known,
               "worded_by": answered.worded_by, "agreed": [asdict(one) for one in agreed]}  # fmt: skip
     stage.trace.emit("answer", dialogue=state["id"], stopped_because=stopped, turns=state["turn"], **result)

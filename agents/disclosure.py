@@ -38,19 +38,20 @@ OPEN_EXAMPLES = (
     "I can't tell which one is better.",
     "Just between you and me, this soup needs salt.",
 )
-_CONFIDENCE_WORDS = (
-    "between us|between you and me|between the two of us|keep it quiet|keep this quiet|keep it to yourself|keep this to yourself"
-    "|keep that to yourself|in confidence|confidential|not a word|our secret|a secret|my secret|don't tell|do not tell"
-    "|dont tell|don't breathe|don't mention|don't repeat|don't share|promise not to|mum's the word|off the record|nobody else knows"
-    "|no one else knows|for your ears only|stays with you|stays here|goes no further|tell nobody|tell no one|swear you"
+_CONFIDENCE_PHRASES = tuple(
+    tuple(phrase.split())
+    for phrase in """between us, between you and me, between the two of us, keep it quiet, keep this quiet, keep it to yourself,
+    keep this to yourself, keep that to yourself, in confidence, confidential, not a word, our secret, a secret,
+    my secret, don't tell, do not tell, dont tell, don't breathe, don't mention, don't repeat, don't share, promise not to,
+    mum's the word, off the record, nobody else knows, no one else knows, for your ears only, stays with you, stays here,
+    goes no further, tell nobody, tell no one, swear you""".split(",")
 )
-_CONFIDENCE_PHRASES = tuple(tuple(phrase.split()) for phrase in _CONFIDENCE_WORDS.split("|"))
 _PRIVATE_STEMS = frozenset(
     stem(word)
-    for word in """pregnant pregnancy miscarriage diagnosis diagnosed cancer tumour tumor hiv std depression depressed therapy
-    therapist psychiatrist medication rehab addicted addiction alcoholic overdose suicide salary debt bankrupt bankruptcy loan
-    mortgage fired redundant lawsuit arrested prison probation affair cheating divorce divorcing abortion adoption
-    password pin abuse""".split()
+    for word in """pregnant pregnancy miscarriage diagnosis diagnosed cancer tumour tumor hiv std depression depressed
+    therapy therapist psychiatrist medication rehab addicted addiction alcoholic overdose suicide salary debt bankrupt
+    bankruptcy loan mortgage fired redundant lawsuit arrested prison probation affair cheating divorce divorcing
+    abortion adoption password pin abuse""".split()
 )
 
 

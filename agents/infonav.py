@@ -136,9 +136,7 @@ def kind_of(question: str) -> Kind:
 def new_ledger(owner: str, task: str, questions: tuple[str, ...] = ()) -> Ledger:
     """A ledger whose rationale r0 is the task itself; `questions` are its separate parts, if it has any."""
     ledger = Ledger(owner=owner, task=task)
-    first = Rationale(
-        "r0", task, "whole" if questions else kind_of(task), history=(Transition(0, "open", task),)
-    )
+    first = Rationale("r0", task, "whole" if questions else kind_of(task), history=(Transition(0, "open", task),))
     ledger = replace(ledger, rationales=(first,))
     for question in questions:
         ledger = open_rationale(ledger, question)
@@ -217,9 +215,7 @@ def retract(ledger: Ledger, evidence_id: str) -> Ledger:
     """Take one piece of evidence back everywhere; a value that loses its last evidence is unknown again."""
 
     def without(rationale: Rationale) -> Rationale:
-        kept = (
-            replace(h, evidence=tuple(e for e in h.evidence if e.id != evidence_id)) for h in rationale.held
-        )
+        kept = (replace(h, evidence=tuple(e for e in h.evidence if e.id != evidence_id)) for h in rationale.held)
         held = tuple(h for h in kept if h.evidence)
         return _restated(replace(rationale, held=held))
 
@@ -297,8 +293,6 @@ def _record(ledger: Ledger, rationale: Rationale, action: str, detail: str) -> R
     return replace(rationale, history=(*rationale.history, Transition(ledger.turn, action, detail)))
 
 
-def _change(
-    ledger: Ledger, rid: str, action: str, detail: str, change: Callable[[Rationale], Rationale]
-) -> Ledger:
+def _change(ledger: Ledger, rid: str, action: str, detail: str, change: Callable[[Rationale], Rationale]) -> Ledger:
     new = _record(ledger, change(ledger[rid]), action, detail)
     return replace(ledger, rationales=tuple(new if r.id == rid else r for r in ledger.rationales))

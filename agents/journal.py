@@ -14,7 +14,6 @@ def write(agent: PersonalAgent, partner: str, ledger: Ledger, dialogue: str) -> 
         heard = [item for item in rationale.evidence if item.hops]
         if not heard or not rationale.value:
             continue
-        sources = tuple(dict.fromkeys(source for item in heard for source in item.sources))
         remembered = agent.memory.remember(
             about=partner, text=f"{rationale.question} {rationale.value}", told_by=heard[0].witness, kind="fact",
             evidence=(), session=dialogue, importance=heard[0].support,

@@ -47,18 +47,14 @@ class PersonalAgent:
         """Messages exchanged with `alter`; 0 for a stranger."""
         return next((contact.messages for contact in self.contacts if contact.person == alter), 0)
 
-    async def recall(
-        self, question: str, *, k: int, budget: int, hint: str = "", partner: str | None = None
-    ) -> Recall:
+    async def recall(self, question: str, *, k: int, budget: int, hint: str = "", partner: str | None = None) -> Recall:
         """What the owner's memory holds on a question; people it names weigh as speakers.
 
         partner: for whom it is recalled; memories whose audience leaves them out are no candidates.
         """
         speakers = named_people(question, self.known_names)
         query = f"{question} {' '.join(content_words(hint))}".strip()
-        return await asyncio.to_thread(
-            self.memory.recall, query, speakers=tuple(speakers), k=k, budget=budget
-        )
+        return await asyncio.to_thread(self.memory.recall, query, speakers=tuple(speakers), k=k, budget=budget)
 
     def evidence(self, hit: Hit) -> Evidence:
         """A recalled memory as evidence; a noted memory that came from someone keeps that person as the witness."""
@@ -71,22 +67,16 @@ class PersonalAgent:
             support=hit.score,
         )
 
-    async def weigh(
-        self, evidence: Evidence, value: str, quote: str, partner: str, task: str
-    ) -> tuple[Item, Decision]:
+    async def weigh(self, evidence: Evidence, value: str, quote: str, partner: str, task: str) -> tuple[Item, Decision]:
         """Decide whether a value that stands on `evidence` may be told to `partner`."""
         item = await asyncio.to_thread(self._item, evidence, value, quote)
         return item, await decide(self.policy, self.owner, item, partner, self.tie(partner), task)
 
     def _item(self, evidence: Evidence, value: str, quote: str) -> Item:
         if evidence.hops and not evidence.id.startswith(("m", "k")):
-            return Item(
-                evidence.sources, quote, value, self.discretion.of(quote), frozenset({evidence.witness})
-            )
+            return Item(evidence.sources, quote, value, self.discretion.of(quote), frozenset({evidence.witness}))
         hit = self.memory.message(evidence.id)
-        around = (
-            self.memory.neighbours(evidence.id, before=AROUND, after=AROUND) if hit.kind == "message" else ()
-        )
+        around = self.memory.neighbours(evidence.id, before=AROUND, after=AROUND) if hit.kind == "message" else ()
         present = frozenset(p for p in (hit.sender, hit.receiver, hit.told_by) if p and p != self.person)
         sensitivity = self.discretion.of(hit.text, [other.text for other in around])
         return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at)

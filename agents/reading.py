@@ -131,9 +131,7 @@ def sentence_with(wanted: str, text: str) -> str:
     return " ".join(best.split()[:LONGEST_QUOTE])
 
 
-async def plan(
-    model: ChatModel, task: str, settings: Settings, failed: Callable[[str], None]
-) -> tuple[str, ...]:
+async def plan(model: ChatModel, task: str, settings: Settings, failed: Callable[[str], None]) -> tuple[str, ...]:
     """Questions the model would add to the task; only those grounded in the task's own words are kept."""
     schema = {
         "type": "object",
@@ -150,9 +148,7 @@ async def plan(
         max_tokens=160, temperature=settings.temperature, seed=settings.seed, schema=schema, purpose="plan"
     )
     try:
-        reply = await model.reply(
-            prompt("plan", task=task, most=settings.max_questions), shaped(model.traits, spec)
-        )
+        reply = await model.reply(prompt("plan", task=task, most=settings.max_questions), shaped(model.traits, spec))
     except (ContextOverflow, ReplyInvalid) as error:
         failed(str(error))
         return ()

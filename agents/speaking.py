@@ -11,7 +11,6 @@ from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.speech import Claim, Utterance
 from kithnet.agents.stage import Stage, State, Turn, turn_of, with_ledger
 
-
 OWN = ("m", "k")
 """How the ids of a person's own messages and memories begin."""
 
@@ -65,9 +64,7 @@ def _after(state: State, turn: Turn, ledger: Ledger, said: Utterance, saying: _S
     }
 
 
-async def _answer(
-    stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying
-) -> None:
+async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying) -> None:
     """Claim a known value the partner asked for or looks for too; decline what is asked and cannot be told."""
     question = rationale.question
     if question in turn.state["told"][turn.speaker] or turn.ledger.is_whole(rationale):
@@ -92,9 +89,7 @@ async def _answer(
 def _claim(agent: PersonalAgent, question: str, held: Held, evidence: Evidence, item: Item) -> Claim:
     quote = evidence.quote or held.value
     said = _who_said(agent, evidence)
-    return Claim(
-        question, held.value, quote, said, evidence.sources, evidence.witness, evidence.hops, evidence.support
-    )
+    return Claim(question, held.value, quote, said, evidence.sources, evidence.witness, evidence.hops, evidence.support)
 
 
 def _who_said(agent: PersonalAgent, evidence: Evidence) -> str:
@@ -123,7 +118,11 @@ def _row(agent: PersonalAgent, turn: Turn, evidence: str, item: Item, decision: 
     own = [evidence] if evidence.startswith(OWN) else []
     if own:
         agent.memory.disclose(
-            own, partner=turn.partner, task=turn.state["task"], rule=decision.rule, action="tell" if decision.told else "refuse"
+            own,
+            partner=turn.partner,
+            task=turn.state["task"],
+            rule=decision.rule,
+            action="tell" if decision.told else "refuse",
         )
     return row
 
@@ -142,9 +141,7 @@ def _asks(turn: Turn) -> list[Rationale]:
     ]
 
 
-async def _worded(
-    stage: Stage, agent: PersonalAgent, turn: Turn, saying: _Saying, asks: Sequence[str]
-) -> str:
+async def _worded(stage: Stage, agent: PersonalAgent, turn: Turn, saying: _Saying, asks: Sequence[str]) -> str:
     """The text that leaves: phrased, then gated; a claim that would repeat something refused is held back."""
     heard = " ".join(
         [
@@ -155,15 +152,11 @@ async def _worded(
     )
     draft = speech.compose(saying.claims, asks, saying.declined)
     facts = [*(c.value for c in saying.claims), *asks]
-    text = await speech.phrase(
-        stage.model, draft, facts, (agent.name, _called(agent, turn.partner)), stage.settings
-    )
+    text = await speech.phrase(stage.model, draft, facts, (agent.name, _called(agent, turn.partner)), stage.settings)
     if speech.gate(text, saying.refused, heard) is None:
         return text
     stage.trace.emit("withheld", dialogue=turn.state["id"], person=turn.speaker, utterance=turn.utterance_id)
-    kept = [
-        c for c in saying.claims if speech.gate(speech.compose([c], (), ()), saying.refused, heard) is None
-    ]
+    kept = [c for c in saying.claims if speech.gate(speech.compose([c], (), ()), saying.refused, heard) is None]
     saying.declined.extend(c.question for c in saying.claims if c not in kept and c.question in turn.pending)
     saying.claims[:] = kept
     return speech.compose(saying.claims, asks, saying.declined)

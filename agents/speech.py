@@ -66,10 +66,7 @@ def from_json(data: object) -> Utterance:
 def compose(claims: Sequence[Claim], asks: Sequence[str], declined: Sequence[str]) -> str:
     """The plain wording of an utterance, complete and literal."""
     parts = [_claimed(claim, first=at == 0) for at, claim in enumerate(claims)]
-    parts += [
-        f"I have nothing I can share on “{question}”" + ("" if _ends(question) else ".")
-        for question in declined
-    ]
+    parts += [f"I have nothing I can share on “{question}”" + ("" if _ends(question) else ".") for question in declined]
     if asks:
         lead = "Can you help me with this" if not parts else "What I still need"
         parts.append(f"{lead}: {' '.join(asks)}")
@@ -88,9 +85,7 @@ def _ends(text: str) -> bool:
     return bool(re.search(r"[.!?]$", text))
 
 
-async def phrase(
-    model: ChatModel, draft: str, facts: Sequence[str], names: tuple[str, str], settings: Settings
-) -> str:
+async def phrase(model: ChatModel, draft: str, facts: Sequence[str], names: tuple[str, str], settings: Settings) -> str:
     """Let a capable model say the draft its own way; the draft stands when a fact is lost or something is added."""
     if not model.traits.capable or not facts:
         return draft
@@ -108,9 +103,7 @@ def faithful(text: str, draft: str, facts: Iterable[str], names: Sequence[str]) 
     """Whether a wording holds every fact and no content words beyond a few that neither draft nor names hold."""
     said = normalise(text)
     added = content_stems(text) - content_stems(draft) - content_stems(" ".join(names))
-    return all(normalise(fact) in said for fact in facts) and len(added) <= max(
-        3, len(content_stems(draft)) // 4
-    )
+    return all(normalise(fact) in said for fact in facts) and len(added) <= max(3, len(content_stems(draft)) // 4)
 
 
 def gate(utterance_text: str, refused: Sequence[Item], partner_said: str) -> Item | None:

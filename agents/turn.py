@@ -1,4 +1,4 @@
-"""The steps of a turn before speaking: listen, plan, update (recall first), consult. Each is a function of the state."""
+"""The steps of a turn before speaking: listen, plan, update (recall first), consult; functions of the state."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -73,9 +73,7 @@ async def update(state: State, stage: Stage) -> Update:
         claim = heard.get(rationale.question)
         if rationale.settled and not claim:
             continue
-        found, count = await _look(
-            stage, agent, turn, rationale, claim, seen.setdefault(rationale.question, [])
-        )
+        found, count = await _look(stage, agent, turn, rationale, claim, seen.setdefault(rationale.question, []))
         searched += count
         if found:
             ledger = infonav.learn(ledger, rationale.id, *found)
@@ -98,7 +96,9 @@ async def _look(
     settings = stage.settings
     hint = claim.value if claim else " ".join(c.value for c in (turn.heard.claims if turn.heard else ()))
     k = settings.k * (2 if seen else 1)
-    recalled = await agent.recall(rationale.question, k=k, budget=settings.budget_tokens, hint=hint, partner=turn.partner)
+    recalled = await agent.recall(
+        rationale.question, k=k, budget=settings.budget_tokens, hint=hint, partner=turn.partner
+    )
     stage.trace.emit(
         "recall", dialogue=turn.state["id"], person=agent.person, question=rationale.question, hint=hint,
         hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits], searched=recalled.searched, mode=recalled.mode,
@@ -106,16 +106,12 @@ async def _look(
     )  # fmt: skip
     if claim:
         wanted = content_stems(claim.value)
-        fitting = (
-            h for h in recalled.hits if h.score >= settings.support and wanted <= content_stems(h.text)
-        )
+        fitting = (h for h in recalled.hits if h.score >= settings.support and wanted <= content_stems(h.text))
         own = next(fitting, None) if wanted else None
         return ((claim.value, (agent.evidence(own),)) if own else None), recalled.searched
     fresh = [hit for hit in recalled.hits if hit.id not in seen]
     seen.extend(hit.id for hit in fresh)
-    finding = await reading.read(
-        stage.model, rationale.question, fresh, settings, _failure(stage, turn, "copy")
-    )
+    finding = await reading.read(stage.model, rationale.question, fresh, settings, _failure(stage, turn, "copy"))
     if finding is None:
         return None, recalled.searched
     evidence = agent.evidence(finding.hit)
@@ -130,9 +126,7 @@ async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Upda
     """Put what is still unknown to third parties; their conclusions come back as heard evidence."""
     turn = turn_of(state)
     agent = stage.agent_of(turn.speaker)
-    work = _Asking(
-        turn.ledger, dict(state["visited"]), state["budget"], list(state["consulted"]), state["searched"]
-    )
+    work = _Asking(turn.ledger, dict(state["visited"]), state["budget"], list(state["consulted"]), state["searched"])
     for rationale in consult.ready(turn.ledger, asked_by_partner=turn.pending, partner=turn.partner):
         await _ask_around(state, stage, agent, turn, rationale, work, ask_third)
     return {
@@ -193,9 +187,7 @@ def _take_back(work: _Asking, me: str, third: str, rid: str, question: str, ende
     work.budget = ended["budget"]
     work.searched += ended["searched"]
     work.disclosures.extend(ended["disclosures"])
-    work.visited[question].extend(
-        p for p in ended["visited"].get(question, []) if p not in work.visited[question]
-    )
+    work.visited[question].extend(p for p in ended["visited"].get(question, []) if p not in work.visited[question])
     learned = infonav.from_json(ended["ledgers"][me])["r0"]
     entry = {
         "by": me,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kithnet.agents.conversation import Conversation, Exchange
-from kithnet.agents.infonav import Ledger
+from kithnet.agents.infonav import Ledger, Rationale
 from kithnet.app import collaborate
 from kithnet.app.collaborate import Scene
 from kithnet.app.runs import Run, new_run
@@ -153,16 +153,16 @@ class _Chat:
 
 def _memory(exchanges: list[Exchange], noted: list[str]) -> str:
     used = exchanges[-1].used if exchanges else ()
-    lines = [f"  {hit.id} {hit.sender} to {hit.receiver} ({hit.score:.2f}): {hit.text}" for hit in used]
-    return "\n".join(
-        ["the last reply was made from:", *(lines or ["  nothing"]), "noted:", *([f"  {n}" for n in noted] or ["  nothing"])]
-    )
+    lines = [f"  {hit.id} {hit.sender} to {hit.receiver} ({hit.score:.2f}): {hit.text}" for hit in used] or [
+        "  nothing"
+    ]
+    return "\n".join(["the last reply was made from:", *lines, "noted:", *([f"  {n}" for n in noted] or ["  nothing"])])
 
 
 def _plan(ledger: Ledger) -> str:
-    if not ledger.rationales:
-        return "nothing was asked yet"
-    return "\n".join(
-        f"  {r.status:11} {r.question} {'-> ' + r.value + ' [' + ', '.join(e.id for e in r.evidence) + ']' if r.value else ''}"
-        for r in ledger.rationales
-    )
+    return "\n".join(_line(rationale) for rationale in ledger.rationales) or "nothing was asked yet"
+
+
+def _line(rationale: Rationale) -> str:
+    known = f" -> {rationale.value} [{', '.join(e.id for e in rationale.evidence)}]" if rationale.value else ""
+    return f"  {rationale.status:11} {rationale.question}{known}"

@@ -56,8 +56,13 @@ def settings_of(config: Config) -> Settings:
 
 @asynccontextmanager
 async def scene(
-    world: Path, models: Path, config: Config, run: Run, owner: Owner | None = None,
-    model: ChatModel | None = None, journal: bool = True,
+    world: Path,
+    models: Path,
+    config: Config,
+    run: Run,
+    owner: Owner | None = None,
+    model: ChatModel | None = None,
+    journal: bool = True,
 ) -> AsyncIterator[Scene]:
     """Open the world, the models and the run. `model` takes the place of the configured one (scripted runs);
     without `journal` the agents write no memories."""
@@ -200,5 +205,3 @@ def contract(asked: Asked, run: Run) -> dict[str, Any]:
         "seconds": round(asked.seconds, 3),
         "run": run.id,
     }
-
-

@@ -1,9 +1,8 @@
 """The paths facts took in a task: who told whom what, and from whose evidence it came."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from kithnet.agents.infonav import Evidence
 from kithnet.app.report_events import Said
 from kithnet.app.report_story import TaskStory
 
@@ -49,26 +48,23 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """One claim as it crossed."""
+    """One claim as it crossed. earlier: before the task, as its teller's memory has it."""
 
     sender: str
     receiver: str
     sources: tuple[str, ...]
-    witness: str
-    hops: int
     value: str
+    earlier: bool = False
 
 
 def paths_of(task: TaskStory) -> Paths:
     """The paths of a task, from what was said in it and what its answer rests on."""
-    told = _with_earlier(task.said)
+    told = _tellings(task.said)
     cited = frozenset(task.citations)
     passings = _passings(told, cited)
-    chains = _chains(task, [one for one, _ in told], cited)
+    chains = _chains(task, told)
     useful = {(one.sender, one.receiver) for one in passings}
-    fruitless = dict.fromkeys(
-        talk.pair for talk in task.consultations if (talk.pair[1], talk.pair[0]) not in useful
-    )
+    fruitless = dict.fromkeys(talk.pair for talk in task.consultations if (talk.pair[1], talk.pair[0]) not in useful)
     people = dict.fromkeys((task.began.instructor, task.began.assistant))
     people |= dict.fromkeys(person for talk in task.consultations for person in talk.pair)
     people |= dict.fromkeys(person for one in passings for person in (one.sender, one.receiver))
@@ -77,74 +73,61 @@ def paths_of(task: TaskStory) -> Paths:
     return Paths(passings, chains, tuple(fruitless), witnesses, tuple(people))
 
 
-def _with_earlier(said: Iterable[Said]) -> list[tuple[_Told, bool]]:
+def _tellings(said: Iterable[Said]) -> list[_Told]:
     """Every claim that was spoken; before one that the speaker had from someone outside the task, that telling."""
-    told: list[tuple[_Told, bool]] = []
+    told: list[_Told] = []
     reached: set[tuple[str, str]] = set()
     for utterance in said:
+        speaker, listener = utterance.sender, utterance.receiver
         for claim in utterance.claims:
-            speaker = utterance.sender
-            known = any((source, speaker) in reached for source in claim.sources)
-            if claim.hops and claim.witness != speaker and not known:
-                told.append((_Told(claim.witness, speaker, claim.sources, claim.witness, 0, claim.value), True))
-            one = _Told(speaker, utterance.receiver, claim.sources, claim.witness, claim.hops, claim.value)
-            told.append((one, False))
-            reached.update((source, utterance.receiver) for source in claim.sources)
+            heard_here = any((source, speaker) in reached for source in claim.sources)
+            if claim.hops and claim.witness != speaker and not heard_here:
+                told.append(_Told(claim.witness, speaker, claim.sources, claim.value, earlier=True))
+            told.append(_Told(speaker, listener, claim.sources, claim.value))
+            reached.update((source, listener) for source in claim.sources)
     return told
 
 
-def _passings(told: Sequence[tuple[_Told, bool]], cited: frozenset[str]) -> tuple[Passing, ...]:
+def _passings(told: Sequence[_Told], cited: frozenset[str]) -> tuple[Passing, ...]:
     """One passing for each pair and direction, at its first telling."""
     merged: dict[tuple[str, str], Passing] = {}
-    for one, earlier in told:
+    for one in told:
         pair = one.sender, one.receiver
-        rests = bool(cited & set(one.sources))
-        if pair not in merged:
-            merged[pair] = Passing(len(merged) + 1, *pair, one.sources, rests, earlier)
-        else:
-            had = merged[pair]
-            sources = tuple(dict.fromkeys((*had.sources, *one.sources)))
-            merged[pair] = Passing(had.step, *pair, sources, had.cited or rests, had.earlier and earlier)
+        had = merged.get(pair) or Passing(len(merged) + 1, *pair, (), False, one.earlier)
+        sources = tuple(dict.fromkeys((*had.sources, *one.sources)))
+        rests = had.cited or not cited.isdisjoint(one.sources)
+        merged[pair] = Passing(had.step, *pair, sources, rests, had.earlier and one.earlier)
     return tuple(merged.values())
 
 
-def _chains(task: TaskStory, told: Sequence[_Told], cited: frozenset[str]) -> tuple[Chain, ...]:
+def _chains(task: TaskStory, told: Sequence[_Told]) -> tuple[Chain, ...]:
     """A chain for each message the answer cites; messages that came the same way share one."""
     found: dict[tuple[str, ...], Chain] = {}
     for source in task.citations:
         carrying = [one for one in told if source in one.sources]
-        if carrying:
-            people, value, earlier = _way(carrying, task.began.instructor)
-        else:
-            people, value, earlier = _kept(task, source)
-        had = found.get(people)
-        sources = (*had.sources, source) if had else (source,)
-        found[people] = Chain(people, sources, had.value if had else value, earlier)
-    return tuple(chain for chain in found.values() if chain.people)
+        chain = _way(carrying, source, task.began.instructor) if carrying else _kept(task, source)
+        had = found.get(chain.people)
+        found[chain.people] = replace(had, sources=(*had.sources, source)) if had else chain
+    return tuple(found.values())
 
 
-def _way(carrying: Sequence[_Told], end: str) -> tuple[tuple[str, ...], str, bool]:
+def _way(carrying: Sequence[_Told], source: str, end: str) -> Chain:
     """Walk back from the telling that reached `end`, or from the last one."""
     at = max((n for n, one in enumerate(carrying) if one.receiver == end), default=len(carrying) - 1)
     value, people = carrying[at].value, [carrying[at].receiver]
     while True:
-        one = carrying[at]
-        people.append(one.sender)
-        before = [n for n in range(at) if carrying[n].receiver == one.sender and carrying[n].sender not in people]
+        teller = carrying[at].sender
+        people.append(teller)
+        before = [n for n in range(at) if carrying[n].receiver == teller and carrying[n].sender not in people]
         if not before:
-            break
+            return Chain(tuple(reversed(people)), (source,), value, carrying[at].earlier)
         at = before[-1]
-    return tuple(reversed(people)), value, False
 
 
-def _kept(task: TaskStory, source: str) -> tuple[tuple[str, ...], str, bool]:
-    """Evidence that nobody had to tell: the person who holds it, as the agreed value has it."""
+def _kept(task: TaskStory, source: str) -> Chain:
+    """Evidence that nobody had to tell stays with the person who holds it; without a record, with the instructor."""
     for agreed in task.answer.agreed if task.answer else ():
         for evidence in agreed.evidence:
             if source in evidence.sources:
-                return _holder(evidence, task), agreed.value or "", False
-    return (), "", False
-
-
-def _holder(evidence: Evidence, task: TaskStory) -> tuple[str, ...]:
-    return (evidence.witness,) if evidence.witness else (task.began.instructor,)
+                return Chain((evidence.witness,), (source,), agreed.value or "", False)
+    return Chain((task.began.instructor,), (source,), task.answer_text, False)

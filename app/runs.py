@@ -48,7 +48,9 @@ def new_run(world: Path, command: str, config: Config) -> Run:
         except FileExistsError:
             continue
         except OSError as error:
-            raise StorageError(f"cannot make {run.folder}: {error.strerror}", "free space or check permissions") from error
+            raise StorageError(
+                f"cannot make {run.folder}: {error.strerror}", "free space or check permissions"
+            ) from error
         _write_whole(run.config, config.to_toml())
         return run
     raise StorageError(f"a thousand runs began in one second in {world}", "wait a moment and try again")

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import chromadb
 import numpy as np
+from chromadb.api.client import Client
 from chromadb.config import Settings
 
 from kithnet.memory.vectors import Vectors, check_shape
@@ -41,8 +41,11 @@ class ChromaIndex:
             _open.add(self._folder)
         try:
             with self._told_plainly():
-                settings = Settings(anonymized_telemetry=False)
-                self._client = chromadb.PersistentClient(str(self._folder), settings=settings)
+                self._client = Client(
+                    settings=Settings(
+                        is_persistent=True, persist_directory=str(self._folder), anonymized_telemetry=False
+                    )
+                )
                 self._collection = self._client.get_or_create_collection(
                     COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
                 )
@@ -91,9 +94,7 @@ class ChromaIndex:
             pointer.write_text(generation.name, "utf-8")
             pointer.replace(folder / "current")
         except OSError as error:
-            raise StorageError(
-                f"cannot write vectors in {folder}: {error}", "check its permissions and space"
-            ) from error
+            raise StorageError(f"cannot write in {folder}: {error}", "check its permissions and space") from error
         for path in older:
             shutil.rmtree(path, ignore_errors=True)  # what remains is not pointed to, and goes next time
         return index

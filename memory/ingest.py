@@ -115,7 +115,7 @@ class _Filling:
 
 
 def _people(connection: Connection, people: Iterable[PersonLike]) -> dict[str, int]:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "key": key,
             "id": person.id,

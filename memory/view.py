@@ -34,15 +34,17 @@ class View:
 
     @property
     def ids(self) -> Array:
-        return self.rows[0]
+        return self.column("id")
 
     def of_starts(self, column: str) -> Array:
         """(G,) a column's value at the first row of each utterance."""
-        return self.rows[_COLUMNS.index(column)][self.starts]
+        values: Array = self.column(column)[self.starts]
+        return values
 
     def column(self, name: str) -> Array:
         """(N,) one column."""
-        return self.rows[_COLUMNS.index(name)]
+        values: Array = self.rows[_COLUMNS.index(name)]
+        return values
 
     @property
     def utterances(self) -> int:
@@ -54,7 +56,8 @@ class View:
         if not len(self.ids) or not len(wanted):
             return np.zeros(0, dtype=np.int64)
         found = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
-        return found[self.ids[found] == wanted]
+        there: Array = found[self.ids[found] == wanted]
+        return there
 
     def until(self, at: int) -> "View":
         """The same view as it was at a time (seconds since the epoch); messages without a time stay."""

@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.Abort:
         return _stopped()
     except click.ClickException as wrong:
-        usage = wrong.ctx.command_path + " --help" if isinstance(wrong, click.UsageError) and wrong.ctx else "kith --help"
+        usage = (
+            wrong.ctx.command_path + " --help" if isinstance(wrong, click.UsageError) and wrong.ctx else "kith --help"
+        )
         return output.fail(InputError(wrong.format_message(), f"see `{usage}`"), as_json)
     except KithnetError as error:
         return output.fail(error, as_json)
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in STORAGE_ERRNOS:
             raise
         where = f" ({error.filename})" if error.filename else ""
-        hint = "free some space or make the folder writable, or set KITHNET_HOME to another one; then run the same command again"
+        hint = "free space or make the folder writable, or set KITHNET_HOME to another one; then run the same again"
         return output.fail(StorageError(f"{error.strerror}{where}", hint), as_json)
     return status if isinstance(status, int) else 0
 

@@ -52,6 +52,7 @@ class Phrasebook:
     topics: tuple[Topic, ...]
     frames: Mapping[str, tuple[str, ...]]
     react: tuple[str, ...]
+    aside: tuple[str, ...]
     people: Mapping[str, tuple[str, ...]]
     voice: Mapping[str, tuple[str, ...]]
     grammar: Grammar
@@ -74,6 +75,7 @@ def read_phrasebook(phrases: Phrases) -> Phrasebook:
         topics=tuple(_topic(entry) for entry in topics["topic"]),
         frames=_tuples(spoken),
         react=tuple(topics["react"]["any"]),
+        aside=tuple(topics["react"]["aside"]),
         people=_tuples(people),
         voice=_tuples(voice),
         grammar=Grammar({**values, **topics["words"], **people}),
