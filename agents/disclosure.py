@@ -40,11 +40,11 @@ OPEN_EXAMPLES = (
 )
 _CONFIDENCE_PHRASES = tuple(
     tuple(phrase.split())
-    for phrase in """between us, between you and me, between the two of us, keep it quiet, keep this quiet, keep it to yourself,
-    keep this to yourself, keep that to yourself, in confidence, confidential, not a word, our secret, a secret,
-    my secret, don't tell, do not tell, dont tell, don't breathe, don't mention, don't repeat, don't share, promise not to,
-    mum's the word, off the record, nobody else knows, no one else knows, for your ears only, stays with you, stays here,
-    goes no further, tell nobody, tell no one, swear you""".split(",")
+    for phrase in """between us, between you and me, between the two of us, keep it quiet, keep this quiet,
+    keep it to yourself, keep this to yourself, keep that to yourself, in confidence, confidential, not a word,
+    our secret, a secret, my secret, don't tell, do not tell, dont tell, don't breathe, don't mention, don't repeat,
+    don't share, promise not to, mum's the word, off the record, nobody else knows, no one else knows,
+    for your ears only, stays with you, stays here, goes no further, tell nobody, tell no one, swear you""".split(",")
 )
 _PRIVATE_STEMS = frozenset(
     stem(word)

@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from kithnet.memory.store import Store
-from kithnet.memory.vectors import ChromaIndex
+from kithnet.memory.vectors import VectorIndex
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.config import Config
 from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.errors import UnknownModel
 from kithnet.runtime.local import LocalModel
 from kithnet.runtime.registry import Registry
-from kithnet.runtime.remote import RemoteModel
 
 
 @asynccontextmanager
@@ -33,12 +32,14 @@ def open_chat_model(config: Config, models: Path) -> ChatModel:
     """A remote endpoint where the configuration gives a URL, else a local GGUF."""
     chosen = config.model
     if chosen.url:
+        from kithnet.runtime.remote import RemoteModel  # the client is slow to import and not needed offline
+
         key = os.environ.get(chosen.api_key_env) if chosen.api_key_env else None
         return RemoteModel(
             chosen.url, chosen.name, api_key=key, timeout=chosen.timeout, retries=chosen.retries, context=chosen.context
         )
     path = Registry(models).resolve(chosen.name)
-    return LocalModel.load(path, context=chosen.context, slots=chosen.slots, threads=chosen.threads or None)
+    return LocalModel.load(path, context=chosen.context or 8192, slots=chosen.slots, threads=chosen.threads or None)
 
 
 @contextmanager
@@ -57,13 +58,15 @@ def embedder(config: Config, models: Path) -> Iterator[LlamaEmbedder | None]:
 
 
 @contextmanager
-def vectors(store: Store, world: Path, loaded: LlamaEmbedder | None) -> Iterator[ChromaIndex | None]:
+def vectors(store: Store, world: Path, loaded: LlamaEmbedder | None) -> Iterator[VectorIndex | None]:
     """The world's vector index, or None while none of it has been made."""
     folder = world / "vectors"
-    if loaded is None or not folder.is_dir():
+    if loaded is None or not (folder / "current").is_file():
         yield None
         return
-    index = ChromaIndex(folder, embedder=loaded.name, dim=loaded.dim)
+    from kithnet.memory.chroma import ChromaIndex  # a second's import, for worlds that have vectors
+
+    index = ChromaIndex.open(folder, loaded.name, loaded.dim)
     try:
         yield index
     finally:

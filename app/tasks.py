@@ -66,7 +66,7 @@ def probes(store: Store, count: int, seed: int) -> list[Planned]:
     for message in messages:
         if len(drawn) == count:
             return drawn
-        topic = _topic(message, frequency, names)
+        topic = topic_of(message, frequency, names)
         pair = _askers(message, heard[message.text], alters, far=len(drawn) % 2 == 1, choose=choose) if topic else None
         if topic and pair:
             question = f"What did {names[message.sender]} tell {names[message.receiver]} about {topic}?"
@@ -86,7 +86,7 @@ def _alters(store: Store) -> Mapping[str, list[str]]:
     return {person: sorted(others) for person, others in alters.items()}
 
 
-def _topic(message: StoredMessage, frequency: Counter[str], names: Mapping[str, str]) -> str:
+def topic_of(message: StoredMessage, frequency: Counter[str], names: Mapping[str, str]) -> str:
     """The two rarest telling words of a message, in their order; "" for a message too short to be asked about."""
     people = {stem for name in names.values() for stem in content_stems(name)}
     telling = [w for w in dict.fromkeys(content_words(message.text)) if len(w) > 3 and not content_stems(w) <= people]

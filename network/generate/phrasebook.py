@@ -8,6 +8,7 @@ from typing import Any
 
 from kithnet.network.generate.grammar import Grammar
 from kithnet.network.generate.spec import Phrases
+from kithnet.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,17 @@ def read_phrasebook(phrases: Phrases) -> Phrasebook:
         aside=tuple(topics["react"]["aside"]),
         people=_tuples(people),
         voice=_tuples(voice),
-        grammar=Grammar({**values, **topics["words"], **people}),
+        grammar=Grammar(_merged(values, topics["words"], people)),
     )
+
+
+def _merged(*rules: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    merged: dict[str, Sequence[str]] = {}
+    for some in rules:
+        if twice := sorted(merged.keys() & some.keys()):
+            raise ConfigError(f"the phrase files define {', '.join(twice)} twice", "rename one of them")
+        merged |= some
+    return merged
 
 
 def _load(name: str) -> dict[str, Any]:

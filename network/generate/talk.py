@@ -65,8 +65,8 @@ class Writer:
         voice, rng = self.characters[speaker], self.rng
         text = SENTENCE.sub(lambda match: match[1] + match[2].upper(), text[0].upper() + text[1:])
         lead = "" if plain or rng.random() >= voice.chatty else rng.choice(voice.start)
-        if rng.random() < voice.chatty:
-            text = (text[:-1] if text.endswith(".") else text) + rng.choice(voice.end)
+        if text.endswith(".") and rng.random() < voice.chatty:
+            text = text[:-1] + rng.choice(voice.end)
         if not plain and (lead or not voice.upper) and text.split(" ", 1)[0].rstrip(".,!?") not in self.proper:
             text = text[0].lower() + text[1:]
         text = lead + text
@@ -128,8 +128,9 @@ class _Session:
             if not self.topics:
                 self.topics = list(self.writer.book.topics)
                 self.used.clear()
+            if self.lines and self.rng.random() < 0.8:
+                turn = self.b if self.lines[-1].speaker == self.a else self.a
             self._topic(self.topics.pop(), turn, length)
-            turn = self.b if turn == self.a else self.a
 
     def _topic(self, topic: Topic, a: int, length: int) -> None:
         b = self.b if a == self.a else self.a
@@ -152,7 +153,7 @@ class _Session:
 
     def _aside(self) -> str:
         """A second sentence, sometimes."""
-        if self.rng.random() < 0.6:
+        if self.rng.random() < 0.5:
             return ""
         aside = self.rng.choice(self.writer.book.aside)
         if aside in self.used:

@@ -53,6 +53,9 @@ class SafeTensors(Mapping[str, np.ndarray]):
             self._slots = {name: _slot(row, 8 + length) for name, row in rows.items() if name != "__metadata__"}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._damaged("its header is not readable") from error
+        for name, slot in self._slots.items():
+            if not 8 + length <= slot.start <= slot.end <= size:
+                raise self._damaged(f"tensor {name} lies outside the file")
 
     def __getitem__(self, name: str) -> np.ndarray:
         slot = self._slots[name]
@@ -60,9 +63,8 @@ class SafeTensors(Mapping[str, np.ndarray]):
         if not widen and slot.dtype not in _DTYPES:
             raise self._damaged(f"tensor {name} has the unknown type {slot.dtype}")
         dtype = np.dtype("<u2" if widen else _DTYPES[slot.dtype])
-        wanted = math.prod(slot.shape) * dtype.itemsize
-        if not (0 <= slot.start <= slot.end <= self._data.size) or slot.end - slot.start != wanted:
-            raise self._damaged(f"tensor {name} lies outside the file")
+        if slot.end - slot.start != math.prod(slot.shape) * dtype.itemsize:
+            raise self._damaged(f"tensor {name} does not have the size of its shape")
         values = self._data[slot.start : slot.end].view(dtype).reshape(slot.shape)
         if widen:
             return (values.astype(np.uint32) << 16).view(np.float32)

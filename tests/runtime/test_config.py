@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kithnet.runtime.config import (
@@ -48,6 +48,7 @@ configs = st.builds(
 
 
 @given(config=configs)
+@settings(deadline=None)
 def test_a_written_file_loads_as_the_same_config(config: Config, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("config") / "config.toml"
     path.write_text(config.to_toml(), encoding="utf-8")

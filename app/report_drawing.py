@@ -1,0 +1,260 @@
+"""A network as shapes on a canvas: where people stand, and the paths facts took between them.
+
+All lengths are CSS pixels of the canvas; y points down. Nothing here knows HTML; the template writes the shapes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+
+from kithnet.app.report_labels import Box, Label, place
+from kithnet.app.report_paths import Paths
+
+Points = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+LAYOUT_SEED = 11
+EVEN = 0.55
+"""How far coordinates are drawn towards an even spread: 0 keeps the layout, 1 makes every strip hold as many people."""
+MOST_PEOPLE = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """width, height and margin of a drawing. font: size of the labels. smallest, largest: radii of people."""
+
+    name: str
+    width: int
+    height: int
+    margin: int
+    font: float
+    smallest: float
+    largest: float
+
+
+WIDE = Canvas("wide", 760, 600, 28, 13, 2.6, 11)
+NARROW = Canvas("narrow", 358, 440, 16, 11.5, 1.8, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A person. part: took part in a task."""
+
+    person: str
+    x: float
+    y: float
+    r: float
+    part: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """curve: SVG path data. head: points of the arrow's head, "" for a line without one. at: where its number stands."""
+
+    curve: str
+    head: str
+    at: tuple[float, float]
+    step: int
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A person who took part in a task. role: instructor, assistant, witness or consulted."""
+
+    person: str
+    x: float
+    y: float
+    r: float
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDrawing:
+    """What is drawn when a task is picked."""
+
+    arrows: tuple[Arrow, ...]
+    rings: tuple[Ring, ...]
+    labels: tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The network on one canvas. ties: SVG path data of all of them. labels: of those who took part in any task."""
+
+    canvas: Canvas
+    dots: tuple[Dot, ...]
+    ties: str
+    overview: tuple[Arrow, ...]
+    labels: tuple[Label, ...]
+    routes: tuple[RouteDrawing, ...]
+
+
+def shown(graph: nx.Graph, taking_part: Iterable[str]) -> nx.Graph:
+    """The part of a network that is drawn: all of it, or of a large one those who took part and the best connected."""
+    part = [person for person in taking_part if person in graph]
+    if len(graph) <= MOST_PEOPLE:
+        return graph
+    near = {other for person in part for other in graph[person]}
+    by_degree = sorted(graph, key=lambda person: (person not in near, -graph.degree[person], str(person)))
+    return graph.subgraph(list(dict.fromkeys([*part, *by_degree]))[:MOST_PEOPLE])
+
+
+def lay_out(graph: nx.Graph) -> dict[str, tuple[float, float]]:
+    """A place for every person in the unit square, the same for the same network."""
+    ordered = nx.Graph()
+    ordered.add_nodes_from(sorted(graph, key=str))
+    ordered.add_edges_from(sorted((min(a, b), max(a, b)) for a, b in graph.edges if a != b))
+    people = list(ordered)
+    if len(people) < 2:
+        return {person: (0.5, 0.5) for person in people}
+    spring = nx.spring_layout(ordered, seed=LAYOUT_SEED, k=2.2 / len(people) ** 0.5, iterations=200, method="force")
+    placed = np.array([spring[person] for person in people])
+    even = (1 - EVEN) * _scaled(placed) + EVEN * _ranks(placed)
+    return {person: (float(x), float(y)) for person, (x, y) in zip(people, _scaled(even), strict=True)}
+
+
+def draw(
+    canvas: Canvas, graph: nx.Graph, places: Mapping[str, tuple[float, float]], routes: Sequence[Paths],
+    names: Mapping[str, str],
+) -> Drawing:  # fmt: skip
+    """The network on a canvas, with one route drawing for each of `routes`."""
+    part = {person for route in routes for person in route.people}
+    dots = _dots(canvas, graph, places, part)
+    by_person = {dot.person: dot for dot in dots}
+    ties = "".join(
+        f"M{by_person[a].x:.1f} {by_person[a].y:.1f}L{by_person[b].x:.1f} {by_person[b].y:.1f}"
+        for a, b in graph.edges
+        if a in by_person and b in by_person
+    )
+    cited = {(one.sender, one.receiver) for route in routes for one in route.passings if one.cited}
+    overview = tuple(
+        _arrow(by_person[a], by_person[b], "cited", 0) for a, b in sorted(cited) if a in by_person and b in by_person
+    )
+    ordered = sorted((dot for dot in dots if dot.part), key=lambda dot: (-dot.r, dot.person))
+    labels = place(
+        [(names.get(dot.person, dot.person), dot.x, dot.y, dot.r) for dot in ordered],
+        [Box.around(dot.x, dot.y, dot.r) for dot in ordered],
+        canvas.width, canvas.height, canvas.font, everyone=False,
+    )  # fmt: skip
+    drawn = tuple(_route(canvas, route, by_person, names) for route in routes)
+    return Drawing(canvas, dots, ties, overview, labels, drawn)
+
+
+def _scaled(points: Points) -> Points:
+    """(N, 2) points stretched to fill the unit square."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    scaled: Points = (points - low) / np.maximum(high - low, 1e-9)
+    return scaled
+
+
+def _ranks(points: Points) -> Points:
+    """(N, 2) each coordinate's rank, in [0, 1]."""
+    ranks: Points = points.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") / max(1, len(points) - 1)
+    return ranks
+
+
+def _dots(
+    canvas: Canvas, graph: nx.Graph, places: Mapping[str, tuple[float, float]], part: set[str]
+) -> tuple[Dot, ...]:
+    """People on the canvas, area by degree, moved apart where they would cover each other; those in part come last."""
+    people = sorted((person for person in graph if person in places), key=str)
+    if not people:
+        return ()
+    degrees = np.array([graph.degree[person] for person in people], dtype=float)
+    share = np.sqrt(degrees / max(1.0, degrees.max()))
+    radii = canvas.smallest + (canvas.largest - canvas.smallest) * share
+    size = np.array([canvas.width - 2 * canvas.margin, canvas.height - 2 * canvas.margin])
+    points = _apart(np.array([places[person] for person in people]) * size, radii + 1.5)
+    points = np.clip(points, 0, size) + canvas.margin
+    dots = [
+        Dot(person, round(float(x), 1), round(float(y), 1), round(float(r), 1), person in part)
+        for person, (x, y), r in zip(people, points, radii, strict=True)
+    ]
+    return tuple(sorted(dots, key=lambda dot: dot.part))
+
+
+def _apart(points: Points, radii: np.ndarray[tuple[int], np.dtype[np.float64]], rounds: int = 60) -> Points:
+    """(N, 2) points pushed apart until circles of `radii` hardly overlap."""
+    need = radii[:, None] + radii[None, :]
+    np.fill_diagonal(need, 0.0)
+    for _ in range(rounds):
+        delta = points[:, None, :] - points[None, :, :]
+        distance = np.sqrt((delta**2).sum(axis=2)) + 1e-6
+        push = np.maximum(0.0, need - distance)
+        if push.max() < 0.2:
+            break
+        points = points + 0.35 * (delta / distance[:, :, None] * push[:, :, None]).sum(axis=1)
+    return points
+
+
+def _route(canvas: Canvas, route: Paths, by_person: Mapping[str, Dot], names: Mapping[str, str]) -> RouteDrawing:
+    arrows = [
+        _arrow(by_person[one.sender], by_person[one.receiver], _style(one.cited, one.earlier), one.step)
+        for one in route.passings
+        if one.sender in by_person and one.receiver in by_person
+    ]
+    arrows = [
+        *(
+            _line(by_person[a], by_person[b])
+            for a, b in route.fruitless
+            if a in by_person and b in by_person
+        ),
+        *sorted(arrows, key=lambda arrow: "cited" in arrow.style),
+    ]  # fmt: skip
+    rings = [
+        Ring(person, dot.x, dot.y, max(dot.r, canvas.largest * 0.55) + 1.5, role_of(person, route))
+        for person in route.people
+        if (dot := by_person.get(person))
+    ]
+    taken = [Box.around(ring.x, ring.y, ring.r) for ring in rings]
+    taken += [Box.around(*arrow.at, 8) for arrow in arrows if arrow.step]
+    labels = place(
+        [(names.get(ring.person, ring.person), ring.x, ring.y, ring.r) for ring in rings],
+        taken, canvas.width, canvas.height, canvas.font, everyone=True,
+    )  # fmt: skip
+    return RouteDrawing(tuple(arrows), tuple(rings), labels)
+
+
+def role_of(person: str, route: Paths) -> str:
+    """What a person was in a task, the most telling role first."""
+    instructor, assistant = route.people[:2]
+    if person == instructor:
+        return "instructor"
+    if person in route.witnesses:
+        return "witness"
+    return "assistant" if person == assistant else "consulted"
+
+
+def _style(cited: bool, earlier: bool) -> str:
+    return ("cited" if cited else "aside") + (" earlier" if earlier else "")
+
+
+def _arrow(a: Dot, b: Dot, style: str, step: int) -> Arrow:
+    """A bent arrow from the edge of one person to the edge of another; the way back bends to the other side."""
+    start, end = np.array([a.x, a.y]), np.array([b.x, b.y])
+    way = end - start
+    length = float(np.hypot(*way)) + 1e-6
+    along, across = way / length, np.array([-way[1], way[0]]) / length
+    bend = min(34.0, 6 + 0.13 * length)
+    middle = (start + end) / 2 + across * bend
+    tip = end - _unit(end - middle) * (b.r + 3.5)
+    tail = start + _unit(middle - start) * (a.r + 2.5)
+    pointing = _unit(tip - middle)
+    side = np.array([-pointing[1], pointing[0]])
+    base = tip - pointing * 8.5
+    head = " ".join(f"{x:.1f},{y:.1f}" for x, y in (tip, base + side * 4.2, base - side * 4.2))
+    curve = f"M{tail[0]:.1f} {tail[1]:.1f}Q{middle[0]:.1f} {middle[1]:.1f} {base[0]:.1f} {base[1]:.1f}"
+    at = 0.25 * tail + 0.5 * middle + 0.25 * base + along * 0
+    return Arrow(curve, head, (round(float(at[0]), 1), round(float(at[1]), 1)), step, style)
+
+
+def _line(a: Dot, b: Dot) -> Arrow:
+    """A question that brought nothing."""
+    return Arrow(f"M{a.x:.1f} {a.y:.1f}L{b.x:.1f} {b.y:.1f}", "", ((a.x + b.x) / 2, (a.y + b.y) / 2), 0, "fruitless")
+
+
+def _unit(vector: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    unit: np.ndarray[tuple[int], np.dtype[np.float64]] = vector / (float(np.hypot(*vector)) + 1e-9)
+    return unit
