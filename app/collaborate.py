@@ -75,7 +75,9 @@ async def scene(
         cast = Cast(store, policy_of(config.disclosure), owner=owner, embedder=embedder, index=index)
         async with engines.chat_model(config, models, model) as chat, open_saver(run.state) as saver:
             stage = Stage(chat, cast.agent, settings_of(config), trace, journal)
-            limits = Limits(*((bound or None) for bound in (config.limits.calls, config.limits.tokens, config.limits.seconds)))
+            limits = Limits(
+                *((bound or None) for bound in (config.limits.calls, config.limits.tokens, config.limits.seconds))
+            )
             yield Scene(store, cast, stage, saver, trace, limits, run)
 
 

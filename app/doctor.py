@@ -70,8 +70,9 @@ def examine(question: Question) -> list[Check]:
     with ThreadPoolExecutor() as pool:
         engine = pool.submit(_binding, needed=not question.url)
         vectors = pool.submit(_vectors)
-        quick = [_python(), _sqlite(), _home(question.home), _room(question.home), *_machine()]
         models = _models(question)
+        room = _room(question.home, all(model.ok for model in models))
+        quick = [_python(), _sqlite(), _home(question.home), room, *_machine()]
         endpoint = [_endpoint(question.url, question.key)] if question.url else []
         built = engine.result()
         return [
@@ -195,9 +196,9 @@ def _home(home: Path) -> Check:
     return Check("home", True, True, str(home) if above == home else f"{home} (will be made)")
 
 
-def _room(home: Path) -> Check:
+def _room(home: Path, fetched: bool) -> Check:
     free = shutil.disk_usage(_existing(home)).free
-    wanted = _ROOM_FOR_WORLDS if (home / "models").is_dir() else _ROOM_FOR_MODELS
+    wanted = _ROOM_FOR_WORLDS if fetched else _ROOM_FOR_MODELS
     mend = "" if free >= wanted else f"free {wanted / 1e6:,.0f} MB, or set KITHNET_HOME to another disk"
     return Check("disk", free >= wanted, True, f"{free / 1e9:,.1f} GB free", mend)
 

@@ -37,6 +37,11 @@ def world_named(name: str | None) -> Place:
     return Place(name, found, models_folder(os.environ))
 
 
+def models_here() -> Path:
+    """The model folder of this machine."""
+    return models_folder(os.environ)
+
+
 def settings(file: Path | None, overrides: Sequence[str] | None) -> Config:
     """The settings of a command: defaults, then the file, then `-c` overrides. Raises ConfigError."""
     return Config.load(file, overrides or ())

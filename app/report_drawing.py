@@ -15,7 +15,7 @@ from kithnet.app.report_paths import Paths
 Points = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 LAYOUT_SEED = 11
-EVEN = 0.55
+EVEN = 0.7
 """How far coordinates are drawn towards an even spread: 0 keeps the layout, 1 makes every strip hold as many people."""
 MOST_PEOPLE = 600
 
@@ -108,7 +108,7 @@ def lay_out(graph: nx.Graph) -> dict[str, tuple[float, float]]:
     ordered.add_edges_from(sorted((min(a, b), max(a, b)) for a, b in graph.edges if a != b))
     people = list(ordered)
     if len(people) < 2:
-        return {person: (0.5, 0.5) for person in people}
+        return dict.fromkeys(people, (0.5, 0.5))
     spring = nx.spring_layout(ordered, seed=LAYOUT_SEED, k=2.2 / len(people) ** 0.5, iterations=200, method="force")
     placed = np.array([spring[person] for person in people])
     even = (1 - EVEN) * _scaled(placed) + EVEN * _ranks(placed)
@@ -196,13 +196,9 @@ def _route(canvas: Canvas, route: Paths, by_person: Mapping[str, Dot], names: Ma
         if one.sender in by_person and one.receiver in by_person
     ]
     arrows = [
-        *(
-            _line(by_person[a], by_person[b])
-            for a, b in route.fruitless
-            if a in by_person and b in by_person
-        ),
+        *(_line(by_person[a], by_person[b]) for a, b in route.fruitless if a in by_person and b in by_person),
         *sorted(arrows, key=lambda arrow: "cited" in arrow.style),
-    ]  # fmt: skip
+    ]
     rings = [
         Ring(person, dot.x, dot.y, max(dot.r, canvas.largest * 0.55) + 1.5, role_of(person, route))
         for person in route.people
@@ -236,7 +232,7 @@ def _arrow(a: Dot, b: Dot, style: str, step: int) -> Arrow:
     start, end = np.array([a.x, a.y]), np.array([b.x, b.y])
     way = end - start
     length = float(np.hypot(*way)) + 1e-6
-    along, across = way / length, np.array([-way[1], way[0]]) / length
+    across = np.array([-way[1], way[0]]) / length
     bend = min(34.0, 6 + 0.13 * length)
     middle = (start + end) / 2 + across * bend
     tip = end - _unit(end - middle) * (b.r + 3.5)
@@ -246,7 +242,7 @@ def _arrow(a: Dot, b: Dot, style: str, step: int) -> Arrow:
     base = tip - pointing * 8.5
     head = " ".join(f"{x:.1f},{y:.1f}" for x, y in (tip, base + side * 4.2, base - side * 4.2))
     curve = f"M{tail[0]:.1f} {tail[1]:.1f}Q{middle[0]:.1f} {middle[1]:.1f} {base[0]:.1f} {base[1]:.1f}"
-    at = 0.25 * tail + 0.5 * middle + 0.25 * base + along * 0
+    at = 0.25 * tail + 0.5 * middle + 0.25 * base
     return Arrow(curve, head, (round(float(at[0]), 1), round(float(at[1]), 1)), step, style)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from kithnet.agents.infonav import Evidence, Rationale
 from kithnet.agents.speech import Claim
@@ -63,7 +63,7 @@ class RunDone(_Event):
 
 
 class TaskBegan(_Event):
-    """gold and gold_evidence are None or empty where nobody knows the answer beforehand."""
+    """gold: accepted answers; gold_evidence: ids of the messages that state it. Empty where nobody knows beforehand."""
 
     kind: Literal["task"]
     task: str
@@ -71,8 +71,14 @@ class TaskBegan(_Event):
     instructor: str
     assistant: str
     task_kind: str = ""
-    gold: str | None = None
+    gold: tuple[str, ...] = ()
     gold_evidence: tuple[str, ...] = ()
+
+    @field_validator("gold", mode="before")
+    @classmethod
+    def _several(cls, gold: object) -> object:
+        """One answer may be told as it is."""
+        return () if gold is None else (gold,) if isinstance(gold, str) else gold
 
 
 class TaskDone(_Event):

@@ -36,7 +36,9 @@ class Box:
 
     def outside(self, width: float, height: float) -> float:
         """How far the box sticks out of a canvas."""
-        return max(0.0, -self.left) + max(0.0, -self.top) + max(0.0, self.right - width) + max(0.0, self.bottom - height)
+        return (
+            max(0.0, -self.left) + max(0.0, -self.top) + max(0.0, self.right - width) + max(0.0, self.bottom - height)
+        )
 
 
 def place(

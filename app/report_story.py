@@ -3,6 +3,7 @@
 A run that was killed and resumed tells some steps twice; the later telling stands, in the place of the first.
 """
 
+import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -67,7 +68,10 @@ class Conversation:
 
 @dataclass(frozen=True)
 class TaskStory:
-    """One task. talk, answer, ledgers and done are None where the run has not come so far."""
+    """One task. talk, answer, ledgers and done are None where the run has not come so far.
+
+    A dialogue of its own, that no task was announced for, is told as a task.
+    """
 
     began: TaskBegan
     done: TaskDone | None
@@ -81,14 +85,14 @@ class TaskStory:
 
     @property
     def status(self) -> Status:
-        if self.done is None:
-            return "unfinished"
-        return "failed" if self.done.status == "failed" else "done"
+        if self.done and self.done.status == "failed":
+            return "failed"
+        return "done" if self.done or self.answer else "unfinished"
 
     @property
     def known(self) -> bool:
         """Whether an answer was found."""
-        return bool(self.done and self.done.known)
+        return bool(self.done.known if self.done else self.answer and self.answer.known)
 
     @property
     def answer_text(self) -> str:
@@ -160,7 +164,7 @@ def tell(events: Iterable[Event]) -> RunStory:
     gathered = _Gathered()
     for event in events:
         gathered.take(event)
-    tasks = tuple(gathered.story(task) for task in gathered.tasks.values())
+    tasks = tuple(gathered.story(task) for task in gathered.announced())
     began = gathered.runs[0] if gathered.runs else RunBegan(kind="run", seq=0)
     seconds = gathered.base + (gathered.ended.seconds if gathered.ended and gathered.ended.seconds else gathered.last)
     return RunStory(began, tasks, max(1, len(gathered.runs)), seconds, gathered.ended is not None)
@@ -211,7 +215,7 @@ class _Gathered:
         if event.dialogue in self.talks:
             return
         talk = self.talks[event.dialogue] = _Talk(event, self.base + event.t)
-        parent = self._within(event.dialogue, self.talks)
+        parent = _parent(event.dialogue, self.talks)
         if parent:
             self.talks[parent].steps["talk", event.dialogue] = talk
 
@@ -225,10 +229,17 @@ class _Gathered:
         if isinstance(event, Said):
             talk.turn = max(talk.turn, event.turn)
 
-    @staticmethod
-    def _within(dialogue: str, known: Iterable[str]) -> str:
-        """The nearest dialogue that `dialogue` serves: "t1.3-ross" serves "t1"; "" for a task's own."""
-        return max((other for other in known if dialogue.startswith(other + ".")), key=len, default="")
+    def announced(self) -> list[TaskBegan]:
+        """The tasks, and the dialogues that stand for one."""
+        own = [talk.began for name, talk in self.talks.items() if name not in self.tasks and not _parent(name, self.talks)]
+        unannounced = [
+            TaskBegan(
+                kind="task", seq=talk.seq, task=talk.dialogue, question=talk.task,
+                instructor=talk.pair[0], assistant=talk.pair[1],
+            )
+            for talk in own
+        ]  # fmt: skip
+        return [*self.tasks.values(), *unannounced]
 
     def story(self, task: TaskBegan) -> TaskStory:
         talk = self.talks.get(task.task)
@@ -241,6 +252,12 @@ class _Gathered:
             answer[1] if isinstance(answer, tuple) and isinstance(answer[1], Answered) else None,
             ledgers[1] if isinstance(ledgers, tuple) and isinstance(ledgers[1], Ledgers) else None,
         )
+
+
+def _parent(dialogue: str, known: Iterable[str]) -> str:
+    """The nearest dialogue that `dialogue` serves: "t1.3-ross" serves "t1"; "" for one that serves none."""
+    found = (other for other in known if re.match(r"\.\d+-", dialogue.removeprefix(other)) and dialogue != other)
+    return max((other for other in found if dialogue.startswith(other)), key=len, default="")
 
 
 def _told(talk: _Talk, start: float) -> Conversation:

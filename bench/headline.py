@@ -14,14 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kithnet.agents.wording import content_words
 from kithnet.app import collaborate
 from kithnet.app.collaborate import Asked
 from kithnet.app.runs import new_run
 from kithnet.app.tasks import topic_of
-from kithnet.agents.wording import content_words
+from kithnet.app.worlds import create_world, world_folder
 from kithnet.bench.report import Bar, Result
 from kithnet.memory.rows import StoredMessage
 from kithnet.memory.store import Store
+from kithnet.network.generate import GenerateSpec, generate
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import InputError
 
@@ -143,3 +145,10 @@ def _measure(world: Path, models: Path, config: Config, headline: Headline) -> t
             return asked, time.perf_counter() - started
 
     return asyncio.run(go())
+
+
+def made(folder: Path, seed: int) -> Path:
+    """A generated world of the paper's size in `folder`; returns its path."""
+    spec = GenerateSpec(people=140, ties=588, messages=70_000, seed=seed)
+    create_world(folder, "headline", generate(spec))
+    return world_folder(folder, "headline")

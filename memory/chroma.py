@@ -1,14 +1,17 @@
 """Vectors on disk in an embedded Chroma: ids and vectors only, never a word of text.
 
 Layout of a world's `vectors/` folder: `gen-N/` holds a Chroma database and `about.json` (whose vectors these are);
-`current` names the generation in use. Starting over means a new generation in a new folder, because Chroma keeps
-deleted vectors in its files. A folder is opened once per process: two clients on one folder see different states.
+`current` names the generation in use; `lock` is held while the folder is open. Starting over means a new generation
+in a new folder, because Chroma keeps deleted vectors in its files.
+
+What Chroma 1.5.9 makes necessary: a client does not see what another client writes later, in its own process or in
+another, and then fails on queries; so a folder is open once, and whoever comes second recalls without vectors. A
+query among ids fails if one of them is not held; so the ids that are held are known here.
 """
 
 import contextlib
 import json
 import shutil
-import threading
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 from chromadb.api.client import Client
 from chromadb.config import Settings
+from filelock import FileLock, Timeout
 
 from kithnet.memory.vectors import Vectors, check_shape
 from kithnet.runtime.errors import StorageError, WorldBusy
@@ -23,81 +27,58 @@ from kithnet.runtime.errors import StorageError, WorldBusy
 COLLECTION = "texts"
 REBUILD = "run `kith memory reindex` to make the vectors again; nothing else is lost"
 
-_open: set[Path] = set()
-_opening = threading.Lock()
-
 
 class ChromaIndex:
     """A `VectorIndex` in a folder. Made by `open` or `rebuild`; close it when done."""
 
-    def __init__(self, generation: Path, embedder: str, dim: int) -> None:
-        """Open one generation's folder, whose `about.json` must agree. Use `open` or `rebuild` instead."""
+    def __init__(self, generation: Path, embedder: str, dim: int, lock: FileLock) -> None:
+        """Take over one generation's folder and its held lock. Use `open` or `rebuild` instead."""
         self.embedder = embedder
         self.dim = dim
         self._folder = generation.resolve()
-        with _opening:
-            if self._folder in _open:
-                raise WorldBusy(f"{self._folder} is open already in this process", "share one index between its users")
-            _open.add(self._folder)
+        self._lock = lock
+        with self._told_plainly():
+            self._client = Client(
+                settings=Settings(is_persistent=True, persist_directory=str(self._folder), anonymized_telemetry=False)
+            )
         try:
             with self._told_plainly():
-                self._client = Client(
-                    settings=Settings(
-                        is_persistent=True, persist_directory=str(self._folder), anonymized_telemetry=False
-                    )
-                )
                 self._collection = self._client.get_or_create_collection(
                     COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
                 )
                 self._batch = self._client.get_max_batch_size()
-                self._collection.count()
+                self._known = self.ids()
         except BaseException:
-            _open.discard(self._folder)
+            self._client.close()
             raise
 
     @classmethod
     def open(cls, folder: Path, embedder: str, dim: int) -> Self:
         """Open the current generation in a world's `vectors/` folder, making the first if there is none.
 
-        Raises StorageError when the vectors are another embedder's or damaged, WorldBusy when they are open already.
+        Raises StorageError when the vectors are another embedder's or damaged, WorldBusy when they are open already,
+        here or in another process.
         """
-        current = _current(folder)
-        if current is None:
-            return cls.rebuild(folder, embedder, dim)
-        try:
-            about = json.loads((current / "about.json").read_text("utf-8"))
-            found = (about["embedder"], about["dim"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StorageError(f"the vectors in {current} are damaged: {error}", REBUILD) from error
-        if found != (embedder, dim):
-            raise StorageError(
-                f"the vectors in {folder} were made by {found[0]} ({found[1]} numbers), not by {embedder} ({dim})",
-                f"{REBUILD}, or name the other embedder",
-            )
-        return cls(current, embedder, dim)
+        with _locked(folder) as lock:
+            generation = _current(folder)
+            if generation is None:
+                return cls(_begin(folder, embedder, dim), embedder, dim, lock)
+            found = _about(generation)
+            if found != (embedder, dim):
+                raise StorageError(
+                    f"the vectors in {folder} were made by {found[0]} ({found[1]} numbers), not by {embedder} ({dim})",
+                    f"{REBUILD}, or name the other embedder",
+                )
+            return cls(generation, embedder, dim, lock)
 
     @classmethod
     def rebuild(cls, folder: Path, embedder: str, dim: int) -> Self:
-        """Start an empty generation, make it the current one, and remove the others. The indexer fills it."""
-        with _opening:
-            if any(opened.parent == folder.resolve() for opened in _open):
-                raise WorldBusy(f"the vectors in {folder} are in use", "close them first")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            older = sorted(folder.glob("gen-*"))
-            number = max((int(path.name[4:]) for path in older if path.name[4:].isdigit()), default=0) + 1
-            generation = folder / f"gen-{number}"
-            generation.mkdir()
-            (generation / "about.json").write_text(json.dumps({"embedder": embedder, "dim": dim}), "utf-8")
-            index = cls(generation, embedder, dim)
-            pointer = folder / "current.new"
-            pointer.write_text(generation.name, "utf-8")
-            pointer.replace(folder / "current")
-        except OSError as error:
-            raise StorageError(f"cannot write in {folder}: {error}", "check its permissions and space") from error
-        for path in older:
-            shutil.rmtree(path, ignore_errors=True)  # what remains is not pointed to, and goes next time
-        return index
+        """Start an empty generation, make it the current one, and remove the others. The indexer fills it.
+
+        Raises StorageError when the folder cannot be written, WorldBusy when it is open.
+        """
+        with _locked(folder) as lock:
+            return cls(_begin(folder, embedder, dim), embedder, dim, lock)
 
     def upsert(self, ids: Sequence[int], vectors: Vectors) -> None:
         check_shape(ids, vectors, self.dim)
@@ -106,25 +87,42 @@ class ChromaIndex:
             for start in range(0, len(names), self._batch):
                 end = start + self._batch
                 self._collection.upsert(ids=names[start:end], embeddings=np.asarray(vectors[start:end]))
+        self._known = self._known.union(ids)
 
     def delete(self, ids: Collection[int]) -> None:
-        names = [str(item) for item in ids]
+        names = self._held(ids)
+        self._known = self._known.difference(ids)
         with self._told_plainly():
             for start in range(0, len(names), self._batch):
                 self._collection.delete(ids=names[start : start + self._batch])
 
     def query(self, vector: Vectors, k: int, among: Collection[int] | None = None) -> list[tuple[int, float]]:
-        if k <= 0 or (among is not None and not among):
+        if k <= 0:
+            return []
+        if among is None:
+            return self._nearest(vector, k, None)
+        try:
+            return self._nearest(vector, k, self._held(among))
+        except StorageError:
+            # Another thread may have deleted one of the ids meanwhile; anything else fails again.
+            return self._nearest(vector, k, self._held(among))
+
+    def _nearest(self, vector: Vectors, k: int, among: list[str] | None) -> list[tuple[int, float]]:
+        if among == []:
             return []
         with self._told_plainly():
             found: Any = self._collection.query(
                 query_embeddings=np.asarray(vector, dtype=np.float32)[None, :],
-                n_results=k,
-                ids=None if among is None else [str(item) for item in set(among)],
+                n_results=k if among is None else min(k, len(among)),
+                ids=among,
                 include=["distances"],
             )
         pairs = zip(found["ids"][0], found["distances"][0], strict=True)
         return [(int(name), 1.0 - float(distance)) for name, distance in pairs]
+
+    def _held(self, among: Collection[int]) -> list[str]:
+        """Those of `among` that the index holds, as Chroma names them."""
+        return [str(item) for item in self._known.intersection(among)]
 
     def ids(self) -> set[int]:
         with self._told_plainly():
@@ -137,10 +135,9 @@ class ChromaIndex:
 
     def close(self) -> None:
         """Let go of the folder; it may be opened again afterwards. Closing twice does nothing."""
-        with _opening:
-            if self._folder in _open:
-                self._client.close()
-                _open.discard(self._folder)
+        if self._lock.is_locked:
+            self._client.close()
+            self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -155,6 +152,54 @@ class ChromaIndex:
             yield
         except Exception as error:
             raise StorageError(f"the vectors in {self._folder} cannot be used: {error}", REBUILD) from error
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[FileLock]:
+    """Hold the folder's lock; it is kept when the block succeeds, for `close` to release."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", blocking=False, thread_local=False)
+        lock.acquire()
+    except Timeout as error:
+        raise WorldBusy(
+            f"the vectors in {folder} are in use by another process or index",
+            "wait for it; until then memories are found by their words alone",
+        ) from error
+    except OSError as error:
+        raise StorageError(f"cannot write in {folder}: {error}", "check its permissions and space") from error
+    try:
+        yield lock
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _begin(folder: Path, embedder: str, dim: int) -> Path:
+    """Make an empty generation the current one and remove the others."""
+    try:
+        older = sorted(folder.glob("gen-*"))
+        number = max((int(path.name[4:]) for path in older if path.name[4:].isdigit()), default=0) + 1
+        generation = folder / f"gen-{number}"
+        generation.mkdir()
+        (generation / "about.json").write_text(json.dumps({"embedder": embedder, "dim": dim}), "utf-8")
+        pointer = folder / "current.new"
+        pointer.write_text(generation.name, "utf-8")
+        pointer.replace(folder / "current")
+    except OSError as error:
+        raise StorageError(f"cannot write in {folder}: {error}", "check its permissions and space") from error
+    for path in older:
+        shutil.rmtree(path, ignore_errors=True)  # what remains is not pointed to, and goes next time
+    return generation
+
+
+def _about(generation: Path) -> tuple[str, int]:
+    """Name and dimension of the embedder whose vectors a generation holds."""
+    try:
+        about = json.loads((generation / "about.json").read_text("utf-8"))
+        return str(about["embedder"]), int(about["dim"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"the vectors in {generation} are damaged: {error}", REBUILD) from error
 
 
 def _current(folder: Path) -> Path | None:

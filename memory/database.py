@@ -59,7 +59,7 @@ class Database:
     def _engine(self, query_only: bool) -> Engine:
         url = URL.create("sqlite", database=str(self.path))
         engine = create_engine(url, connect_args={"timeout": self._busy_seconds})
-        event.listen(engine, "handle_error", self._translate)
+        event.listen(engine, "handle_error", self._translate, retval=True)
 
         @event.listens_for(engine, "connect")
         def prepare(connection: sqlite3.Connection, _record: Any) -> None:
@@ -74,13 +74,14 @@ class Database:
 
         return engine
 
-    def _translate(self, context: ExceptionContext) -> None:
+    def _translate(self, context: ExceptionContext) -> StorageError | None:
         original = context.original_exception
         # A broken rule of ours (IntegrityError, ProgrammingError) is a defect and stays what it is.
         if isinstance(original, sqlite3.DatabaseError) and not isinstance(
             original, (sqlite3.IntegrityError, sqlite3.ProgrammingError)
         ):
-            context.chained_exception = storage_error(original, self.path)
+            return storage_error(original, self.path)
+        return None
 
     def _upgrade(self) -> None:
         with self.read() as connection:

@@ -3,6 +3,8 @@
 The index on disk is `kithnet.memory.chroma.ChromaIndex`; it is apart because importing Chroma takes a second.
 """
 
+import hashlib
+import re
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
@@ -90,6 +92,25 @@ class ArrayIndex:
 
     def close(self) -> None:
         self._vectors.clear()
+
+
+class HashEmbedder:
+    """A fake embedder that needs no model: each word adds to one dimension, so texts that share words are near.
+
+    Deterministic across processes and machines.
+    """
+
+    def __init__(self, dim: int = 64) -> None:
+        self.name = f"hash-{dim}"
+        self.dim = dim
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            row[0] = 1e-3  # a text without words has a direction too
+            for word in re.findall(r"\w+", text.casefold()):
+                row[int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big") % self.dim] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def check_shape(ids: Sequence[int], vectors: Vectors, dim: int) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import networkx as nx
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -17,6 +19,10 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 """Okabe and Ito's colours, told apart by colour-blind readers; the smallest communities share the last, grey."""
 LABELS = 28
 LAYOUT_SEED = 3
+CROWD = 800
+"""Above so many people dots may overlap: parting them compares every two."""
+POINTS_ACROSS = 560
+"""About as wide, in points, as the network is drawn."""
 FORMATS = (".png", ".svg", ".pdf")
 
 Positions = Mapping[str, np.ndarray]
@@ -43,19 +49,17 @@ def draw(graph: nx.Graph, path: Path, title: str = "") -> None:
     _draw_people(axes, graph, places, groups)
     _draw_names(axes, graph, places)
     facts = statistics(graph)
-    axes.set_title(title or "Network", fontsize=15, loc="left", color="#222222")
-    figure.text(
-        0.012,
-        0.012,
-        f"{facts.people} people, {facts.ties} ties, {facts.communities} communities, diameter {facts.diameter}. "
+    groups_said = "1 community" if facts.communities == 1 else f"{facts.communities} communities"
+    figure.suptitle(title or "Network", x=0.012, ha="left", fontsize=15, color="#222222")
+    figure.supxlabel(
+        f"{facts.people} people, {facts.ties} ties, {groups_said}, diameter {facts.diameter}. "
         "Size: number of ties. Colour: community. Line: messages.",
+        x=0.012,
+        ha="left",
         fontsize=9,
         color="#555555",
     )
-    # A fixed salt and no date keep two drawings of one network identical.
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": "kithnet", "svg.fonttype": "none"}):
+    with rc_context({"svg.hashsalt": "kithnet", "svg.fonttype": "none"}):  # two drawings of one network are identical
         figure.savefig(path, metadata=None if path.suffix.lower() == ".png" else _undated(path))
 
 
@@ -72,10 +76,40 @@ def layout(graph: nx.Graph, groups: Sequence[Sequence[str]]) -> Positions:
         pull.add_edge(a, b, weight=2.2 if group_of[a] == group_of[b] else 0.5)
     spread = 2.6 / np.sqrt(len(pull))
     places = nx.spring_layout(pull, k=spread, iterations=220, seed=LAYOUT_SEED, weight="weight", method="force")
-    return {person: np.asarray(place, dtype=float) for person, place in places.items()}
+    people = list(pull.nodes)
+    spots = _gathered(np.array([places[person] for person in people], dtype=float))
+    if len(people) <= CROWD:
+        reach = np.sqrt([_size(graph, person) for person in people]) / 2 / POINTS_ACROSS * 1.25
+        spots = _parted(spots, reach)
+    return dict(zip(people, spots, strict=True))
 
 
-def _draw_ties(axes, graph: nx.Graph, places: Positions) -> None:  # type: ignore[no-untyped-def]
+def _gathered(spots: np.ndarray) -> np.ndarray:
+    """(N, 2) spots with the far ones drawn in, scaled to a box of side 1: one chain of people must not shrink the rest."""
+    middle = np.median(spots, axis=0)
+    away = spots - middle
+    distance = np.linalg.norm(away, axis=1, keepdims=True)
+    away = away / np.maximum(distance, 1e-9) * distance**0.7
+    span = np.ptp(away, axis=0).max()
+    return away / span if span else away
+
+
+def _parted(spots: np.ndarray, reach: np.ndarray, rounds: int = 60) -> np.ndarray:
+    """(N, 2) spots moved apart until no two dots of radius `reach` (N,) overlap, or nearly so."""
+    spots = spots.copy()
+    least = reach[:, None] + reach[None, :]
+    for _ in range(rounds):
+        away = spots[:, None, :] - spots[None, :, :]
+        distance = np.linalg.norm(away, axis=2)
+        np.fill_diagonal(distance, np.inf)
+        overlap = np.maximum(least - distance, 0.0)
+        if not overlap.any():
+            break
+        spots += (away / np.maximum(distance, 1e-6)[:, :, None] * overlap[:, :, None] / 2).sum(axis=1)
+    return spots
+
+
+def _draw_ties(axes: Axes, graph: nx.Graph, places: Positions) -> None:
     """Lines, wider and darker where more was said."""
     edges = sorted(graph.edges(data="weight", default=0), key=lambda edge: (edge[2] or 0, edge[0], edge[1]))
     if not edges:
@@ -91,7 +125,7 @@ def _draw_ties(axes, graph: nx.Graph, places: Positions) -> None:  # type: ignor
     axes.add_collection(LineCollection(lines, colors=colours, linewidths=0.5 + 2.0 * strength**2, zorder=1))
 
 
-def _draw_people(axes, graph: nx.Graph, places: Positions, groups: Sequence[Sequence[str]]) -> None:  # type: ignore[no-untyped-def]
+def _draw_people(axes: Axes, graph: nx.Graph, places: Positions, groups: Sequence[Sequence[str]]) -> None:
     for number, group in enumerate(groups):
         spots = np.array([places[person] for person in group])
         axes.scatter(
@@ -111,7 +145,7 @@ def _size(graph: nx.Graph, person: str) -> float:
     return float((60 + 300 * crowd) * (0.35 + np.sqrt(graph.degree(person)) / 3.2))
 
 
-def _draw_names(axes, graph: nx.Graph, places: Positions) -> None:  # type: ignore[no-untyped-def]
+def _draw_names(axes: Axes, graph: nx.Graph, places: Positions) -> None:
     """Names of the best connected, under their dots; one that would lie on a name already written is left out."""
     ranked = sorted(graph.nodes, key=lambda person: (-graph.degree(person), person))
     spots = np.array([places[person] for person in graph.nodes])

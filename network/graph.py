@@ -3,14 +3,31 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import networkx as nx
 
-from kithnet.network.records import ChatMessage, Person, Tie
+from kithnet.network.records import ChatMessage
 from kithnet.runtime.errors import UnknownPerson
 
 COMMUNITY_SEED = 1
 """Louvain breaks ties at random; a fixed seed makes the same network give the same communities."""
+
+
+class PersonLike(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class TieLike(Protocol):
+    @property
+    def a(self) -> str: ...
+    @property
+    def b(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +60,7 @@ def message_counts(messages: Iterable[ChatMessage]) -> dict[tuple[str, str], int
 
 
 def graph_of(
-    people: Iterable[Person], ties: Iterable[Tie], counts: Mapping[tuple[str, str], int] | None = None
+    people: Iterable[PersonLike], ties: Iterable[TieLike], counts: Mapping[tuple[str, str], int] | None = None
 ) -> nx.Graph:
     """An undirected graph: nodes are person ids with `name`, edges have `kind` and `weight` = messages exchanged.
 

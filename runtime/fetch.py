@@ -1,30 +1,20 @@
 """Downloads of large files over HTTP: resumed with Range requests, retried, and checked against a sha256."""
 
-import hashlib
 import json
-import os
 import random
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 import httpx
 
-from kithnet.runtime.errors import InputError, ModelFileError, ModelUnavailable, StorageError, UnknownModel
+from kithnet.runtime.errors import InputError, ModelFileError, ModelUnavailable, UnknownModel
+from kithnet.runtime.files import AGAIN, OnProgress, need_space, sha256_of, storing, sync_file
 
 _BLOCK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_AGAIN = "run the same command again: it continues where it stopped"
-
-
-class OnProgress(Protocol):
-    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
-        """Called with bytes done and, once it is known, bytes in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +76,14 @@ def download(
                 failures += 1
                 wait: float | None = 0.0
                 why = "the file changes while it is fetched"
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+                raise InputError(f"cannot fetch {url}: {error}", "check the address") from error
             except (_Temporary, httpx.TransportError) as error:
                 failures = 1 if _size(part) - before >= _BLOCK else failures + 1
                 wait = error.wait if isinstance(error, _Temporary) else None
                 why = str(error) or type(error).__name__
-            except (httpx.InvalidURL, httpx.RequestError) as error:
-                raise InputError(f"cannot fetch {url}: {error}", "check the address") from error
             if failures >= retry.attempts:
-                raise ModelUnavailable(f"cannot fetch {url}: {why}", f"check the network; {_AGAIN}")
+                raise ModelUnavailable(f"cannot fetch {url}: {why}", f"check the network; {AGAIN}")
             time.sleep(_pause(retry, failures) if wait is None else min(wait, retry.longest_wait))
     _check(part, origin, url)
     return origin
@@ -103,51 +93,6 @@ def forget(part: Path) -> None:
     """Throw away an unfinished download."""
     part.unlink(missing_ok=True)
     _notes(part).unlink(missing_ok=True)
-
-
-def sha256_of(path: Path, progress: OnProgress | None = None) -> str:
-    total = path.stat().st_size
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            if progress:
-                progress(file.tell(), total, "checking")
-    return digest.hexdigest()
-
-
-def put_in_place(part: Path, target: Path) -> None:
-    """Make a finished file visible under its name, all of it or nothing, also across a power cut."""
-    sync_file(part)
-    part.replace(target)
-    sync_file(target.parent)
-
-
-def sync_file(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def storing(folder: Path) -> Iterator[None]:
-    """Turns the operating system's refusal to write below `folder` into a StorageError."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or folder
-        hint = f"free some space or make {folder} writable (KITHNET_HOME chooses another home); then {_AGAIN}"
-        raise StorageError(f"cannot write {where}: {error.strerror or error}", hint) from error
-
-
-def need_space(folder: Path, needed: int) -> None:
-    """Raises StorageError when fewer than `needed` bytes are free where `folder` lies."""
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        message = f"{needed / 1e6:,.0f} MB are needed in {folder} and {free / 1e6:,.0f} MB are free"
-        raise StorageError(message, "free some space, or set KITHNET_HOME to a folder on another disk")
 
 
 def _attempt(client: httpx.Client, url: str, part: Path, progress: OnProgress | None) -> Origin:
@@ -180,7 +125,7 @@ def _receive(response: httpx.Response, part: Path, start: int, origin: Origin, p
         _notes(part).write_text(json.dumps(asdict(origin)), encoding="utf-8")
     done = start
     with part.open("ab") as file:
-        for block in response.iter_raw(_BLOCK):
+        for block in response.iter_raw():  # as it comes: larger blocks would be lost when the connection breaks
             file.write(block)
             file.flush()
             done += len(block)

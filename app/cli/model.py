@@ -9,7 +9,7 @@ import typer
 from kithnet.app.cli import output
 
 if TYPE_CHECKING:
-    from kithnet.runtime.fetch import OnProgress
+    from kithnet.runtime.files import OnProgress
     from kithnet.runtime.registry import ModelEntry, Registry
 
 app = typer.Typer(no_args_is_help=True, help="GGUF models on this machine: list, fetch, show.")

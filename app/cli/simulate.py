@@ -43,7 +43,7 @@ def simulate(
             bar(tally.done, planned, f"{tally.turns} utterances, {tokens / spent if spent else 0:.0f} tokens/s")
 
         done = run.simulate(place.folder, place.models, loaded, plan, tell, fresh=fresh)
-    output.show(contract(done), _text(done), as_json)
+    output.show(contract(done), summary(done), as_json)
 
 
 def contract(done: "Done") -> dict[str, object]:
@@ -58,7 +58,8 @@ def contract(done: "Done") -> dict[str, object]:
     }
 
 
-def _text(done: "Done") -> str:
+def summary(done: "Done") -> str:
+    """How the run ended, for a person to read."""
     usage = done.usage
     return "\n".join(
         (

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from string import capwords
 
+from kithnet.network.importers.talks import PairTalks
 from kithnet.network.importers.table import moment, read_table
 from kithnet.network.records import ChatMessage, Person, Tie, World
 from kithnet.runtime.errors import RecordError
@@ -62,18 +63,14 @@ class _EpisodeClock:
     def __init__(self) -> None:
         self.episode = 1
         self._file_time: datetime | None = None
-        self._last: dict[tuple[str, str], tuple[datetime, int]] = {}
+        self._talks = PairTalks(SILENCE)
 
     def place(self, pair: tuple[str, str], at: datetime) -> tuple[datetime, str]:
         if self._file_time is not None and at < self._file_time:
             self.episode += 1
-            self._last.clear()
+            self._talks = PairTalks(SILENCE)
         self._file_time = at
-        heard, part = self._last.get(pair, (at, 1))
-        if at - heard > SILENCE:
-            part += 1
-        self._last[pair] = (at, part)
-        return at + timedelta(days=self.episode - 1), f"e{self.episode:02d} {pair[0]} & {pair[1]} {part}"
+        return at + timedelta(days=self.episode - 1), f"e{self.episode:02d} {self._talks.place(pair, at)}"
 
 
 def _identity(name: str, row: int) -> str:

@@ -1,0 +1,44 @@
+"""`kith bench`: measure, against baselines in the same run."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kithnet.app.cli import output
+from kithnet.app.cli.ask import ConfigFile, Setting
+
+app = typer.Typer(no_args_is_help=True, help="Measure what this machine reaches; a missed bar is shown, not hidden.")
+
+
+@app.callback()
+def group() -> None:
+    """Keep `kith bench` a group however few benchmarks it has."""
+
+
+@app.command()
+def headline(
+    world: Annotated[
+        str | None, typer.Option("--world", "-w", help="A world that is there; default: a new one.")
+    ] = None,
+    parts: Annotated[int, typer.Option("--parts", min=1, help="Questions of the task.")] = 14,
+    seed: Annotated[int, typer.Option("--seed", help="Of the generated world and of the task.")] = 7,
+    config: ConfigFile = None,
+    setting: Setting = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """One task in a network of 140 people with consultation: the paper's headline, measured here.
+
+    Example: kith bench headline
+    """
+    from kithnet.app.locate import models_here, settings, world_named
+    from kithnet.bench import headline as bench
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+
+    loaded = settings(config, setting)
+    with tempfile.TemporaryDirectory() as beside, output.working("measuring the headline", as_json):
+        place = world_named(world).folder if world else bench.made(Path(beside), seed)
+        result = bench.run(place, models_here(), loaded, parts=parts, seed=seed)
+    output.show(contract(result), as_text(result), as_json)

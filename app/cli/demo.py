@@ -1,0 +1,44 @@
+"""`kith demo`: the main job in one command, as `make demo` runs it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kithnet.app.cli import output
+
+if TYPE_CHECKING:
+    from kithnet.app.simulate import Tally
+
+NAME = "demo"
+
+
+def demo(
+    tasks: Annotated[int, typer.Option("--tasks", min=1, help="How many tasks the agents work on.")] = 12,
+    seed: Annotated[int, typer.Option("--seed", help="Of the world and of the tasks.")] = 7,
+    as_json: output.AsJson = False,
+) -> None:
+    """Make a network of 140 people and let their agents work on tasks together; ends with a report.
+
+    Example: kith demo --tasks 12
+    """
+    import os
+
+    from kithnet.app import simulate as run
+    from kithnet.app.cli.simulate import contract, summary
+    from kithnet.app.home import models_folder, worlds_folder
+    from kithnet.app.worlds import create_world, world_folder
+    from kithnet.network.generate import GenerateSpec, generate
+    from kithnet.runtime.config import Config
+
+    name = f"{NAME}-{seed}"
+    folder = world_folder(worlds_folder(os.environ), name)
+    if not (folder / "kith.db").is_file():
+        with output.progress(f"writing a network of 140 people ({name})", "messages") as bar:
+            create_world(worlds_folder(os.environ), name, generate(GenerateSpec(seed=seed)), bar)
+    with output.progress("agents at work", "tasks") as bar:
+
+        def tell(tally: "Tally", planned: int) -> None:
+            bar(tally.done, planned, f"{tally.turns} utterances")
+
+        done = run.simulate(folder, models_folder(os.environ), Config(), run.Plan(tasks, seed), tell)
+    output.show(contract(done), f"{summary(done)}\n\nOpen the report in a browser: {done.run.report}", as_json)

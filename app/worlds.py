@@ -1,0 +1,202 @@
+"""Worlds on this machine: made whole or not at all, under one lock for each name."""
+
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+from filelock import FileLock, Timeout
+
+from kithnet.memory.rows import Progress
+from kithnet.memory.store import Store
+from kithnet.network.graph import Statistics, graph_of, message_counts, statistics
+from kithnet.network.records import World
+from kithnet.runtime.errors import StorageError, UnknownWorld, WorldBusy
+
+if TYPE_CHECKING:
+    from kithnet.memory.indexer import IndexReport
+
+NAME = re.compile(r"[a-z0-9_-]{1,64}")
+UNFINISHED, ASIDE = ".new-", ".old-"
+"""Beginnings of folders that are no worlds: one being made, one that is being replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldReport:
+    """What a world holds. dropped: reason -> rows left out by its importer. seconds: spent on making or reading it."""
+
+    name: str
+    messages: int
+    sessions: int
+    tasks: int
+    dropped: Mapping[str, int]
+    source: Mapping[str, str]
+    shape: Statistics
+    seconds: float
+
+    def contract(self) -> dict[str, Any]:
+        """As `kith world ... --json` prints it."""
+        return {
+            "world": self.name,
+            **asdict(self.shape),
+            "messages": self.messages,
+            "sessions": self.sessions,
+            "tasks": self.tasks,
+            "dropped": dict(self.dropped),
+            "source": dict(self.source),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def worlds(folder: Path) -> list[str]:
+    """Names of the worlds in `folder`, in order; [] when there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(entry.parent.name for entry in folder.glob("*/kith.db") if NAME.fullmatch(entry.parent.name))
+
+
+def world_folder(folder: Path, name: str) -> Path:
+    """Where the world `name` lives or would live. Raises UnknownWorld for a name that cannot be one."""
+    if not NAME.fullmatch(name):
+        raise UnknownWorld(
+            f"{name!r} cannot name a world",
+            "use lower-case letters, digits, - and _, at most 64 of them, as in my-friends",
+        )
+    return folder / name
+
+
+def open_world(folder: Path, name: str) -> Store:
+    """The store of a world; close it after use. Raises UnknownWorld."""
+    place = world_folder(folder, name)
+    if not (place / "kith.db").is_file():
+        known = ", ".join(worlds(folder))
+        hint = f"there are: {known}" if known else "make one: `kith world generate --name demo`"
+        raise UnknownWorld(f"there is no world {name!r}", hint)
+    return Store.open(place / "kith.db")
+
+
+def free_name(folder: Path, name: str, replace: bool) -> None:
+    """Check, before any work, that a world may be made under this name. Raises UnknownWorld."""
+    if (world_folder(folder, name) / "kith.db").exists() and not replace:
+        raise UnknownWorld(f"the world {name!r} exists", "choose another name, or use --replace")
+
+
+def create_world(
+    folder: Path, name: str, world: World, progress: Progress | None = None, replace: bool = False
+) -> WorldReport:
+    """Store `world` under `name` and make it appear in one step; a kill at any moment leaves none or all of it.
+
+    replace: an older world of that name is removed, with its runs and vectors, once the new one is complete.
+    Raises UnknownWorld when the name is taken, WorldBusy while another process makes it, StorageError, RecordError.
+    """
+    started = time.monotonic()
+    place = world_folder(folder, name)
+    with _making(folder, name):
+        _sweep(folder, name)
+        free_name(folder, name, replace)
+        fresh = folder / f"{UNFINISHED}{name}.{uuid.uuid4().hex[:8]}"
+        try:
+            with Store.create(fresh / "kith.db", source=world.source) as store:
+                stored = store.ingest(world.people, world.ties, world.messages, world.tasks, world.dropped, progress)
+            _publish(fresh, place)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+    shape = statistics(graph_of(world.people, world.ties, message_counts(world.messages)))
+    return WorldReport(
+        name=name,
+        messages=stored.messages,
+        sessions=stored.sessions,
+        tasks=stored.tasks,
+        dropped=stored.dropped,
+        source=world.source,
+        shape=shape,
+        seconds=time.monotonic() - started,
+    )
+
+
+def describe(folder: Path, name: str) -> WorldReport:
+    """What a stored world holds. Raises UnknownWorld."""
+    started = time.monotonic()
+    with open_world(folder, name) as store:
+        counts = store.stats()
+        graph = stored_graph(store)
+    return WorldReport(
+        name=name,
+        messages=counts.messages,
+        sessions=counts.sessions,
+        tasks=counts.tasks,
+        dropped=counts.dropped,
+        source=counts.source,
+        shape=statistics(graph),
+        seconds=time.monotonic() - started,
+    )
+
+
+def index_world(
+    folder: Path, name: str, models: Path, embedder: str, progress: Progress | None = None
+) -> "IndexReport":
+    """Embed what has no vector yet; the next call continues. Raises UnknownWorld, UnknownModel, WorldBusy, StorageError."""
+    from kithnet.memory.chroma import ChromaIndex  # these three take a second to import
+    from kithnet.memory.indexer import Indexer
+    from kithnet.runtime.embed import LlamaEmbedder
+    from kithnet.runtime.registry import Registry
+
+    with open_world(folder, name) as store, closing(LlamaEmbedder.load(Registry(models).resolve(embedder))) as loaded:
+        with closing(ChromaIndex.open(world_folder(folder, name) / "vectors", loaded.name, loaded.dim)) as index:
+            return Indexer(store, index, loaded).run(progress)
+
+
+def stored_graph(store: Store) -> nx.Graph:
+    """The network of a stored world, as graph.graph_of gives it."""
+    ties = store.ties()
+    counts = {(min(tie.a, tie.b), max(tie.a, tie.b)): tie.messages for tie in ties}
+    return graph_of(store.people(), ties, counts)
+
+
+@contextmanager
+def _making(folder: Path, name: str) -> Iterator[None]:
+    """One process makes a world of this name; the lock goes with the process, however it ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f".{name}.lock", blocking=False)
+        lock.acquire()
+    except Timeout as error:
+        raise WorldBusy(f"another process is making the world {name!r}", "wait until it has ended") from error
+    except OSError as error:
+        raise StorageError(
+            f"cannot write in {folder}: {error.strerror}", "make it writable, or set KITHNET_HOME"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sweep(folder: Path, name: str) -> None:
+    """Tidy up after attempts at this world that were killed; called under its lock, so nobody is at work on them.
+
+    An older world that had stepped aside for one that never came goes back to its place.
+    """
+    for left in sorted(folder.glob(f"{ASIDE}{name}.*")):
+        if (folder / name).exists():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.rename(folder / name)
+    for left in sorted(folder.glob(f"{UNFINISHED}{name}.*")):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _publish(fresh: Path, place: Path) -> None:
+    """Put a finished folder in its place. An older one steps aside first and is removed last."""
+    aside = place.with_name(f"{ASIDE}{place.name}.{uuid.uuid4().hex[:8]}")
+    if place.exists():
+        place.rename(aside)
+    fresh.rename(place)
+    shutil.rmtree(aside, ignore_errors=True)
