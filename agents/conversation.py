@@ -67,7 +67,7 @@ class Conversation:
     async def _recall(self, text: str) -> Sequence[Hit]:
         settings = self._settings
         recalled = await self._agent.recall(text, k=settings.k, budget=settings.budget_tokens, partner=self._other)
-        fresh = [h for h in recalled.hits if h.session != self._session and reading.content_words_beyond(h, text)]
+        fresh = [h for h in recalled.hits if h.session != self._session]
         return [h for h in fresh if h.score >= settings.support]
 
     @property
@@ -96,9 +96,10 @@ class Conversation:
             return
         self.ledger = infonav.open_rationale(replace(self.ledger, turn=len(self.exchanges) + 1), text)
         rationale = self.ledger.find(text)
-        finding = await reading.read(self._model, text, shown, self._settings, self._failed)
+        passages = await asyncio.to_thread(reading.passages, self._agent.memory, shown, self._agent.named(text))
+        finding = await reading.read(self._model, text, passages, self._settings, self._failed)
         if rationale and finding:
-            evidence = (self._agent.evidence(finding.hit),)
+            evidence = (self._agent.evidence(finding.passage.hit),)
             self.ledger = infonav.learn(self.ledger, rationale.id, finding.value, evidence)
 
     async def _reply(self, turn: Message, on_text: OnText | None) -> str:

@@ -22,7 +22,7 @@ from kithnet.agents.answer import answer
 from kithnet.agents.consensus import merge
 from kithnet.agents.consult import Reach
 from kithnet.agents.stage import Stage, State, opening
-from kithnet.agents.wording import questions
+from kithnet.agents.wording import core, questions
 from kithnet.runtime.errors import LimitExceeded
 
 Graph = CompiledStateGraph[State, Stage, State, State]
@@ -43,9 +43,10 @@ class Dialogues:
         Raises ModelUnavailable when the model cannot answer; a limit that is reached ends the dialogue instead.
         """
         settings = self._stage.settings
+        parts = tuple(questions(task))
         start = opening(
-            dialogue, task, (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
-            max_turns=settings.max_turns, max_stalled=settings.stall_turns, questions=tuple(questions(task)),
+            dialogue, core(task), (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
+            max_turns=settings.max_turns, max_stalled=settings.stall_turns, questions=parts if len(parts) > 1 else (),
         )  # fmt: skip
         return await self._continue(start)
 

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from kithnet.agents.wording import content_words, stem, words
+from kithnet.agents.wording import content_words, sentences, stem, words
 from kithnet.memory.vectors import Embedder
 
 Action = Literal["tell", "ask", "refuse"]
@@ -20,31 +20,45 @@ Sensitivity = Literal["ordinary", "private", "confidence"]
 
 CONFIDENCE_EXAMPLES = (
     "Please keep this between us.",
-    "Don't tell anyone about this, okay?",
-    "Promise me you won't repeat this to anybody.",
-    "This is a secret, nobody else knows.",
-    "I'm only telling you, so not a word to the others.",
+    "Don't tell anyone about this.",
+    "Promise you won't repeat this to anybody.",
+    "This is a secret.",
+    "I'm only telling you.",
+    "Not a word to the others.",
     "Can you keep a secret?",
-    "This stays in confidence, it goes no further than you.",
-    "I haven't told anybody else and I'd like it to stay that way.",
+    "It goes no further than you.",
+    "I haven't told anybody else.",
+    "You are the only one who knows.",
+    "I won't tell anyone.",
+    "Your secret is safe with me.",
 )
 OPEN_EXAMPLES = (
     "Tell everyone the good news!",
     "Did you hear what happened yesterday?",
     "I told them all about it at dinner.",
     "Let me know when you get there.",
-    "You should tell your sister, she will love it.",
+    "Tell your sister, she will love it.",
     "Nobody knows where the keys are.",
     "I can't tell which one is better.",
-    "Just between you and me, this soup needs salt.",
+    "I promise to be on time.",
+    "I have never told you about my trip.",
+    "Don't forget to call them.",
+    "Please pass me the salt.",
+    "I don't know anyone there.",
+    "Keep it, I have another one.",
+    "You can tell me later.",
 )
 _CONFIDENCE_PHRASES = tuple(
     tuple(phrase.split())
-    for phrase in """between us, between you and me, between the two of us, keep it quiet, keep this quiet,
-    keep it to yourself, keep this to yourself, keep that to yourself, in confidence, confidential, not a word,
-    our secret, a secret, my secret, don't tell, do not tell, dont tell, don't breathe, don't mention, don't repeat,
-    don't share, promise not to, mum's the word, off the record, nobody else knows, no one else knows,
-    for your ears only, stays with you, stays here, goes no further, tell nobody, tell no one, swear you""".split(",")
+    for phrase in """
+    between us, between you and me, between the two of us, keep it quiet, keep this quiet, keep it to yourself,
+    keep this to yourself, keep that to yourself, in confidence, confidential, not a word, our secret, a secret,
+    my secret, don't tell, do not tell, dont tell, don't breathe, don't mention, don't repeat, don't share,
+    promise not to, mum's the word, off the record, nobody else knows, no one else knows, for your ears only,
+    stays with you, stays here, stays with me, goes no further, tell nobody, tell no one, swear you, pass this on,
+    pass it on, lips are sealed, leave this room, leave the room, hush hush, keep mum, be discreet, under wraps,
+    nobody needs to know, nobody should know, no one should know, nobody must know, no one must know, delete this,
+    burn this""".split(",")
 )
 _PRIVATE_STEMS = frozenset(
     stem(word)
@@ -150,11 +164,12 @@ class Discretion:
     """Tells how sensitive a message is, from its words and the messages around it.
 
     Phrases of confidence are found by a word list and, where an embedder is given, by meaning: a message nearer to
-    examples of confidence than to examples of openness, by a margin, counts whatever its wording.
+    examples of confidence than to examples of openness, by a margin, counts whatever its wording. Sentences are
+    compared one by one. It errs towards confidence: a needless refusal harms less than a leak.
     """
 
-    NEAR = 0.45
-    MARGIN = 0.10
+    NEAR = 0.35
+    MARGIN = 0.15
 
     def __init__(self, embedder: Embedder | None = None) -> None:
         self._embedder = embedder
@@ -172,7 +187,10 @@ class Discretion:
     def _by_meaning(self, texts: Sequence[str]) -> bool:
         if self._embedder is None or self._confidence is None or self._open is None:
             return False
-        vectors = self._embedder.embed(texts)
+        parts = [part for text in texts for part in sentences(text)]
+        if not parts:
+            return False
+        vectors = self._embedder.embed(parts)
         near = np.max(vectors @ self._confidence.T, axis=1)
         away = np.max(vectors @ self._open.T, axis=1)
         return bool(np.any((near >= self.NEAR) & (near - away >= self.MARGIN)))

@@ -56,6 +56,11 @@ class PersonalAgent:
         query = f"{question} {' '.join(content_words(hint))}".strip()
         return await asyncio.to_thread(self.memory.recall, query, speakers=tuple(speakers), k=k, budget=budget)
 
+    def named(self, question: str) -> dict[str, Sequence[str]]:
+        """The people this agent knows whom a question names, with their names."""
+        names = self.known_names
+        return {person: names[person] for person in named_people(question, names)}
+
     def evidence(self, hit: Hit) -> Evidence:
         """A recalled memory as evidence; a noted memory that came from someone keeps that person as the witness."""
         told_by = hit.told_by if hit.kind != "message" and hit.told_by != self.person else None

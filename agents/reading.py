@@ -1,19 +1,33 @@
 """Reading: from recalled memories to a value with evidence. Code carries the structure, the model fills it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_stems, normalise, sentences, words
-from kithnet.memory.owner import Hit
+from kithnet.agents.wording import content_stems, named_people, normalise, sentences, words
+from kithnet.memory.owner import Hit, OwnerMemory
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 
 LONGEST_VALUE = 24
 LONGEST_QUOTE = 40
 NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A memory that may answer: `hit` holds the words, `asked` the question it replies to, if it is a reply."""
+
+    hit: Hit
+    score: float
+    asked: Hit | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return (self.hit.id, self.asked.id) if self.asked else (self.hit.id,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,55 +38,91 @@ class Finding:
     not in the memory, so that the sentence itself is the value.
     """
 
-    hit: Hit
+    passage: Passage
     value: str
     quote: str
-    support: float
     copied: bool
 
 
+def passages(memory: OwnerMemory, hits: Sequence[Hit], named: Mapping[str, Sequence[str]]) -> list[Passage]:
+    """What to read of the hits, best first: where one is a question, the reply that the other side gave to it.
+
+    named: people the question is about, with their names. A memory that neither passed between them nor speaks of
+    them is about someone else, however well its other words fit: its score counts for the share it is about.
+    """
+    found: list[Passage] = []
+    for hit in hits:
+        passage = Passage(hit, hit.score)
+        if hit.kind == "message" and hit.text.rstrip(" \"'”)").endswith("?"):
+            after = memory.neighbours(hit.id, before=0, after=1)
+            if not after or after[0].sender == hit.sender:
+                continue
+            passage = Passage(after[0], hit.score, hit)
+        if all(passage.hit.id != other.hit.id for other in found):
+            found.append(replace(passage, score=passage.score * _about(passage, named)))
+    return sorted(found, key=lambda passage: -passage.score)
+
+
+def _about(passage: Passage, named: Mapping[str, Sequence[str]]) -> float:
+    """Share of the people a question names who took part in a passage or are spoken of in it; 1 for nobody named."""
+    hit = passage.hit
+    text = f"{passage.asked.text} {hit.text}" if passage.asked else hit.text
+    present = {hit.sender, hit.receiver, hit.about, *named_people(text, named)}
+    return len(present & named.keys()) / len(named) if named else 1.0
+
+
 async def read(
-    model: ChatModel, question: str, hits: Sequence[Hit], settings: Settings, failed: Callable[[str], None]
+    model: ChatModel, question: str, shown: Sequence[Passage], settings: Settings, failed: Callable[[str], None]
 ) -> Finding | None:
-    """The best supported answer among the hits, or None when no memory fits well enough.
+    """The best supported answer among the passages, or None when none fits well enough.
 
     `failed` is told of a reply that could not be used; the evidence itself then stands as the value.
     """
-    fitting = [hit for hit in hits if hit.score >= settings.support and content_words_beyond(hit, question)]
+    fitting = [passage for passage in shown if passage.score >= settings.support and _adds(passage, question)]
     if not fitting:
         return None
-    hit = await choose(model, question, fitting) if model.traits.capable else fitting[0]
-    if hit is None:
+    passage = await choose(model, question, fitting) if model.traits.capable else latest(fitting)
+    if passage is None:
         return None
     try:
-        said = await _copy(model, question, hit, settings)
+        said = await _copy(model, question, passage, settings)
     except (ContextOverflow, ReplyInvalid) as error:
         failed(str(error))
         said = ""
-    value = snap(said, hit.text, question)
-    quote = sentence_with(value or question, hit.text)
-    return Finding(hit, value or quote, quote, hit.score, bool(value))
+    text = passage.hit.text
+    value = snap(said, text, question)
+    quote = sentence_with(value or question, text)
+    return Finding(passage, value or quote, quote, bool(value))
 
 
-def content_words_beyond(hit: Hit, question: str) -> bool:
+def _adds(passage: Passage, question: str) -> bool:
     """Whether a memory says anything that the question does not: a question asked again answers nothing."""
-    return bool(content_stems(hit.text) - content_stems(question))
+    return bool(content_stems(passage.hit.text) - content_stems(question))
 
 
-async def choose(model: ChatModel, question: str, hits: Sequence[Hit]) -> Hit | None:
+def latest(fitting: Sequence[Passage]) -> Passage:
+    """The best passage, or a later one of the same speaker that fits nearly as well: what was said last holds."""
+    best = fitting[0]
+    near = [p for p in fitting if p.score >= 0.9 * best.score and p.hit.sender == best.hit.sender and p.hit.at]
+    return max(near, key=lambda p: p.hit.at or datetime.min) if best.hit.at and near else best
+
+
+async def choose(model: ChatModel, question: str, fitting: Sequence[Passage]) -> Passage | None:
     """Let a capable model pick the evidence among the ids shown, or none of them."""
-    shown = [{"id": h.id, "speaker": h.sender, "listener": h.receiver, "text": h.text} for h in hits]
-    ids = [*(hit.id for hit in hits), NONE]
+    shown = [{"id": p.hit.id, "speaker": p.hit.sender, "listener": p.hit.receiver, "text": p.hit.text} for p in fitting]
+    ids = [*(passage.hit.id for passage in fitting), NONE]
     scores = await model.score(prompt("choose", question=question, candidates=shown), ids)
     picked = ids[scores.best]
-    return next((hit for hit in hits if hit.id == picked), None)
+    return next((passage for passage in fitting if passage.hit.id == picked), None)
 
 
-async def _copy(model: ChatModel, question: str, hit: Hit, settings: Settings) -> str:
+async def _copy(model: ChatModel, question: str, passage: Passage, settings: Settings) -> str:
+    hit = passage.hit
     messages = prompt(
         "copy",
         question=question,
         message=" ".join(hit.text.split()),
+        asked=" ".join(passage.asked.text.split()) if passage.asked else "",
         speaker=hit.sender,
         listener=hit.receiver,
     )
@@ -90,8 +140,8 @@ async def _copy(model: ChatModel, question: str, hit: Hit, settings: Settings) -
 def snap(said: str, memory: str, question: str) -> str:
     """The span of `memory` that best matches what was said, or "" when the memory does not hold it.
 
-    A span is accepted when at least half of its words and of the words said are shared, and it must add something
-    to the question.
+    A span is accepted when at least half of its words and of the words said are shared, and at least half of its
+    content words are not the question's own: an answer does not repeat the question.
     """
     wanted = [word for word in normalise(said).split() if word]
     if not wanted:
@@ -100,7 +150,8 @@ def snap(said: str, memory: str, question: str) -> str:
     best, best_overlap = "", 0.0
     for span in _spans(memory.split(), len(wanted) + 3):
         overlap = _overlap(normalise(span).split(), wanted)
-        if overlap > best_overlap and content_stems(span) - asked:
+        stems = content_stems(span)
+        if overlap > best_overlap and len(stems - asked) >= max(1, len(stems & asked)):
             best, best_overlap = span, overlap
     return best.strip(" \"'“”,;:.!?()[]-") if best_overlap >= 0.5 else ""
 

@@ -21,6 +21,6 @@ class Settings:
     budget: int = 8
     k: int = 6
     budget_tokens: int = 400
-    support: float = 0.45
+    support: float = 0.3
     temperature: float = 0.0
     seed: int = 0

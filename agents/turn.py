@@ -1,8 +1,9 @@
 """The steps of a turn before speaking: listen, plan, update (recall first), consult; functions of the state."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kithnet.agents import consult, infonav, reading
@@ -47,7 +48,7 @@ async def plan(state: State, stage: Stage) -> Update:
         return {}
     ledger = turn.ledger
     added = ()
-    if not questions(state["task"]):
+    if len(questions(state["task"])) < 2:
         failed = _failure(stage, turn, "plan")
         added = await reading.plan(stage.model, state["task"], stage.settings, failed)
     for question in added:
@@ -111,13 +112,15 @@ async def _look(
         return ((claim.value, (agent.evidence(own),)) if own else None), recalled.searched
     fresh = [hit for hit in recalled.hits if hit.id not in seen]
     seen.extend(hit.id for hit in fresh)
-    finding = await reading.read(stage.model, rationale.question, fresh, settings, _failure(stage, turn, "copy"))
+    shown = await asyncio.to_thread(reading.passages, agent.memory, fresh, agent.named(rationale.question))
+    finding = await reading.read(stage.model, rationale.question, shown, settings, _failure(stage, turn, "copy"))
     if finding is None:
         return None, recalled.searched
-    evidence = agent.evidence(finding.hit)
+    evidence = replace(agent.evidence(finding.passage.hit), support=finding.passage.score, quote=finding.quote)
+    evidence = replace(evidence, sources=tuple(dict.fromkeys((*evidence.sources, *finding.passage.ids))))
     stage.trace.emit(
         "found", dialogue=turn.state["id"], person=agent.person, question=rationale.question, value=finding.value,
-        evidence=evidence.id, support=round(finding.support, 3), copied=finding.copied,
+        evidence=evidence.id, support=round(evidence.support, 3), copied=finding.copied,
     )  # fmt: skip
     return (finding.value, (evidence,)), recalled.searched
 

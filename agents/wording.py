@@ -72,9 +72,14 @@ def sentences(text: str) -> list[str]:
 
 
 def questions(text: str) -> list[str]:
-    """The separate questions of a text, in order; empty when it holds fewer than two."""
-    found = [part for part in sentences(text) if part.endswith("?") and content_words(part)]
-    return found if len(found) > 1 else []
+    """The separate questions of a text that ask for something, in order."""
+    return [part for part in sentences(text) if part.endswith("?") and content_words(part)]
+
+
+def core(task: str) -> str:
+    """What a task asks: its one telling question where the rest is courtesy, else the task itself."""
+    telling = [part for part in sentences(task) if content_words(part)]
+    return telling[0] if len(telling) == 1 else task
 
 
 def named_people(text: str, names: Mapping[str, Sequence[str]]) -> list[str]:

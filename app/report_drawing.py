@@ -4,7 +4,7 @@ All lengths are CSS pixels of the canvas; y points down. Nothing here knows HTML
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
@@ -13,16 +13,22 @@ from kithnet.app.report_labels import Box, Label, place
 from kithnet.app.report_paths import Paths
 
 Points = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 LAYOUT_SEED = 11
 EVEN = 0.7
 """How far coordinates are drawn towards an even spread: 0 keeps the layout, 1 makes every strip hold as many people."""
+AROUND = 7.0
+"""Free space about people who took part, so that arrows and names find room."""
 MOST_PEOPLE = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """width, height and margin of a drawing. font: size of the labels. smallest, largest: radii of people."""
+    """width, height and margin of a drawing. font: size of the labels. smallest, largest: radii of people.
+
+    badge: radius of the numbers on arrows.
+    """
 
     name: str
     width: int
@@ -31,10 +37,11 @@ class Canvas:
     font: float
     smallest: float
     largest: float
+    badge: float
 
 
-WIDE = Canvas("wide", 760, 600, 28, 13, 2.6, 11)
-NARROW = Canvas("narrow", 358, 440, 16, 11.5, 1.8, 7)
+WIDE = Canvas("wide", 760, 600, 28, 13, 2.6, 11, 7.5)
+NARROW = Canvas("narrow", 358, 440, 16, 11.5, 1.8, 7, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +57,17 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """curve: SVG path data. head: points of the arrow's head, "" for a line without one. at: where its number stands."""
+    """curve: SVG path data. head: points of the arrow's head, "" for a line without one.
+
+    stops: places along it for its number, the best first; at: the one that was chosen. step: the number, 0 for none.
+    """
 
     curve: str
     head: str
-    at: tuple[float, float]
+    stops: tuple[tuple[float, float], ...]
     step: int
     style: str
+    at: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ class RouteDrawing:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The network on one canvas. ties: SVG path data of all of them. labels: of those who took part in any task."""
+    """The network on one canvas. ties: SVG path data of all of them. labels: of those whom a cited fact passed."""
 
     canvas: Canvas
     dots: tuple[Dot, ...]
@@ -132,10 +143,11 @@ def draw(
     overview = tuple(
         _arrow(by_person[a], by_person[b], "cited", 0) for a, b in sorted(cited) if a in by_person and b in by_person
     )
-    ordered = sorted((dot for dot in dots if dot.part), key=lambda dot: (-dot.r, dot.person))
+    named = {person for pair in cited for person in pair}
+    ordered = sorted((dot for dot in dots if dot.person in named), key=lambda dot: (-dot.r, dot.person))
     labels = place(
         [(names.get(dot.person, dot.person), dot.x, dot.y, dot.r) for dot in ordered],
-        [Box.around(dot.x, dot.y, dot.r) for dot in ordered],
+        [Box.around(dot.x, dot.y, dot.r) for dot in dots if dot.part],
         canvas.width, canvas.height, canvas.font, everyone=False,
     )  # fmt: skip
     drawn = tuple(_route(canvas, route, by_person, names) for route in routes)
@@ -166,7 +178,8 @@ def _dots(
     share = np.sqrt(degrees / max(1.0, degrees.max()))
     radii = canvas.smallest + (canvas.largest - canvas.smallest) * share
     size = np.array([canvas.width - 2 * canvas.margin, canvas.height - 2 * canvas.margin])
-    points = _apart(np.array([places[person] for person in people]) * size, radii + 1.5)
+    room = np.where([person in part for person in people], np.maximum(radii, _ring(canvas, 0)) + AROUND, radii + 1.5)
+    points = _apart(np.array([places[person] for person in people]) * size, room)
     points = np.clip(points, 0, size) + canvas.margin
     dots = [
         Dot(person, round(float(x), 1), round(float(y), 1), round(float(r), 1), person in part)
@@ -175,7 +188,7 @@ def _dots(
     return tuple(sorted(dots, key=lambda dot: dot.part))
 
 
-def _apart(points: Points, radii: np.ndarray[tuple[int], np.dtype[np.float64]], rounds: int = 60) -> Points:
+def _apart(points: Points, radii: Vector, rounds: int = 60) -> Points:
     """(N, 2) points pushed apart until circles of `radii` hardly overlap."""
     need = radii[:, None] + radii[None, :]
     np.fill_diagonal(need, 0.0)
@@ -190,27 +203,38 @@ def _apart(points: Points, radii: np.ndarray[tuple[int], np.dtype[np.float64]], 
 
 
 def _route(canvas: Canvas, route: Paths, by_person: Mapping[str, Dot], names: Mapping[str, str]) -> RouteDrawing:
-    arrows = [
-        _arrow(by_person[one.sender], by_person[one.receiver], _style(one.cited, one.earlier), one.step)
-        for one in route.passings
-        if one.sender in by_person and one.receiver in by_person
-    ]
-    arrows = [
-        *(_line(by_person[a], by_person[b]) for a, b in route.fruitless if a in by_person and b in by_person),
-        *sorted(arrows, key=lambda arrow: "cited" in arrow.style),
-    ]
-    rings = [
-        Ring(person, dot.x, dot.y, max(dot.r, canvas.largest * 0.55) + 1.5, role_of(person, route))
+    rings = tuple(
+        Ring(person, dot.x, dot.y, _ring(canvas, dot.r), role_of(person, route))
         for person in route.people
         if (dot := by_person.get(person))
-    ]
+    )
     taken = [Box.around(ring.x, ring.y, ring.r) for ring in rings]
-    taken += [Box.around(*arrow.at, 8) for arrow in arrows if arrow.step]
+    arrows = [_line(by_person[a], by_person[b]) for a, b in route.fruitless if a in by_person and b in by_person]
+    for one in sorted(route.passings, key=lambda one: (one.cited, one.step)):
+        if one.sender in by_person and one.receiver in by_person:
+            arrow = _arrow(by_person[one.sender], by_person[one.receiver], _style(one.cited, one.earlier), one.step)
+            arrows.append(_numbered(arrow, taken, canvas.badge))
     labels = place(
         [(names.get(ring.person, ring.person), ring.x, ring.y, ring.r) for ring in rings],
         taken, canvas.width, canvas.height, canvas.font, everyone=True,
     )  # fmt: skip
-    return RouteDrawing(tuple(arrows), tuple(rings), labels)
+    return RouteDrawing(tuple(arrows), rings, labels)
+
+
+def _numbered(arrow: Arrow, taken: list[Box], r: float) -> Arrow:
+    """The arrow with its number where it covers nothing taken; that place is taken then. Without one if all is full."""
+    boxes = [Box.around(x, y, r) for x, y in arrow.stops]
+    covered = [sum(box.overlap(other) for other in taken) for box in boxes]
+    best = min(range(len(boxes)), key=lambda at: (covered[at], at))
+    if covered[best] > 0.15 * (2 * r) ** 2:
+        return replace(arrow, step=0)
+    taken.append(boxes[best])
+    return replace(arrow, at=arrow.stops[best])
+
+
+def _ring(canvas: Canvas, r: float) -> float:
+    """How large a person of radius `r` is drawn in a picked task: a letter must fit."""
+    return max(r, canvas.font * 0.5) + 1.5
 
 
 def role_of(person: str, route: Paths) -> str:
@@ -242,15 +266,21 @@ def _arrow(a: Dot, b: Dot, style: str, step: int) -> Arrow:
     base = tip - pointing * 8.5
     head = " ".join(f"{x:.1f},{y:.1f}" for x, y in (tip, base + side * 4.2, base - side * 4.2))
     curve = f"M{tail[0]:.1f} {tail[1]:.1f}Q{middle[0]:.1f} {middle[1]:.1f} {base[0]:.1f} {base[1]:.1f}"
-    at = 0.25 * tail + 0.5 * middle + 0.25 * base
-    return Arrow(curve, head, (round(float(at[0]), 1), round(float(at[1]), 1)), step, style)
+    stops = tuple(_on_curve(tail, middle, base, share) for share in (0.5, 0.38, 0.62, 0.28, 0.72))
+    return Arrow(curve, head, stops, step, style)
+
+
+def _on_curve(tail: Vector, middle: Vector, base: Vector, share: float) -> tuple[float, float]:
+    """The point of a quadratic curve at `share` of its parameter."""
+    x, y = (1 - share) ** 2 * tail + 2 * share * (1 - share) * middle + share**2 * base
+    return round(float(x), 1), round(float(y), 1)
 
 
 def _line(a: Dot, b: Dot) -> Arrow:
     """A question that brought nothing."""
-    return Arrow(f"M{a.x:.1f} {a.y:.1f}L{b.x:.1f} {b.y:.1f}", "", ((a.x + b.x) / 2, (a.y + b.y) / 2), 0, "fruitless")
+    return Arrow(f"M{a.x:.1f} {a.y:.1f}L{b.x:.1f} {b.y:.1f}", "", (), 0, "fruitless")
 
 
-def _unit(vector: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    unit: np.ndarray[tuple[int], np.dtype[np.float64]] = vector / (float(np.hypot(*vector)) + 1e-9)
+def _unit(vector: Vector) -> Vector:
+    unit: Vector = vector / (float(np.hypot(*vector)) + 1e-9)
     return unit

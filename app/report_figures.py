@@ -1,11 +1,10 @@
 """The numbers of a run as a person reads them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from kithnet.app.report_events import LimitReached, ModelFailed, Withheld
-from kithnet.app.report_story import RunStory, TaskStory
+from kithnet.app.report_story import RunStory
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def _one_task(run: RunStory) -> tuple[Figure, ...]:
     took_part = len({person for task in run.tasks for one in task.said for person in (one.sender, one.receiver)})
     return (
         Figure("utterances", count(said), f"between {plural(took_part, 'person', 'people')}"),
-        Figure("model calls", count(run.usage.calls), f"{count(run.usage.evaluated)} prompt tokens evaluated"),
+        Figure("consultations", count(sum(len(task.consultations) for task in run.tasks)), "of third parties"),
     )
 
 
@@ -97,7 +96,7 @@ def _many_tasks(run: RunStory) -> tuple[Figure, ...]:
         Figure("tasks done", count(len(done)), f"of {count(run.planned)} planned"),
         Figure("answered", share(found, len(done)), f"{count(found)} of {count(len(done))} done"),
     ]
-    judged = [task.done.cites_gold for task in done if task.done and task.done.cites_gold is not None]
+    judged = [task.cites_gold for task in done if task.cites_gold is not None]
     if judged:
         hits = f"{count(sum(judged))} of {count(len(judged))} with gold"
         figures.append(Figure("cite the gold message", share(sum(judged), len(judged)), hits))
@@ -110,9 +109,9 @@ def groups(run: RunStory, took_part: int) -> tuple[Group, ...]:
 
 
 def _collaboration(run: RunStory, took_part: int) -> Group:
-    judged = [task.done.correct for task in run.tasks if task.done and task.done.correct is not None]
+    judged = [task.correct for task in run.tasks if task.correct is not None]
     figures = [
-        Figure("turns", count(_turns(run.tasks)), "between instructor and assistant"),
+        Figure("turns", count(sum(task.turns for task in run.tasks)), "between instructor and assistant"),
         Figure("utterances", count(sum(len(task.said) for task in run.tasks)), "consultations included"),
         Figure("consultations", count(sum(len(task.consultations) for task in run.tasks))),
         Figure("people who took part", count(took_part)),
@@ -124,6 +123,8 @@ def _collaboration(run: RunStory, took_part: int) -> Group:
 
 def _model(run: RunStory) -> Group:
     usage = run.usage
+    if usage is None:
+        return Group("Model", (Figure("calls and tokens", "–", "counted when a task ends"),))
     processed = usage.evaluated + usage.generated
     rate = f"{processed / usage.seconds:,.0f}" if usage.seconds else "–"
     return Group(
@@ -162,11 +163,6 @@ def _faults(run: RunStory) -> Group:
             Figure("times resumed", count(run.processes - 1)),
         ),
     )
-
-
-def _turns(tasks: Iterable[TaskStory]) -> int:
-    """Turns of the main dialogues."""
-    return sum(task.done.turns if task.done else sum(said.dialogue == task.id for said in task.said) for task in tasks)
 
 
 def times(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from kithnet.app.report_events import Said
 from kithnet.app.report_story import TaskStory
@@ -11,28 +12,34 @@ from kithnet.app.report_story import TaskStory
 class Passing:
     """One person told another one or more facts. step: when, counted from 1 over the task's passings.
 
-    cited: the answer rests on one of the facts. earlier: it was told before the task, and remembered.
+    cited: it is a step of a chain. earlier: it was told before the task, and remembered.
     """
 
     step: int
     sender: str
     receiver: str
-    sources: tuple[str, ...]
     cited: bool
-    earlier: bool = False
+    earlier: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A value the answer holds, and the messages at its origin."""
+
+    value: str
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The way of one cited value: from the person whose message holds it to the one who has the task.
+    """The way of cited facts: from the person whose message holds them to the one who has the task.
 
-    earlier: the first step was told before the task. value: the last wording of it.
+    earlier: the first step was told before the task.
     """
 
     people: tuple[str, ...]
-    sources: tuple[str, ...]
-    value: str
-    earlier: bool
+    facts: tuple[Fact, ...]
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +67,8 @@ class _Told:
 def paths_of(task: TaskStory) -> Paths:
     """The paths of a task, from what was said in it and what its answer rests on."""
     told = _tellings(task.said)
-    cited = frozenset(task.citations)
-    passings = _passings(told, cited)
     chains = _chains(task, told)
+    passings = _passings(told, {step for chain in chains for step in pairwise(chain.people)})
     useful = {(one.sender, one.receiver) for one in passings}
     fruitless = dict.fromkeys(talk.pair for talk in task.consultations if (talk.pair[1], talk.pair[0]) not in useful)
     people = dict.fromkeys((task.began.instructor, task.began.assistant))
@@ -88,31 +94,38 @@ def _tellings(said: Iterable[Said]) -> list[_Told]:
     return told
 
 
-def _passings(told: Sequence[_Told], cited: frozenset[str]) -> tuple[Passing, ...]:
-    """One passing for each pair and direction, at its first telling."""
+def _passings(told: Sequence[_Told], cited: set[tuple[str, str]]) -> tuple[Passing, ...]:
+    """One passing for each pair and direction, at its first telling. cited: the steps of the chains."""
     merged: dict[tuple[str, str], Passing] = {}
     for one in told:
         pair = one.sender, one.receiver
-        had = merged.get(pair) or Passing(len(merged) + 1, *pair, (), False, one.earlier)
-        sources = tuple(dict.fromkeys((*had.sources, *one.sources)))
-        rests = had.cited or not cited.isdisjoint(one.sources)
-        merged[pair] = Passing(had.step, *pair, sources, rests, had.earlier and one.earlier)
+        had = merged.get(pair) or Passing(len(merged) + 1, *pair, pair in cited, one.earlier)
+        merged[pair] = replace(had, earlier=had.earlier and one.earlier)
     return tuple(merged.values())
 
 
 def _chains(task: TaskStory, told: Sequence[_Told]) -> tuple[Chain, ...]:
-    """A chain for each message the answer cites; messages that came the same way share one."""
-    found: dict[tuple[str, ...], Chain] = {}
+    """The ways of all messages the answer cites; facts that came the same way share a chain."""
+    ways: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
+    earlier = set()
     for source in task.citations:
         carrying = [one for one in told if source in one.sources]
-        chain = _way(carrying, source, task.began.instructor) if carrying else _kept(task, source)
-        had = found.get(chain.people)
-        found[chain.people] = replace(had, sources=(*had.sources, source)) if had else chain
-    return tuple(found.values())
+        people, value, before = _way(carrying, task.began.instructor) if carrying else _kept(task, source)
+        facts = ways.setdefault(people, {})
+        facts[value] = (*facts.get(value, ()), source)
+        if before:
+            earlier.add(people)
+    return tuple(
+        Chain(people, tuple(Fact(value, sources) for value, sources in facts.items()), people in earlier)
+        for people, facts in ways.items()
+    )
 
 
-def _way(carrying: Sequence[_Told], source: str, end: str) -> Chain:
-    """Walk back from the telling that reached `end`, or from the last one."""
+def _way(carrying: Sequence[_Told], end: str) -> tuple[tuple[str, ...], str, bool]:
+    """Walk back from the telling that reached `end`, or from the last one; what began with `end` went nowhere.
+
+    Returns the people from first to last, the value as it arrived, and whether the first step was told earlier.
+    """
     at = max((n for n, one in enumerate(carrying) if one.receiver == end), default=len(carrying) - 1)
     value, people = carrying[at].value, [carrying[at].receiver]
     while True:
@@ -120,14 +133,14 @@ def _way(carrying: Sequence[_Told], source: str, end: str) -> Chain:
         people.append(teller)
         before = [n for n in range(at) if carrying[n].receiver == teller and carrying[n].sender not in people]
         if not before:
-            return Chain(tuple(reversed(people)), (source,), value, carrying[at].earlier)
+            return ((end,), value, False) if teller == end else (tuple(reversed(people)), value, carrying[at].earlier)
         at = before[-1]
 
 
-def _kept(task: TaskStory, source: str) -> Chain:
+def _kept(task: TaskStory, source: str) -> tuple[tuple[str, ...], str, bool]:
     """Evidence that nobody had to tell stays with the person who holds it; without a record, with the instructor."""
     for agreed in task.answer.agreed if task.answer else ():
         for evidence in agreed.evidence:
             if source in evidence.sources:
-                return Chain((evidence.witness,), (source,), agreed.value or "", False)
-    return Chain((task.began.instructor,), (source,), task.answer_text, False)
+                return (evidence.witness,), agreed.value or "", False
+    return (task.began.instructor,), task.answer_text, False

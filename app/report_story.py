@@ -95,6 +95,24 @@ class TaskStory:
         return bool(self.done.known if self.done else self.answer and self.answer.known)
 
     @property
+    def correct(self) -> bool | None:
+        """Whether the answer is right, None where nobody judged it; likewise `cites_gold`."""
+        return self.done.correct if self.done else None
+
+    @property
+    def cites_gold(self) -> bool | None:
+        return self.done.cites_gold if self.done else None
+
+    @property
+    def turns(self) -> int:
+        """Turns of the main dialogue."""
+        return self.done.turns if self.done else sum(said.dialogue == self.id for said in self.said)
+
+    @property
+    def stopped_because(self) -> str:
+        return (self.done.stopped_because if self.done else "") or (self.answer.stopped_because if self.answer else "")
+
+    @property
     def answer_text(self) -> str:
         return (self.done.answer if self.done else None) or (self.answer.answer if self.answer else "")
 
@@ -150,9 +168,10 @@ class RunStory:
         return max(self.began.tasks, len(self.tasks))
 
     @property
-    def usage(self) -> Cost:
-        """What the finished tasks cost."""
-        return sum((task.done.usage for task in self.tasks if task.done), Cost())
+    def usage(self) -> Cost | None:
+        """What the finished tasks cost; None while none is finished."""
+        costs = [task.done.usage for task in self.tasks if task.done]
+        return sum(costs, Cost()) if costs else None
 
     def count(self, kind: type[Withheld] | type[LimitReached] | type[ModelFailed]) -> int:
         """How many events of a kind the tasks hold."""
@@ -167,7 +186,8 @@ def tell(events: Iterable[Event]) -> RunStory:
     tasks = tuple(gathered.story(task) for task in gathered.announced())
     began = gathered.runs[0] if gathered.runs else RunBegan(kind="run", seq=0)
     seconds = gathered.base + (gathered.ended.seconds if gathered.ended and gathered.ended.seconds else gathered.last)
-    return RunStory(began, tasks, max(1, len(gathered.runs)), seconds, gathered.ended is not None)
+    finished = gathered.ended is not None or (not gathered.runs and all(task.status != "unfinished" for task in tasks))
+    return RunStory(began, tasks, max(1, len(gathered.runs)), seconds, finished)
 
 
 @dataclass
@@ -231,7 +251,9 @@ class _Gathered:
 
     def announced(self) -> list[TaskBegan]:
         """The tasks, and the dialogues that stand for one."""
-        own = [talk.began for name, talk in self.talks.items() if name not in self.tasks and not _parent(name, self.talks)]
+        own = [
+            talk.began for name, talk in self.talks.items() if name not in self.tasks and not _parent(name, self.talks)
+        ]
         unannounced = [
             TaskBegan(
                 kind="task", seq=talk.seq, task=talk.dialogue, question=talk.task,

@@ -127,7 +127,7 @@ def _open(scene: Scene, world: Path, plan: Plan, planned: list[Planned], *, firs
     for task in planned if first else ():
         scene.trace.emit(
             "task", task=task.id, question=task.question, instructor=task.instructor, assistant=task.assistant,
-            kind=task.kind, gold=list(task.gold), gold_evidence=list(task.evidence),
+            task_kind=task.kind, gold=list(task.gold), gold_evidence=list(task.evidence),
         )  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """Worlds on this machine: made whole or not at all, under one lock for each name."""
 
-import re
 import shutil
 import time
 import uuid
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 from filelock import FileLock, Timeout
 
+from kithnet.app.world_names import world_folder, worlds
 from kithnet.memory.rows import Progress
 from kithnet.memory.store import Store
 from kithnet.network.graph import Statistics, graph_of, message_counts, statistics
@@ -22,7 +22,18 @@ from kithnet.runtime.errors import StorageError, UnknownWorld, WorldBusy
 if TYPE_CHECKING:
     from kithnet.memory.indexer import IndexReport
 
-NAME = re.compile(r"[a-z0-9_-]{1,64}")
+__all__ = [
+    "WorldReport",
+    "create_world",
+    "describe",
+    "free_name",
+    "index_world",
+    "open_world",
+    "stored_graph",
+    "world_folder",
+    "worlds",
+]
+
 UNFINISHED, ASIDE = ".new-", ".old-"
 """Beginnings of folders that are no worlds: one being made, one that is being replaced."""
 
@@ -52,23 +63,6 @@ class WorldReport:
             "source": dict(self.source),
             "seconds": round(self.seconds, 3),
         }
-
-
-def worlds(folder: Path) -> list[str]:
-    """Names of the worlds in `folder`, in order; [] when there is no such folder."""
-    if not folder.is_dir():
-        return []
-    return sorted(entry.parent.name for entry in folder.glob("*/kith.db") if NAME.fullmatch(entry.parent.name))
-
-
-def world_folder(folder: Path, name: str) -> Path:
-    """Where the world `name` lives or would live. Raises UnknownWorld for a name that cannot be one."""
-    if not NAME.fullmatch(name):
-        raise UnknownWorld(
-            f"{name!r} cannot name a world",
-            "use lower-case letters, digits, - and _, at most 64 of them, as in my-friends",
-        )
-    return folder / name
 
 
 def open_world(folder: Path, name: str) -> Store:
@@ -148,9 +142,13 @@ def index_world(
     from kithnet.runtime.embed import LlamaEmbedder
     from kithnet.runtime.registry import Registry
 
-    with open_world(folder, name) as store, closing(LlamaEmbedder.load(Registry(models).resolve(embedder))) as loaded:
-        with closing(ChromaIndex.open(world_folder(folder, name) / "vectors", loaded.name, loaded.dim)) as index:
-            return Indexer(store, index, loaded).run(progress)
+    vectors = world_folder(folder, name) / "vectors"
+    with (
+        open_world(folder, name) as store,
+        closing(LlamaEmbedder.load(Registry(models).resolve(embedder))) as loaded,
+        closing(ChromaIndex.open(vectors, loaded.name, loaded.dim)) as index,
+    ):
+        return Indexer(store, index, loaded).run(progress)
 
 
 def stored_graph(store: Store) -> nx.Graph:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sqlalchemy import Connection, case, func, select
 
-from kithnet.memory import egocentric, lexical, schema, view
+from kithnet.memory import egocentric, lexical, notes, schema, view
 from kithnet.memory.database import Database
 from kithnet.memory.egocentric import Action, Disclosure, Kind, Remembered, item_key, partner_key, person_key
 from kithnet.memory.recall import Hit, Recall
@@ -57,6 +58,7 @@ class OwnerMemory:
             self._scope = Scope(person_key(connection, owner))
         self._refreshing = threading.Lock()
         self._view = view.EMPTY
+        self._notes = notes.EMPTY
         self._names: dict[int, set[str]] = {}
 
     # --- reading ---
@@ -108,7 +110,7 @@ class OwnerMemory:
         number = item_key(item, "m")
         self.message(item)
         with self._database.read() as connection:
-            seen = self._refresh(connection)
+            seen, _ = self._refresh(connection)
             place = int(seen.group[seen.positions([number])[0]])
             sessions = seen.of_starts("session")
             around = [
@@ -272,18 +274,21 @@ class OwnerMemory:
     @contextmanager
     def _search(self) -> Iterator[Search]:
         with self._database.read() as connection:
-            seen = self._refresh(connection)
-            yield Search(connection, self._scope, seen, self._names, self._index)
+            seen, noted = self._refresh(connection)
+            yield Search(connection, self._scope, seen, noted, self._names, self._index)
 
-    def _refresh(self, connection: Connection) -> view.View:
-        """The view as of this snapshot. Another thread may have read a later one already: it is cut back."""
+    def _refresh(self, connection: Connection) -> tuple[view.View, notes.Notes]:
+        """The arrays as of this snapshot, or of a later one that another thread has read; what is not in the snapshot
+        is not read back.
+        """
         with self._refreshing:
-            seen = view.refreshed(self._view, self._scope, connection)
-            self._view = seen
-            people = {*seen.column("sender").tolist(), *seen.column("receiver").tolist()} - self._names.keys()
+            self._view = seen = view.refreshed(self._view, self._scope, connection)
+            self._notes = noted = notes.refreshed(self._notes, self._scope, connection)
+            columns = seen.column("sender"), seen.column("receiver"), noted.column("about"), noted.column("told_by")
+            people = set(np.unique(np.concatenate(columns)).tolist()) - self._names.keys()
             if people:
                 self._names = {**self._names, **view.names(connection, sorted(people))}
-            return seen
+            return seen, noted
 
 
 def _naive(at: datetime | None) -> datetime | None:

@@ -72,18 +72,20 @@ class Recall:
 class Weights:
     """k1, b: BM25's saturation and length normalisation (every term counts once: chat messages are short).
 
-    The rest are shares relative to a term that the item itself holds (1.0).
+    sent_by_named to next_to: what a term counts that names the sender or receiver, or that is held by the utterance
+    one, two, three steps away, relative to one that the item itself holds (1). speaker_*: how much more an item
+    counts that a person of the question sent or received. cosine: its share in the score; cosine_floor: the cosine
+    of unrelated texts. abstain_*: an answer is in doubt when no hit reaches either.
     """
 
     k1: float = 1.2
-    b: float = 0.4
+    b: float = 0.3
     sent_by_named: float = 0.6
-    sent_to_named: float = 0.3
-    next_to: tuple[float, ...] = (0.35, 0.15)
-    in_session: float = 0.1
-    speaker_sent: float = 0.15
+    sent_to_named: float = 0.15
+    next_to: tuple[float, ...] = (0.6, 0.35, 0.15)
+    speaker_sent: float = 0.6
     speaker_received: float = 0.05
-    cosine: float = 0.5
+    cosine: float = 0.3
     cosine_floor: float = 0.15
     abstain_coverage: float = 0.34
     abstain_cosine: float = 0.45
@@ -97,21 +99,22 @@ class Evidence:
     """What is known of D items for T terms. All (T, D) but `words` (D,) and `speaker` (D,).
 
     held: the item's text holds the term. named: 0..1, the term names its sender or receiver.
-    near: 0..1, a neighbour in the session holds it. session: somebody in the session said it.
-    speaker: 0..1, a person named in the question took part.
+    near: 0..1, a neighbour in the session holds it. speaker: 0..1, a person named in the question took part.
     """
 
     held: Bools
     named: Floats
     near: Floats
-    session: Bools
     words: Floats
     speaker: Floats
 
 
 @dataclass(frozen=True)
 class Support:
-    """(D,) each, in [0, 1]. lexical: what items are ranked by. coverage: share of the query that is accounted for."""
+    """(D,) each. lexical: what items are ranked by; 1 for a perfect item, a little more if the right person said it.
+
+    coverage: in [0, 1], the share of the query that is accounted for.
+    """
 
     lexical: Floats
     coverage: Floats
@@ -137,10 +140,9 @@ def support(evidence: Evidence, weights: Weights = WEIGHTS) -> Support:
     share = idf / idf.sum()
     around = np.maximum(evidence.named, evidence.near) * ~evidence.held
     own = share @ evidence.held * saturation / highest
-    lexical = own + share @ around + weights.in_session * (share @ evidence.session) * (own > 0)
-    lexical = lexical * (1 + evidence.speaker) / (1 + weights.in_session)
+    lexical = (own + share @ around) * (1 + evidence.speaker)
     coverage = share @ np.maximum(evidence.held, around)
-    return Support(np.minimum(lexical, 1.0), np.minimum(coverage, 1.0), idf)
+    return Support(lexical, np.minimum(coverage, 1.0), idf)
 
 
 def neighbours(held: Bools, view: View, weights: Weights = WEIGHTS) -> Floats:
@@ -158,17 +160,8 @@ def neighbours(held: Bools, view: View, weights: Weights = WEIGHTS) -> Floats:
     return near
 
 
-def across_session(held: Bools, view: View) -> Bools:
-    """(T, G) whether anybody in the utterance's session holds the term."""
-    sessions, of = np.unique(view.of_starts("session"), return_inverse=True)
-    spoken = np.zeros((held.shape[0], len(sessions)), dtype=bool)
-    for term, row in enumerate(held):
-        spoken[term, of[row]] = True
-    return spoken[:, of]
-
-
 def fuse(lexical: Floats, cosines: Floats | None, weights: Weights = WEIGHTS) -> Floats:
-    """(D,) one score in [0, 1] from both searches: a weighted mean of lexical support and rescaled cosine.
+    """(D,) one score from both searches: a weighted mean of lexical support and rescaled cosine.
 
     cosines: (D,), NaN where there is none. Scores are averaged rather than ranks because both are absolute: a weak
     best hit stays weak.

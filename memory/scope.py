@@ -97,18 +97,17 @@ class Scope:
         index = schema.memory_index.c
         return select(index.rowid).where(index.memory_fts.op("MATCH")(lexical.match(term, self.owner)))
 
-    def served(self, query: Select[Any], partner: str | None, at: datetime | None) -> Select[Any]:
+    def served(self, query: Select[Any], partner: int | None, at: datetime | None) -> Select[Any]:
         """Narrow a query over memories to those that may be used now, towards `partner`.
 
         A restricted memory is served only to a person listed in its audience, so an unknown partner gets none.
-        partner None: the owner's own use, nothing withheld. at None: what holds now.
+        partner: a person's key; None: the owner's own use, nothing withheld. at None: what holds now.
         """
         memory = schema.memory.c
         if partner is not None:
             listed = exists().where(
                 schema.audience.c.memory == memory.id,
-                schema.audience.c.person == schema.person.c.key,
-                schema.person.c.id == partner,
+                schema.audience.c.person == partner,
             )
             query = query.where(or_(memory.restricted.is_(False), listed))
         if at is None:

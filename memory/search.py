@@ -12,10 +12,11 @@ import numpy as np
 from sqlalchemy import Connection, Row, select
 
 from kithnet.memory import lexical, recall, schema, texts
+from kithnet.memory.notes import Notes, served
 from kithnet.memory.recall import Hit
 from kithnet.memory.scope import Scope
 from kithnet.memory.vectors import VectorIndex, Vectors
-from kithnet.memory.view import Array, View
+from kithnet.memory.view import Array, View, positions
 
 VECTOR_CANDIDATES = 100
 READ_BACK = 6  # candidates read for each hit asked for: the same text said again counts once
@@ -42,27 +43,6 @@ class Found:
     abstained: bool
 
 
-@dataclass(frozen=True)
-class Served:
-    """The owner's memories that may be used for this question: their keys as arrays, in one order."""
-
-    ids: Array
-    texts: Array
-    words: Array
-    about: Array
-    told_by: Array
-
-
-def served(connection: Connection, scope: Scope, partner: str | None, at: datetime | None) -> Served:
-    """Read which memories may be used towards `partner` at a time, before anything is matched."""
-    memory = schema.memory.c
-    query = scope.memories(memory.id, memory.text, schema.text.c.words, memory.about, memory.told_by)
-    query = scope.served(query.join(schema.text, schema.text.c.key == memory.text), partner, at)
-    rows = connection.execute(query.order_by(memory.id)).all()
-    table = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(len(rows), 5).T
-    return Served(*table)
-
-
 class Search:
     """One question put to one snapshot of the database."""
 
@@ -71,22 +51,24 @@ class Search:
         connection: Connection,
         scope: Scope,
         view: View,
+        notes: Notes,
         names: dict[int, set[str]],
         index: VectorIndex | None,
     ) -> None:
         self._connection = connection
         self._scope = scope
         self._view = view
+        self._notes = notes
         self._names = names
         self._index = index
 
     def run(self, question: Question) -> Found:
         """Rank all utterances and served memories and return the best that fit the budget."""
-        notes = served(self._connection, self._scope, question.partner, question.at)
+        notes = served(self._notes, self._scope, self._connection, question.partner, question.at)
         view = self._view.until(_epoch(question.at)) if question.at else self._view
         evidence = self._evidence(question, view, notes)
         weighed = recall.support(evidence)
-        keys = np.concatenate((view.of_starts("text"), notes.texts))
+        keys = np.concatenate((view.of_starts("text"), notes.column("text")))
         cosines = self._cosines(question, keys, weighed.lexical)
         scores = recall.fuse(weighed.lexical, cosines)
         order = np.argsort(-scores, kind="stable")
@@ -100,7 +82,7 @@ class Search:
                 break
         built = _Building(weighed, cosines, scores)
         hits = self._within_budget(question, self._read(chosen, view, notes, built))
-        return Found(tuple(hits), len(view.ids) + len(notes.ids), _abstain(hits))
+        return Found(tuple(hits), len(view.ids) + len(notes), _abstain(hits))
 
     def rarity(self, terms: Sequence[lexical.Term]) -> list[float]:
         """Inverse frequency of each term over the owner's utterances."""
@@ -124,21 +106,20 @@ class Search:
             row[view.group[view.positions(ids)]] = True
         return held
 
-    def _evidence(self, question: Question, view: View, notes: Served) -> recall.Evidence:
+    def _evidence(self, question: Question, view: View, notes: Notes) -> recall.Evidence:
         spoken = self.held(question.terms, view)
-        noted = np.zeros((len(question.terms), len(notes.ids)), dtype=bool)
-        if len(notes.ids):
+        noted = np.zeros((len(question.terms), len(notes)), dtype=bool)
+        if len(notes):
             for row, term in zip(noted, question.terms, strict=True):
                 ids = self._connection.scalars(self._scope.matching_memories(term)).all()
-                row[:] = np.isin(notes.ids, ids)
+                row[positions(notes.ids, ids)] = True
         quiet = np.zeros(noted.shape)
         return recall.Evidence(
             held=np.concatenate((spoken, noted), axis=1),
             named=np.concatenate((self._named(question.terms, view), self._noted_names(question.terms, notes)), axis=1),
             near=np.concatenate((recall.neighbours(spoken, view), quiet), axis=1),
-            session=np.concatenate((recall.across_session(spoken, view), quiet > 0), axis=1),
-            words=np.concatenate((view.of_starts("words"), notes.words)).astype(np.float64),
-            speaker=np.concatenate((self._spoke(question.speakers, view), np.zeros(len(notes.ids)))),
+            words=np.concatenate((view.of_starts("words"), notes.column("words"))).astype(np.float64),
+            speaker=np.concatenate((self._spoke(question.speakers, view), np.zeros(len(notes)))),
         )
 
     def _called(self, term: lexical.Term) -> list[int]:
@@ -153,12 +134,12 @@ class Search:
                 row[np.isin(view.of_starts("sender"), people)] = recall.WEIGHTS.sent_by_named
         return named
 
-    def _noted_names(self, terms: Sequence[lexical.Term], notes: Served) -> recall.Floats:
-        named = np.zeros((len(terms), len(notes.ids)))
+    def _noted_names(self, terms: Sequence[lexical.Term], notes: Notes) -> recall.Floats:
+        named = np.zeros((len(terms), len(notes)))
         for row, term in zip(named, terms, strict=True):
             if people := self._called(term):
-                row[np.isin(notes.told_by, people)] = recall.WEIGHTS.sent_to_named
-                row[np.isin(notes.about, people)] = recall.WEIGHTS.sent_by_named
+                row[np.isin(notes.column("told_by"), people)] = recall.WEIGHTS.sent_to_named
+                row[np.isin(notes.column("about"), people)] = recall.WEIGHTS.sent_by_named
         return named
 
     def _spoke(self, speakers: Sequence[str], view: View) -> recall.Floats:
@@ -190,7 +171,7 @@ class Search:
             cosines[hit] = by_text[place[hit], 1]
         return cosines
 
-    def _read(self, chosen: list[int], view: View, notes: Served, built: "_Building") -> list[Hit]:
+    def _read(self, chosen: list[int], view: View, notes: Notes, built: "_Building") -> list[Hit]:
         """Read the chosen items back through the scope; what is no longer there is left out."""
         spoken = {int(view.ids[view.starts[item]]): item for item in chosen if item < view.utterances}
         noted = {int(notes.ids[item - view.utterances]): item for item in chosen if item >= view.utterances}
@@ -237,8 +218,8 @@ class _Building:
         if self.cosines is not None and not np.isnan(self.cosines[item]):
             cosine = float(self.cosines[item])
         return (
-            float(self.scores[item]),
-            float(self.weighed.lexical[item]),
+            min(1.0, float(self.scores[item])),
+            min(1.0, float(self.weighed.lexical[item])),
             cosine,
             float(self.weighed.coverage[item]),
         )

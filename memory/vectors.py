@@ -110,7 +110,8 @@ class HashEmbedder:
             row[0] = 1e-3  # a text without words has a direction too
             for word in re.findall(r"\w+", text.casefold()):
                 row[int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big") % self.dim] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
 
 
 def check_shape(ids: Sequence[int], vectors: Vectors, dim: int) -> None:

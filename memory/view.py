@@ -52,12 +52,7 @@ class View:
 
     def positions(self, ids: Sequence[int]) -> Array:
         """Rows of those `ids` that are in the view."""
-        wanted = np.asarray(ids, dtype=np.int64)
-        if not len(self.ids) or not len(wanted):
-            return np.zeros(0, dtype=np.int64)
-        found = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
-        there: Array = found[self.ids[found] == wanted]
-        return there
+        return positions(self.ids, ids)
 
     def until(self, at: int) -> "View":
         """The same view as it was at a time (seconds since the epoch); messages without a time stay."""
@@ -70,6 +65,16 @@ def _view(rows: Array) -> View:
     changed = np.ones(rows.shape[1], dtype=bool)
     changed[1:] = (key[:, 1:] != key[:, :-1]).any(axis=0)
     return View(rows, np.cumsum(changed) - 1, np.flatnonzero(changed))
+
+
+def positions(rising: Array, wanted: Sequence[int]) -> Array:
+    """Where in `rising`, (N,) without repetition, those of `wanted` stand that are in it."""
+    keys = np.asarray(wanted, dtype=np.int64)
+    if not len(rising) or not len(keys):
+        return np.zeros(0, dtype=np.int64)
+    places = np.minimum(np.searchsorted(rising, keys), len(rising) - 1)
+    there: Array = places[rising[places] == keys]
+    return there
 
 
 EMPTY = _view(np.zeros((len(_COLUMNS), 0), dtype=np.int64))

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from kithnet.network.graph import communities, statistics
 from kithnet.runtime.errors import InputError
@@ -34,7 +33,9 @@ def draw(graph: nx.Graph, path: Path, title: str = "") -> None:
     Raises InputError for another kind of file or an empty network.
     """
     if path.suffix.lower() not in FORMATS:
-        raise InputError(f"cannot draw a {path.suffix or 'file without ending'}", f"end the name in {', '.join(FORMATS)}")
+        raise InputError(
+            f"cannot draw a {path.suffix or 'file without ending'}", f"end the name in {', '.join(FORMATS)}"
+        )
     if not graph:
         raise InputError("there is nobody to draw", "import or generate a world first")
     groups = communities(graph)
@@ -91,7 +92,7 @@ def _gathered(spots: np.ndarray) -> np.ndarray:
     distance = np.linalg.norm(away, axis=1, keepdims=True)
     away = away / np.maximum(distance, 1e-9) * distance**0.7
     span = np.ptp(away, axis=0).max()
-    return away / span if span else away
+    return np.asarray(away / span if span else away)
 
 
 def _parted(spots: np.ndarray, reach: np.ndarray, rounds: int = 60) -> np.ndarray:
@@ -160,9 +161,9 @@ def _draw_names(axes: Axes, graph: nx.Graph, places: Positions) -> None:
         if any(np.all(np.abs(spot - other) / extent < reach) for other in written):
             continue
         written.append(spot)
-        label = axes.annotate(
+        axes.annotate(
             name,
-            spot,
+            (float(spot[0]), float(spot[1])),
             xytext=(0, -np.sqrt(_size(graph, person)) / 2 - 2),
             textcoords="offset points",
             ha="center",
@@ -170,5 +171,5 @@ def _draw_names(axes: Axes, graph: nx.Graph, places: Positions) -> None:
             fontsize=9.5,
             color="#111111",
             zorder=3,
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.6},
         )
-        label.set_path_effects([withStroke(linewidth=2.6, foreground="white")])

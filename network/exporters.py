@@ -67,9 +67,7 @@ def _write(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
     return path
 
 
-def _message_rows(
-    messages: Iterable[MessageLike], progress: Callable[[int], None] | None
-) -> Iterator[dict[str, Any]]:
+def _message_rows(messages: Iterable[MessageLike], progress: Callable[[int], None] | None) -> Iterator[dict[str, Any]]:
     for count, message in enumerate(messages, 1):
         if progress and count % TELL_EVERY == 0:
             progress(count)

@@ -110,9 +110,7 @@ class ChatModel(Protocol):
     @property
     def traits(self) -> Traits: ...
 
-    async def reply(
-        self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None
-    ) -> Reply:
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
         """Continue `messages` as `spec` asks; `on_text` receives the pieces as they are made.
 
         Raises ContextOverflow when the prompt does not fit, ModelUnavailable when the backend cannot answer,

@@ -70,7 +70,7 @@ class RecallConfig:
 
     k: int = _within(6, 1, 100)
     budget_tokens: int = _within(400, 16, 100_000)
-    support: float = _within(0.45, 0.0, 1.0)
+    support: float = _within(0.3, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

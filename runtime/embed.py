@@ -1,8 +1,11 @@
 """`LlamaEmbedder`: sentence embeddings on llama.cpp (MiniLM and other mean-pooled encoders in GGUF)."""
 
+import contextlib
 import os
+import queue
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -24,16 +27,20 @@ class LlamaEmbedder:
     """Texts to unit vectors. Thread-safe; calls run one after another. Build it with `LlamaEmbedder.load`.
 
     name: file stem of the model. dim: length of a vector.
+
+    Batches are spread over workers of one thread each. One context with several threads makes them wait for
+    each other at every operation, which collapses when other programs use the processor too.
     """
 
-    def __init__(self, model: LlamaModel, context: Any) -> None:
+    def __init__(self, model: LlamaModel, contexts: Sequence[Any]) -> None:
         self.name = model.path.stem
         self.dim = int(lib.llama_model_n_embd(model.handle))
         self._model = model
-        self._context = context
-        self._batch = Batch(BATCH_TOKENS)
         self._limit = min(MAX_TOKENS, model.trained_context or MAX_TOKENS)
+        self._workers = [_Worker(context, self.dim) for context in contexts]
+        self._pool = ThreadPoolExecutor(len(contexts), thread_name_prefix="embed")
         self._lock = threading.Lock()
+        self._closed = False
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, threads: int | None = None) -> "LlamaEmbedder":
@@ -44,64 +51,65 @@ class LlamaEmbedder:
             raise ModelFileError(
                 f"{path} is a chat model, not an embedding model", "give the path of a sentence encoder's GGUF"
             )
-        params = lib.llama_context_default_params()
-        params.n_ctx = params.n_batch = params.n_ubatch = BATCH_TOKENS
-        params.n_seq_max = BATCH_TEXTS
-        params.n_threads = params.n_threads_batch = threads or default_threads()
-        params.embeddings = True
-        params.pooling_type = _MEAN
-        params.kv_unified = True
-        params.no_perf = True
-        forget_errors()
-        context = lib.llama_init_from_model(model.handle, params)
-        if not context:
-            model.close()
-            raise ModelUnavailable(f"{path} could not be made ready: {last_error('out of memory?')}", "free memory")
-        return cls(model, context)
+        return cls(model, [_open_context(model) for _ in range(threads or default_threads())])
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts: (N,) to (N, dim) float32, each row of length 1. Equal texts are computed once.
 
         A text beyond the model's window (256 tokens) is cut off. Raises ModelUnavailable after `close`.
         """
-        result = np.zeros((len(texts), self.dim), np.float32)
         distinct = list(dict.fromkeys(texts))
         place = {text: i for i, text in enumerate(distinct)}
         with self._lock:
-            if self._context is None:
+            if self._closed:
                 raise ModelUnavailable(f"embedder {self.name} has been closed", "load it again")
             rows = self._embed_distinct(distinct)
-        for i, text in enumerate(texts):
-            result[i] = rows[place[text]]
-        return result
+        return rows[[place[text] for text in texts]] if texts else rows
 
     def close(self) -> None:
         """Free the model. A second call does nothing."""
         with self._lock:
-            if self._context is not None:
-                lib.llama_free(self._context)
-                self._batch.free()
+            if not self._closed:
+                self._closed = True
+                self._pool.shutdown()
+                for worker in self._workers:
+                    worker.free()
                 self._model.close()
-                self._context = None
 
     def _embed_distinct(self, texts: Sequence[str]) -> Vectors:
         tokens = [self._tokenise(text) for text in texts]
         rows = np.zeros((len(texts), self.dim), np.float32)
+        groups = queue.SimpleQueue[list[int]]()
         for group in _batches([len(t) for t in tokens]):
-            self._encode([tokens[i] for i in group])
-            for lane, i in enumerate(group):
-                pointer = lib.llama_get_embeddings_seq(self._context, lane)
-                rows[i] = np.ctypeslib.as_array(pointer, shape=(self.dim,))
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        rows /= np.maximum(norms, 1e-12)
+            groups.put(group)
+
+        def work(worker: _Worker) -> None:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    group = groups.get_nowait()
+                    rows[group] = worker.encode([tokens[i] for i in group])
+
+        for done in [self._pool.submit(work, worker) for worker in self._workers]:
+            done.result()
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         return rows
 
     def _tokenise(self, text: str) -> list[int]:
         tokens = self._model.tokenise(text, begin=True, special=False)
-        # The closing token (SEP) stays when the middle is cut.
+        # The closing token (SEP) stays when the rest is cut.
         return tokens if len(tokens) <= self._limit else [*tokens[: self._limit - 1], tokens[-1]]
 
-    def _encode(self, group: Sequence[Sequence[int]]) -> None:
+
+class _Worker:
+    """One single-threaded context and its batch."""
+
+    def __init__(self, context: Any, dim: int) -> None:
+        self._context = context
+        self._dim = dim
+        self._batch = Batch(BATCH_TOKENS)
+
+    def encode(self, group: Sequence[Sequence[int]]) -> Vectors:
+        """Mean-pooled vectors of tokenised texts that fit one batch: (N, dim), not normalised."""
         flat = [token for tokens in group for token in tokens]
         positions = [i for tokens in group for i in range(len(tokens))]
         lanes = [lane for lane, tokens in enumerate(group) for _ in tokens]
@@ -112,6 +120,30 @@ class LlamaEmbedder:
             raise ModelUnavailable(
                 f"llama.cpp failed to embed (status {status}): {last_error('no reason given')}", "load the model again"
             )
+        pointers = [lib.llama_get_embeddings_seq(self._context, lane) for lane in range(len(group))]
+        return np.stack([np.ctypeslib.as_array(p, shape=(self._dim,)) for p in pointers])
+
+    def free(self) -> None:
+        lib.llama_free(self._context)
+        self._batch.free()
+
+
+def _open_context(model: LlamaModel) -> Any:
+    params = lib.llama_context_default_params()
+    params.n_ctx = params.n_batch = params.n_ubatch = BATCH_TOKENS
+    params.n_seq_max = BATCH_TEXTS
+    params.n_threads = params.n_threads_batch = 1
+    params.embeddings = True
+    params.pooling_type = _MEAN
+    params.kv_unified = True
+    params.no_perf = True
+    forget_errors()
+    context = lib.llama_init_from_model(model.handle, params)
+    if not context:
+        raise ModelUnavailable(
+            f"{model.path} could not be made ready: {last_error('out of memory?')}", "free memory and try again"
+        )
+    return context
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -46,7 +46,7 @@ class Stop:
         lib.llama_set_abort_callback(context, poll, ctypes.cast(self._text, ctypes.c_void_p))
 
 
-class Stopped(Exception):  # noqa: N818
+class Stopped(Exception):
     """The request's `Stop` was set; nobody waits for its outcome any more."""
 
 
@@ -131,7 +131,9 @@ class Engine:
         longer = [i for i, choice in enumerate(choices) if len(choice) > 1]
         for start in range(0, len(longer), SCRATCH):
             group = longer[start : start + SCRATCH]
-            for i, logprob in zip(group, self._score_group(slot, len(prompt), [choices[i] for i in group]), strict=True):
+            for i, logprob in zip(
+                group, self._score_group(slot, len(prompt), [choices[i] for i in group]), strict=True
+            ):
                 totals[i] += logprob
             evaluated += sum(len(choices[i]) - 1 for i in group)
             if stop.is_set():

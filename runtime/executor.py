@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -31,7 +31,7 @@ class Outcome(Generic[T, R]):
 
 
 class Executor(Protocol):
-    def run(self, jobs: Sequence[Job[T]], work: Callable[[T], Awaitable[R]]) -> AsyncIterator[Outcome[T, R]]:
+    def run(self, jobs: Sequence[Job[T]], work: Callable[[T], Awaitable[R]]) -> AsyncGenerator[Outcome[T, R], None]:
         """Work on every job once and yield outcomes as they come.
 
         A KithnetError ends its own job only. Any other exception cancels the jobs under way, waits for them, and
@@ -42,7 +42,9 @@ class Executor(Protocol):
 class SerialExecutor:
     """One job after the other, in order; the next one starts when its outcome is asked for."""
 
-    async def run(self, jobs: Sequence[Job[T]], work: Callable[[T], Awaitable[R]]) -> AsyncIterator[Outcome[T, R]]:
+    async def run(
+        self, jobs: Sequence[Job[T]], work: Callable[[T], Awaitable[R]]
+    ) -> AsyncGenerator[Outcome[T, R], None]:
         for job in jobs:
             yield await _attempt(job, work)
 
@@ -60,7 +62,9 @@ class AsyncExecutor:
         self._in_flight = in_flight
         self._patience = patience
 
-    async def run(self, jobs: Sequence[Job[T]], work: Callable[[T], Awaitable[R]]) -> AsyncIterator[Outcome[T, R]]:
+    async def run(
+        self, jobs: Sequence[Job[T]], work: Callable[[T], Awaitable[R]]
+    ) -> AsyncGenerator[Outcome[T, R], None]:
         flight = _Flight(jobs, work, self._in_flight, self._patience)
         try:
             flight.start()
@@ -134,7 +138,7 @@ class _Flight(Generic[T, R]):
         self._running.discard(task)
         self._held -= job.claims
         self._ended.put_nowait(task)
-        if not self._stopping and (task.cancelled() or task.exception() is not None):
+        if task.cancelled() or task.exception() is not None:
             self._stopping = True
         if not self._stopping:
             self.start()

@@ -55,9 +55,7 @@ class MeteredModel:
     def traits(self) -> Traits:
         return self._model.traits
 
-    async def reply(
-        self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None
-    ) -> Reply:
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
         start = time.perf_counter()
         try:
             reply = await self._model.reply(messages, spec, on_text)
@@ -120,9 +118,7 @@ class LimitedModel:
     def traits(self) -> Traits:
         return self._model.traits
 
-    async def reply(
-        self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None
-    ) -> Reply:
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
         deadline = self._admit()
         try:
             async with asyncio.timeout(deadline):

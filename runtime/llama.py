@@ -230,7 +230,9 @@ class Batch:
         assert view.dtype == dtype
         return view
 
-    def put(self, tokens: Sequence[int], positions: Sequence[int], sequences: Sequence[int], wanted: Sequence[bool]) -> None:
+    def put(
+        self, tokens: Sequence[int], positions: Sequence[int], sequences: Sequence[int], wanted: Sequence[bool]
+    ) -> None:
         """Fill the batch; `wanted` marks the tokens whose output is to be computed."""
         n = len(tokens)
         self.raw.n_tokens = n

@@ -67,9 +67,7 @@ class LocalModel:
     def traits(self) -> Traits:
         return self._traits
 
-    async def reply(
-        self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None
-    ) -> Reply:
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
         """See `ChatModel.reply`. Cancelling the awaiting task stops the decoding within milliseconds."""
         grammar = _grammar_of(spec)
         stop = Stop()

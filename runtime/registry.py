@@ -95,17 +95,7 @@ class Registry:
         Quick: it looks at the size and the first bytes only. Raises UnknownModel when there is no such file
         here, ModelFileError when it is not the file it should be.
         """
-        path = self._path(name)
-        if not path.is_file():
-            raise self._unknown(name, path)
-        fetched = path.is_relative_to(self.folder) and not path.is_symlink()
-        again = f"kith model fetch {name} --force" if fetched else "copy the file here again"
-        wanted = self._size(name, path)
-        if wanted is not None and path.stat().st_size != wanted:
-            found = path.stat().st_size
-            raise ModelFileError(f"{path} is damaged: it has {found} bytes instead of {wanted}", again)
-        check_magic(path, again)
-        return path
+        return self._checked(name, self._path(name))
 
     def fetch(self, name: str, progress: OnProgress | None = None, *, force: bool = False) -> Path:
         """Bring a model here and check it; instant when it is here. A path is registered where it lies.
@@ -135,7 +125,7 @@ class Registry:
     def show(self, name: str, progress: OnProgress | None = None) -> ModelDetail:
         """Everything the file says of itself. Raises UnknownModel, ModelFileError."""
         path = self.resolve(name)
-        card = read_card(path, f"kith model fetch {name} --force")
+        card = read_card(path, self._again(name))
         note = self._trusted(path)
         digest = note.sha256 if note else sha256_of(path, progress)
         return ModelDetail(name, path, self._source(name, path), digest, card)
@@ -147,16 +137,31 @@ class Registry:
         note = _read_note(path)
         wanted = self._known[name].pin.sha256 if name in self._known else note.sha256 if note else digest
         if digest != wanted:
-            hint = f"kith model fetch {name} --force"
-            raise ModelFileError(f"{path} is damaged: its sha256 is not the one it was fetched with", hint)
+            message = f"{path} is damaged: its sha256 is not the one it was fetched with"
+            raise ModelFileError(message, self._again(name))
         return digest
 
+    def _checked(self, name: str, path: Path) -> Path:
+        if not path.is_file():
+            raise self._unknown(name, path)
+        wanted, again = self._size(name, path), self._again(name)
+        if wanted is not None and path.stat().st_size != wanted:
+            found = path.stat().st_size
+            raise ModelFileError(f"{path} is damaged: it has {found} bytes instead of {wanted}", again)
+        check_magic(path, again)
+        return path
+
     # Names and places
+
+    def _again(self, name: str) -> str:
+        """What mends a damaged file."""
+        ours = name in self._known or name.startswith("hf:")
+        return f"kith model fetch {name} --force" if ours else "copy the file here again"
 
     def _path(self, name: str) -> Path:
         if name.startswith("hf:"):
             return self.folder / "hf" / self._hub_parts(name)
-        if re.fullmatch(r"[\w.-]+", name) and not name.endswith(".gguf"):
+        if name and "/" not in name and not name.endswith(".gguf"):
             return self.folder / f"{name}.gguf"
         return Path(name).expanduser()
 
@@ -171,7 +176,9 @@ class Registry:
 
     def _name(self, path: Path) -> str:
         inside = path.relative_to(self.folder)
-        return f"hf:{inside.relative_to('hf')}" if inside.parts[0] == "hf" else str(inside.with_suffix(""))
+        if inside.parts[0] == "hf":
+            return f"hf:{inside.relative_to('hf')}"
+        return path.stem if len(inside.parts) == 1 else str(path)
 
     def _visible(self, path: Path) -> bool:
         return not any(part.startswith(".") for part in path.relative_to(self.folder).parts)
@@ -202,7 +209,7 @@ class Registry:
         model = self._known.get(name)
         state: State = "present"
         try:
-            self.resolve(name)
+            self._checked(name, path)
         except UnknownModel:
             state = "missing"
         except ModelFileError:

@@ -161,4 +161,3 @@ class TextOut:
             if any(s.startswith(self._held[-size:]) for s in self._stop):
                 return size
         return 0
-

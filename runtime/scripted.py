@@ -52,9 +52,7 @@ class ScriptedModel:
     def traits(self) -> Traits:
         return self._traits
 
-    async def reply(
-        self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None
-    ) -> Reply:
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
         if spec.schema is not None:
             check_schema(spec.schema)
         sent = self._sent(messages)
@@ -169,9 +167,7 @@ class RecordingModel:
     def traits(self) -> Traits:
         return self._model.traits
 
-    async def reply(
-        self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None
-    ) -> Reply:
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
         request = _reply_request(spec)
         try:
             reply = await self._model.reply(messages, spec, on_text)
@@ -229,9 +225,7 @@ class ReplayModel:
     def traits(self) -> Traits:
         return self._traits
 
-    async def reply(
-        self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None
-    ) -> Reply:
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
         row = self._take(messages, _reply_request(spec), spec.purpose)["reply"]
         await asyncio.sleep(0)
         if on_text is not None and row["text"]:
@@ -251,7 +245,9 @@ class ReplayModel:
         try:
             lines = self._path.read_text(encoding="utf-8").splitlines()
         except OSError as error:
-            raise InputError(f"recording {self._path} cannot be read: {error.strerror}", "record a run first") from error
+            raise InputError(
+                f"recording {self._path} cannot be read: {error.strerror}", "record a run first"
+            ) from error
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)

@@ -4,7 +4,6 @@ import errno
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from kithnet.app.cli import output
@@ -39,13 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json = "--json" in arguments
     try:
         status = typer.main.get_command(build()).main(args=arguments, prog_name="kith", standalone_mode=False)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return _stopped()
-    except click.ClickException as wrong:
-        usage = (
-            wrong.ctx.command_path + " --help" if isinstance(wrong, click.UsageError) and wrong.ctx else "kith --help"
-        )
-        return output.fail(InputError(wrong.format_message(), f"see `{usage}`"), as_json)
+    except typer.TyperException as wrong:
+        context = getattr(wrong, "ctx", None)
+        usage = f"{context.command_path} --help" if context else "kith --help"
+        return output.fail(InputError(str(wrong), f"see `{usage}`"), as_json)
     except KithnetError as error:
         return output.fail(error, as_json)
     except KeyboardInterrupt:

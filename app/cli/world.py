@@ -1,6 +1,8 @@
 """`kith world`: social networks with their messages."""
 
+import dataclasses
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,11 +39,12 @@ def import_world(
     """
     from kithnet.app.worlds import free_name
 
+    started = time.monotonic()
     free_name(_folder(), name, replace)
     with output.progress("reading") as tell:
         world = _read(kind, paths)
         tell(len(world.messages), len(world.messages))
-    _store(name, world, replace, as_json)
+    _store(name, world, replace, as_json, started)
 
 
 @app.command("generate")
@@ -65,12 +68,13 @@ def generate_world(
     from kithnet.app.worlds import free_name
     from kithnet.network.generate import GenerateSpec, generate
 
+    started = time.monotonic()
     free_name(_folder(), name, replace)
     spec = GenerateSpec(people, ties, messages, seed, phrases, tasks)  # type: ignore[arg-type]  # it checks phrases
     with output.progress("writing messages") as tell:
         world = generate(spec)
         tell(len(world.messages), len(world.messages))
-    _store(name, world, replace, as_json)
+    _store(name, world, replace, as_json, started)
 
 
 @app.command("list")
@@ -79,7 +83,7 @@ def list_worlds(as_json: output.AsJson = False) -> None:
 
     Example: kith world list
     """
-    from kithnet.app.worlds import worlds
+    from kithnet.app.world_names import worlds
 
     names = worlds(_folder())
     text = "\n".join(names) or "there are no worlds yet: `kith world generate --name demo` makes one"
@@ -178,11 +182,12 @@ def _read(kind: str, paths: list[Path]) -> "World":
     return readers[kind](paths[0])
 
 
-def _store(name: str, world: "World", replace: bool, as_json: bool) -> None:
+def _store(name: str, world: "World", replace: bool, as_json: bool, started: float) -> None:
     from kithnet.app.worlds import create_world
 
     with output.progress("storing", "messages") as tell:
-        report = create_world(_folder(), name, world, tell, replace)
+        stored = create_world(_folder(), name, world, tell, replace)
+    report = dataclasses.replace(stored, seconds=time.monotonic() - started)
     output.show(report.contract(), _text(report), as_json)
 
 

@@ -1,8 +1,8 @@
 """A phrase grammar: templates with slots, alternatives and numbers, compiled once and expanded from a seed.
 
-    {dish}            the bound value `dish`, else an expansion of the rule `dish`
-    {12..98}          a whole number
-    [really|quite|]   one of the alternatives, which may hold slots and alternatives themselves
+{dish}            the bound value `dish`, else an expansion of the rule `dish`
+{12..98}          a whole number
+[really|quite|]   one of the alternatives, which may hold slots and alternatives themselves
 """
 
 import re
@@ -12,7 +12,9 @@ from random import Random
 
 from kithnet.runtime.errors import ConfigError
 
-TOKEN = re.compile(r"\{(?P<slot>[a-zA-Z_]\w*)\}|\{(?P<low>\d+)\.\.(?P<high>\d+)\}|(?P<mark>[\[\]|])|(?P<text>[^\[\]|{}]+)|(?P<bad>.)")
+TOKEN = re.compile(
+    r"\{(?P<slot>[a-zA-Z_]\w*)\}|\{(?P<low>\d+)\.\.(?P<high>\d+)\}|(?P<mark>[\[\]|])|(?P<text>[^\[\]|{}]+)|(?P<bad>.)"
+)
 
 
 @dataclass(frozen=True, slots=True)

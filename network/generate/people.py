@@ -36,7 +36,9 @@ def draw_people(count: int, book: Phrasebook, rng: Random) -> list[Character]:
     firsts = [(name, kind) for kind in PRONOUNS for name in book.people[kind]]
     rng.shuffle(firsts)
     if count <= len(firsts):
-        return [_character(name, kind, rng.choice(book.people["last"]), False, book, rng) for name, kind in firsts[:count]]
+        return [
+            _character(name, kind, rng.choice(book.people["last"]), False, book, rng) for name, kind in firsts[:count]
+        ]
     pairs = [(name, kind, last) for name, kind in firsts for last in book.people["last"]]
     if count > len(pairs):
         raise ConfigError(f"there are names for {len(pairs)} people", f"choose people <= {len(pairs)}")
@@ -59,7 +61,7 @@ def _character(first: str, kind: str, last: str, full: bool, book: Phrasebook, r
         his=his,
         start=tuple(rng.sample(book.voice["start"], 3)),
         end=tuple(rng.sample(book.voice["end"], 2)),
-        chatty=rng.choice((0.0, 0.1, 0.2, 0.35)),
+        chatty=rng.choice((0.05, 0.15, 0.25, 0.35)),
         upper=rng.random() < 0.8,
     )
 

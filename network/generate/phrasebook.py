@@ -61,9 +61,7 @@ class Phrasebook:
 
 def read_phrasebook(phrases: Phrases) -> Phrasebook:
     """Read the phrase files that ship with the package. "held-out" replaces every wording of facts and confidences."""
-    facts, topics, frames, people, values = (
-        _load(name) for name in ("facts", "topics", "frames", "people", "values")
-    )
+    facts, topics, frames, people, values = (_load(name) for name in ("facts", "topics", "frames", "people", "values"))
     wording = {entry["key"]: entry for entry in facts["attribute"]}
     spoken = dict(frames["default"])
     if phrases == "held-out":

@@ -45,6 +45,10 @@ class GenerateSpec:
             )
         for name, limit in LARGEST.items():
             if getattr(self, name) > limit:
-                raise ConfigError(f"{name} = {getattr(self, name)} is more than we generate", f"choose {name} <= {limit}")
+                raise ConfigError(
+                    f"{name} = {getattr(self, name)} is more than we generate", f"choose {name} <= {limit}"
+                )
         if self.phrases not in get_args(Phrases):
-            raise ConfigError(f"there is no phrase set {self.phrases!r}", f"choose one of {', '.join(get_args(Phrases))}")
+            raise ConfigError(
+                f"there is no phrase set {self.phrases!r}", f"choose one of {', '.join(get_args(Phrases))}"
+            )

@@ -140,7 +140,7 @@ class _Session:
         for exchange in rng.sample(topic.exchanges, len(topic.exchanges)):
             if len(self.lines) >= length:
                 return
-            before = rng.choice(react) + " " if rng.random() < 0.3 else ""
+            before = rng.choice(react) + " " if rng.random() < 0.45 else ""
             self.say(b, exchange.ask, bound, before=before)
             self.say(a, exchange.say, bound, after=self._aside())
         if len(self.lines) < length and rng.random() < 0.5:

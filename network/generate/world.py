@@ -44,7 +44,10 @@ def generate(spec: GenerateSpec) -> World:
     ids = [character.person.id for character in characters]
     return World(
         people=[character.person for character in characters],
-        ties=[Tie(*sorted((ids[a], ids[b])), kind) for (a, b), kind in zip(shape.ties, shape.kinds, strict=True)],
+        ties=[
+            Tie(min(ids[a], ids[b]), max(ids[a], ids[b]), kind)
+            for (a, b), kind in zip(shape.ties, shape.kinds, strict=True)
+        ],
         messages=messages,
         tasks=draw_tasks(spec.tasks, characters, shape, told, evidence, messages, book, rng("tasks")),
         source={

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from string import capwords
 
-from kithnet.network.importers.talks import PairTalks
 from kithnet.network.importers.table import moment, read_table
+from kithnet.network.importers.talks import PairTalks
 from kithnet.network.records import ChatMessage, Person, Tie, World
 from kithnet.runtime.errors import RecordError
 

@@ -126,9 +126,7 @@ def _ties(path: Path, known: _Known, dropped: Counter[str]) -> dict[tuple[str, s
     return ties
 
 
-def _messages(
-    path: Path, known: _Known, ties: dict[tuple[str, str], Tie], dropped: Counter[str]
-) -> list[ChatMessage]:
+def _messages(path: Path, known: _Known, ties: dict[tuple[str, str], Tie], dropped: Counter[str]) -> list[ChatMessage]:
     messages: list[ChatMessage] = []
     talks = PairTalks(SILENCE)
     for row, (sender, receiver, text, at, session) in _rows(path, "messages"):

@@ -29,7 +29,9 @@ def read_iagents_sql(path: Path) -> World:
     """
     tables = read_tables(path, NEEDED)
     if missing := [name for name in ("users", "chats") if name not in tables]:
-        raise RecordError(f"{path.name} lacks the table {listed(missing)}", f"an iAgents dump has {listed(list(NEEDED))}")
+        raise RecordError(
+            f"{path.name} lacks the table {listed(missing)}", f"an iAgents dump has {listed(list(NEEDED))}"
+        )
     names = _names(_columns(path, tables["users"]))
     dropped: dict[str, int] = {}
     ties: dict[tuple[str, str], Tie] = {}

@@ -40,7 +40,9 @@ def _object(path: Path, line: str, number: int) -> dict[str, object]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise RecordError(f"{path.name}: this line is not JSON: {error}", "write one JSON object a line", row=number) from error
+        raise RecordError(
+            f"{path.name}: this line is not JSON: {error}", "write one JSON object a line", row=number
+        ) from error
     if not isinstance(row, dict):
         raise RecordError(f"{path.name}: this line is not an object", 'write lines like {"id": "ada"}', row=number)
     return row

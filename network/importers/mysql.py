@@ -118,7 +118,9 @@ def _insert(path: Path, statement: list[Token], tables: dict[str, Table], names:
         order = {column: place for place, column in enumerate(columns)}
         rows = _tuples(path, table, statement[values + 1 :])
         for cells in rows:
-            table.rows.append(tuple(cells[order[c]] if order.get(c, len(cells)) < len(cells) else None for c in table.columns))
+            table.rows.append(
+                tuple(cells[order[c]] if order.get(c, len(cells)) < len(cells) else None for c in table.columns)
+            )
     else:
         table.rows.extend(_tuples(path, table, statement[values + 1 :]))
 

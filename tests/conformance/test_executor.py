@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 import pytest
@@ -25,7 +25,7 @@ plans = st.lists(st.tuples(st.frozensets(people, max_size=3), st.integers(0, 3),
 
 
 async def collect(
-    executor: Executor, jobs: list[Job[int]], work: Callable[[int], "asyncio.Future[str]"]
+    executor: Executor, jobs: list[Job[int]], work: Callable[[int], Awaitable[str]]
 ) -> list[Outcome[int, str]]:
     return [outcome async for outcome in executor.run(jobs, work)]
 
@@ -98,6 +98,16 @@ def test_a_defect_in_one_job_stops_the_others_and_is_raised(make: Callable[[], E
 
 
 @every_executor
+def test_two_defects_at_once_raise_the_first(make: Callable[[], Executor]) -> None:
+    async def work(number: int) -> str:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError if number == 0 else RuntimeError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(collect(make(), [Job(number) for number in range(6)], work))
+
+
+@every_executor
 def test_leaving_early_cancels_what_runs(make: Callable[[], Executor]) -> None:
     under_way: Counter[str] = Counter()
 
@@ -110,7 +120,7 @@ def test_leaving_early_cancels_what_runs(make: Callable[[], Executor]) -> None:
             under_way["ended"] += 1
 
     async def leave() -> str | None:
-        async with aclosing(make().run([Job(number) for number in range(40)], work)) as outcomes:  # type: ignore[type-var]
+        async with aclosing(make().run([Job(number) for number in range(40)], work)) as outcomes:
             async for outcome in outcomes:
                 assert outcome.item == 0
                 break

@@ -18,7 +18,7 @@ from kithnet.runtime.config import (
 )
 from kithnet.runtime.errors import ConfigError
 
-words = st.text(st.characters(blacklist_categories=("Cs",)), max_size=20)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 days = st.none() | st.dates()
 actions = st.sampled_from(["tell", "ask", "refuse"])
 rules = st.builds(

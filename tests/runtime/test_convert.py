@@ -17,11 +17,12 @@ NAMES = {"<f4": "F32", "<f2": "F16", "<i8": "I64", "<u2": "BF16"}
 
 
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> Path:
-    header, blobs, end = {"__metadata__": {"format": "pt"}}, [], 0
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    blobs, end = [], 0
     for name, values in tensors.items():
         blob = values.tobytes()
         shape, offsets = list(values.shape), [end, end + len(blob)]
-        header[name] = {"dtype": NAMES[values.dtype.str], "shape": shape, "data_offsets": offsets}  # type: ignore[assignment]
+        header[name] = {"dtype": NAMES[values.dtype.str], "shape": shape, "data_offsets": offsets}
         blobs.append(blob)
         end += len(blob)
     text = json.dumps(header).encode()
@@ -40,7 +41,7 @@ def encoder(words: int) -> dict[str, np.ndarray]:
     def norm(name: str) -> dict[str, np.ndarray]:
         return {f"{name}.weight": np.ones(WIDTH, np.float32), f"{name}.bias": np.zeros(WIDTH, np.float32)}
 
-    tensors = {"embeddings.position_ids": np.arange(POSITIONS, dtype=np.int64)[None]}
+    tensors: dict[str, np.ndarray] = {"embeddings.position_ids": np.arange(POSITIONS, dtype=np.int64)[None]}
     for name, rows in (("word", words), ("position", POSITIONS), ("token_type", 2)):
         values = random.normal(0, 1, (rows, WIDTH)).astype(np.float32)
         tensors[f"embeddings.{name}_embeddings.weight"] = values
@@ -102,7 +103,7 @@ def test_llama_cpp_runs_what_comes_out(inputs: tuple[Path, Path], tmp_path: Path
 
 def test_tensors_come_back_as_they_were_written(tmp_path: Path) -> None:
     whole = np.arange(6, dtype=np.float32).reshape(2, 3)
-    written = {"a": whole, "b": whole.astype(np.float16), "c": np.array([1, -2], np.int64)}
+    written: dict[str, np.ndarray] = {"a": whole, "b": whole.astype(np.float16), "c": np.array([1, -2], np.int64)}
     brain = (whole.view(np.uint32) >> 16).astype(np.uint16)
     tensors = SafeTensors(write_safetensors(tmp_path / "x.safetensors", written | {"d": brain}))
     assert list(tensors) == ["a", "b", "c", "d"]

@@ -302,6 +302,22 @@ def test_a_path_is_used_where_it_lies_and_registered_by_its_name(registry: Regis
     assert registry.resolve("mine").resolve() == other
 
 
+def test_files_put_in_the_folder_by_hand_are_listed_and_found(registry: Registry) -> None:
+    (registry.folder / "deeper").mkdir(parents=True)
+    spaced = write_gguf(registry.folder / "my own model.gguf")
+    deeper = write_gguf(registry.folder / "deeper" / "x.gguf")
+    (registry.folder / ".fetch").mkdir()
+    write_gguf(registry.folder / ".fetch" / "hidden.gguf")
+    listed = {entry.name: entry.state for entry in registry.list()}
+    assert listed == {"tiny": "missing", "my own model": "present", str(deeper): "present"}
+    assert registry.resolve("my own model") == spaced
+    assert registry.resolve(str(deeper)) == deeper
+    spaced.write_bytes(b"")
+    with pytest.raises(ModelFileError) as raised:
+        registry.resolve("my own model")
+    assert raised.value.hint == "copy the file here again"
+
+
 @pytest.mark.parametrize("keep_bytes", [10, 200, 700, -1])
 def test_a_truncated_file_is_not_registered_and_not_shown(registry: Registry, tmp_path: Path, keep_bytes: int) -> None:
     cut = tmp_path / "cut.gguf"

@@ -113,10 +113,12 @@ def test_a_damaged_last_line_is_not_continued(tmp_path: Path) -> None:
 def test_threads_share_a_trace_without_mixing_lines(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     with TraceWriter(path) as trace:
-        threads = [
-            threading.Thread(target=lambda who=who: [trace.emit("step", who=who) for _ in range(50)])
-            for who in range(8)
-        ]
+
+        def tell(who: int) -> None:
+            for _ in range(50):
+                trace.emit("step", who=who)
+
+        threads = [threading.Thread(target=tell, args=(who,)) for who in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -1,0 +1,276 @@
+"""`RemoteModel`: any OpenAI-compatible chat endpoint behind the `ChatModel` seam."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import openai
+import pydantic
+from openai import AsyncOpenAI
+
+from kithnet.runtime.chat import Message, OnText, Reply, ReplySpec, Scores, Traits, Usage
+from kithnet.runtime.errors import ConfigError, ContextOverflow, KithnetError, ModelUnavailable, ReplyInvalid
+from kithnet.runtime.scripted import picked
+from kithnet.runtime.structured import check_schema, parse_reply
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before a retry; the wait doubles each time
+RETRIED = frozenset({408, 409, 429})  # and every 5xx
+T = TypeVar("T")
+
+
+class _Choice(pydantic.BaseModel):
+    text: str = ""
+    finish_reason: str | None = None
+
+
+class RemoteModel:
+    """A model served elsewhere, by llama.cpp, vLLM, Ollama or a paid API. Use it on one event loop.
+
+    url: the base, up to and including /v1. timeout: seconds one attempt may take. retries: further attempts
+    after 408, 409, 429, 5xx, a timeout or a refused connection, with doubling waits or the server's Retry-After.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = 60,
+        retries: int = 3,
+        capable: bool = True,
+        context: int = 32768,
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ConfigError(f"{url!r} is not a web address", "give a base URL such as http://127.0.0.1:8080/v1")
+        if timeout <= 0 or retries < 0 or context < 1:
+            raise ConfigError(f"timeout={timeout}, retries={retries}, context={context} is out of range")
+        self._url = url
+        self._model = model
+        self._timeout = timeout
+        self._retries = retries
+        self._traits = Traits(model, context, capable, grammar=False)
+        self._closed = False
+        # Local servers take any key, but the client refuses to start without one. It would retry by itself, but
+        # not tell why it gave up, nor cap its waits by ours.
+        self._client = AsyncOpenAI(base_url=url, api_key=api_key or "none", timeout=timeout, max_retries=0)
+
+    @property
+    def traits(self) -> Traits:
+        return self._traits
+
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
+        """See `ChatModel.reply`. A grammar is a ConfigError: the wire format has none."""
+        body = self._body(messages, spec)
+        start = time.perf_counter()
+        if on_text is None:
+            text, finish, raw = await self._patiently(lambda: self._whole(body))
+        else:
+            text, finish, raw = await self._stream(body, on_text)
+        cut = finish == "length"
+        if spec.schema is not None:
+            if cut:
+                raise ReplyInvalid(
+                    f"{self._model} was cut off inside its schema by max_tokens={spec.max_tokens}", "raise max_tokens"
+                )
+            parse_reply(text, spec.schema)
+        return Reply(text, "length" if cut else "stop", _usage(raw, time.perf_counter() - start))
+
+    async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
+        """The model's pick among the choices, by schema: the wire format gives no log-probability of a given text."""
+        if not choices or not all(choices):
+            raise ConfigError("score needs at least one choice, and no empty ones", "pass the texts to compare")
+        schema = {
+            "type": "object",
+            "properties": {"choice": {"type": "string", "enum": list(choices)}},
+            "required": ["choice"],
+            "additionalProperties": False,
+        }
+        room = 32 + 2 * max(map(len, choices))
+        reply = await self.reply(messages, ReplySpec(max_tokens=room, schema=schema, raw=raw, purpose="score"))
+        return picked(json.loads(reply.text)["choice"], choices, reply.usage)
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._client.close()
+
+    def _body(self, messages: Sequence[Message], spec: ReplySpec) -> dict[str, Any]:
+        if self._closed:
+            raise ModelUnavailable(f"the connection to {self._url} has been closed", "make a new RemoteModel")
+        if not messages:
+            raise ConfigError("no messages to continue", "give at least one message")
+        if spec.grammar is not None:
+            raise ConfigError(f"{self._model} is remote and takes no grammar", "use a JSON schema, or a local model")
+        turns = [{"role": m.role, "content": m.content} for m in messages]
+        if spec.raw:
+            turns = [{"role": "user", "content": "".join(m.content for m in messages)}]
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": turns,
+            "max_tokens": spec.max_tokens,
+            "temperature": spec.temperature,
+            "seed": spec.seed,
+        }
+        if spec.stop:
+            body["stop"] = list(spec.stop)
+        if spec.schema is not None:
+            check_schema(spec.schema)
+            named = {"name": "reply", "schema": dict(spec.schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": named}
+        return body
+
+    async def _whole(self, body: dict[str, Any]) -> tuple[str, str | None, Mapping[str, Any]]:
+        response = await self._client.chat.completions.with_raw_response.create(**body)
+        answer = self._json(response.http_response.content)
+        choice = self._choice(answer, "message")
+        return choice.text, choice.finish_reason, answer.get("usage") or {}
+
+    async def _stream(self, body: dict[str, Any], on_text: OnText) -> tuple[str, str | None, Mapping[str, Any]]:
+        """Only the connection is retried: what has been shown cannot be taken back."""
+        body = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        stream = await self._patiently(lambda: self._client.chat.completions.create(**body))
+        pieces: list[str] = []
+        finish: str | None = None
+        usage: Mapping[str, Any] = {}
+        try:
+            async with stream:
+                async for event in stream:
+                    chunk = event.model_dump()
+                    usage = chunk.get("usage") or usage
+                    if not chunk.get("choices"):
+                        continue
+                    choice = self._choice(chunk, "delta")
+                    finish = choice.finish_reason or finish
+                    if choice.text:
+                        pieces.append(choice.text)
+                        on_text(choice.text)
+        except (openai.OpenAIError, openai.httpx2.TransportError) as error:
+            raise self._failed(error, 1) from error
+        except (json.JSONDecodeError, pydantic.ValidationError, AttributeError, UnicodeDecodeError) as error:
+            raise self._nonsense(f"its stream breaks off: {error}") from error
+        if finish is None:
+            raise self._nonsense("its stream ended before the reply did")
+        return "".join(pieces), finish, usage
+
+    def _json(self, body: bytes) -> dict[str, Any]:
+        try:
+            answer = json.loads(body)
+        except ValueError as error:
+            raise self._nonsense(f"its answer is not JSON: {body[:120]!r}") from error
+        if not isinstance(answer, dict):
+            raise self._nonsense(f"its answer is no JSON object: {body[:120]!r}")
+        return answer
+
+    def _choice(self, answer: Mapping[str, Any], part: str) -> _Choice:
+        choices = answer.get("choices")
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+            raise self._nonsense(f"its answer holds no choices: {str(answer)[:120]}")
+        inner = choices[0].get(part)
+        text = inner.get("content") if isinstance(inner, dict) else None
+        if part == "message" and not isinstance(text, str):
+            raise self._nonsense(f"its answer holds no text: {str(answer)[:120]}")
+        return _Choice(text=text or "", finish_reason=choices[0].get("finish_reason"))
+
+    def _nonsense(self, what: str) -> ReplyInvalid:
+        return ReplyInvalid(f"{self._url} did not answer as a chat model: {what}", "check that the URL ends in /v1")
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try, and try again after failures that may pass."""
+        for tried in range(1, self._retries + 2):
+            try:
+                # The client's own timeout restarts with every byte; a trickling server must not hold us for ever.
+                async with asyncio.timeout(self._timeout):
+                    return await attempt()
+            except (openai.OpenAIError, TimeoutError) as error:
+                wait = _wait(error, tried)
+                if wait is None or tried > self._retries:
+                    raise self._failed(error, tried) from error
+                await asyncio.sleep(wait)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _failed(self, error: Exception, tried: int) -> KithnetError:
+        """The error of ours for what went wrong at the other end, with what to do about it."""
+        after = f" after {tried} attempts" if tried > 1 else ""
+        if isinstance(error, openai.APITimeoutError | TimeoutError):
+            return ModelUnavailable(
+                f"{self._url} did not answer within {self._timeout:g} s{after}",
+                "raise the timeout, or try a smaller model",
+            )
+        if isinstance(error, openai.APIConnectionError):
+            cause = error.__cause__ or error
+            return ModelUnavailable(
+                f"{self._url} cannot be reached{after}: {cause}", "is the server running, and the URL right?"
+            )
+        if isinstance(error, openai.APIStatusError):
+            return self._refused(error, after)
+        return ModelUnavailable(f"{self._url} failed{after}: {error}", "look at the server's log")
+
+    def _refused(self, error: openai.APIStatusError, after: str) -> KithnetError:
+        status, said = error.status_code, _said(error)
+        if status in (400, 413, 422) and _is_overflow(error, said):
+            return ContextOverflow(
+                f"{self._model} at {self._url} refuses the prompt as too long: {said}", "shorten the prompt"
+            )
+        hints = {
+            401: "set the API key in the environment variable that the configuration names",
+            403: "this key may not use this model",
+            404: "check the model's name, and that the URL ends in /v1",
+            429: "wait, lower the number of parallel tasks, or raise the retries",
+        }
+        hint = hints.get(status, "look at the server's log" if status >= 500 else "the server takes no such request")
+        return ModelUnavailable(f"{self._url} answered {status}{after}: {said}", hint)
+
+
+def _wait(error: Exception, tried: int) -> float | None:
+    """Seconds to wait before trying again; None when trying again is of no use."""
+    if isinstance(error, openai.APIStatusError):
+        if error.status_code not in RETRIED and error.status_code < 500:
+            return None
+        told = _retry_after(error.response.headers.get("retry-after"))
+        if told is not None:
+            return told if told <= LONGEST_WAIT else None
+    elif not isinstance(error, openai.APIConnectionError | TimeoutError):
+        return None
+    return float(min(FIRST_WAIT * 2 ** (tried - 1), LONGEST_WAIT) * random.uniform(0.75, 1.0))
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds of a Retry-After header, which is a number or a date."""
+    if value is None:
+        return None
+    try:
+        return max(float(value), 0.0)
+    except ValueError:
+        pass
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """What the server said, short: its error message when it sent one, else the start of the body."""
+    body = error.body
+    if isinstance(body, dict) and isinstance(body.get("message"), str):
+        return str(body["message"])[:200]
+    return error.message[:200]
+
+
+def _is_overflow(error: openai.APIStatusError, said: str) -> bool:
+    code = error.body.get("code") if isinstance(error.body, dict) else None
+    kind = error.body.get("type") if isinstance(error.body, dict) else None
+    if "context_length_exceeded" in (code, kind) or kind == "exceed_context_size_error":
+        return True
+    return "context" in said.lower() and any(word in said.lower() for word in ("length", "size", "window", "exceed"))
+
+
+def _usage(raw: Mapping[str, Any], seconds: float) -> Usage:
+    sent = int(raw.get("prompt_tokens") or 0)
+    details = raw.get("prompt_tokens_details") or {}
+    cached = int(details.get("cached_tokens") or 0)
+    return Usage(sent, max(sent - cached, 0), int(raw.get("completion_tokens") or 0), seconds, calls=1)
