@@ -3,15 +3,19 @@
 from kithnet.agents.infonav import Ledger
 from kithnet.agents.personal import PersonalAgent
 
+WORTH_KEEPING = 0.5
+"""Support that a heard value needs to become a memory."""
+
 
 def write(agent: PersonalAgent, partner: str, ledger: Ledger, dialogue: str) -> list[str]:
-    """Remember every value that was heard, and that the partner was asked; returns the ids of the memories.
+    """Remember what was heard on good evidence; returns the ids of the memories.
 
-    Values of one's own memory are there already and are not written again. Writing twice reinforces.
+    Values of one's own memory are there already and are not written again, and a poorly supported value is not made
+    firmer by writing it down. Writing twice reinforces.
     """
     written = []
     for rationale in ledger.rationales:
-        heard = [item for item in rationale.evidence if item.hops]
+        heard = [item for item in rationale.evidence if item.hops and item.support >= WORTH_KEEPING]
         if not heard or not rationale.value:
             continue
         remembered = agent.memory.remember(

@@ -1,12 +1,12 @@
 """A personal agent: one person's memory, contacts and policy. It can reach nothing of anyone else's."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from kithnet.agents.disclosure import Decision, Discretion, Item, Owner, Policy, decide
 from kithnet.agents.infonav import Evidence
-from kithnet.agents.wording import content_words, named_people
+from kithnet.agents.wording import content_words, named_people, words
 from kithnet.memory.owner import Hit, OwnerMemory, Recall
 
 AROUND = 2
@@ -48,12 +48,16 @@ class PersonalAgent:
         return next((contact.messages for contact in self.contacts if contact.person == alter), 0)
 
     async def recall(self, question: str, *, k: int, budget: int, hint: str = "", partner: str | None = None) -> Recall:
-        """What the owner's memory holds on a question; people it names weigh as speakers.
+        """What the owner's memory holds on a question.
 
-        partner: for whom it is recalled; memories whose audience leaves them out are no candidates.
+        People the question names weigh as speakers and are left out of the words that are looked for: else every
+        greeting that calls them by name would outrank what they said. partner: for whom it is recalled; memories
+        whose audience leaves them out are no candidates.
         """
         speakers = named_people(question, self.known_names)
-        query = f"{question} {' '.join(content_words(hint))}".strip()
+        names = {part for person in speakers for name in self.known_names[person] for part in words(name)}
+        kept = " ".join(part for part in question.split() if not _is_name(part, names)) or question
+        query = f"{kept} {' '.join(content_words(hint))}".strip()
         return await asyncio.to_thread(self.memory.recall, query, speakers=tuple(speakers), k=k, budget=budget)
 
     def named(self, question: str) -> dict[str, Sequence[str]]:
@@ -85,3 +89,8 @@ class PersonalAgent:
         present = frozenset(p for p in (hit.sender, hit.receiver, hit.told_by) if p and p != self.person)
         sensitivity = self.discretion.of(hit.text, [other.text for other in around])
         return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at)
+
+
+def _is_name(part: str, names: Collection[str]) -> bool:
+    spoken = [word.removesuffix("'s") for word in words(part)]
+    return bool(spoken) and all(word in names for word in spoken)

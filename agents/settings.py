@@ -19,8 +19,8 @@ class Settings:
     depth: int = 2
     fan_out: int = 2
     budget: int = 8
-    k: int = 6
-    budget_tokens: int = 400
-    support: float = 0.3
+    k: int = 12
+    budget_tokens: int = 800
+    support: float = 0.25
     temperature: float = 0.0
     seed: int = 0

@@ -152,7 +152,9 @@ def ask(
                 "run", run=run.id, command="ask", world=world.name, people=stats.people, ties=stats.ties,
                 messages=stats.messages, model=s.stage.model.traits.name, seed=config.model.seed, tasks=1,
             )  # fmt: skip
-            s.trace.emit("task", task="t1", question=question, instructor=instructor, assistant=assistant, task_kind="ask")
+            s.trace.emit(
+                "task", task="t1", question=question, instructor=instructor, assistant=assistant, task_kind="ask"
+            )
             asked = await collaborate(s, "t1", question, instructor, assistant)
             s.trace.emit("task_done", task="t1", status="done", correct=None, cites_gold=None, **summary(asked))
             s.trace.emit("run_done", seconds=asked.seconds, usage=usage_json(asked.usage))

@@ -70,7 +70,9 @@ def _page(run: RunStory, graph: nx.Graph) -> str:
         run=run,
         tasks=tasks,
         headline=figures.headline(run),
-        groups=figures.groups(run, len(took_part)),
+        groups=figures.groups(
+            run, len(took_part), sum(any(chain.untold for chain in task.paths.chains) for task in tasks)
+        ),
         drawings=_drawings(graph, tasks, took_part, names),
         people_in_all=len(graph),
         took_part=took_part,

@@ -103,9 +103,9 @@ def _many_tasks(run: RunStory) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def groups(run: RunStory, took_part: int) -> tuple[Group, ...]:
-    """Everything else that was counted."""
-    return (_collaboration(run, took_part), _model(run), _discretion(run), _faults(run))
+def groups(run: RunStory, took_part: int, untold: int) -> tuple[Group, ...]:
+    """Everything else that was counted. untold: tasks whose answer rests on what the instructor was never told."""
+    return (_collaboration(run, took_part), _model(run), _discretion(run, untold), _faults(run))
 
 
 def _collaboration(run: RunStory, took_part: int) -> Group:
@@ -140,7 +140,7 @@ def _model(run: RunStory) -> Group:
     )
 
 
-def _discretion(run: RunStory) -> Group:
+def _discretion(run: RunStory, untold: int) -> Group:
     rows = [row for task in run.tasks for row in task.disclosures]
     told = sum(row.told for row in rows)
     return Group(
@@ -149,6 +149,7 @@ def _discretion(run: RunStory) -> Group:
             Figure("disclosures told", count(told)),
             Figure("disclosures refused", count(len(rows) - told)),
             Figure("texts withheld", count(run.count(Withheld)), "would have repeated a refused memory"),
+            Figure("answers never told", count(untold), "rest on what nobody said to the instructor"),
         ),
     )
 

@@ -34,17 +34,22 @@ class Fact:
 class Chain:
     """The way of cited facts: from the person whose message holds them to the one who has the task.
 
-    earlier: the first step was told before the task.
+    earlier: the first step was told before the task. untold: it ends before the one who has the task, who holds the
+    value from nowhere else; the answer gives away what nobody said.
     """
 
     people: tuple[str, ...]
     facts: tuple[Fact, ...]
-    earlier: bool = False
+    earlier: bool
+    untold: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """All ways of a task. fruitless: (asker, asked) of consultations that brought nothing. people: all who took part."""
+    """All ways of a task. fruitless: (asker, asked) of consultations that brought nothing.
+
+    people: all who took part, the instructor first.
+    """
 
     passings: tuple[Passing, ...]
     chains: tuple[Chain, ...]
@@ -68,7 +73,9 @@ def paths_of(task: TaskStory) -> Paths:
     """The paths of a task, from what was said in it and what its answer rests on."""
     told = _tellings(task.said)
     chains = _chains(task, told)
-    passings = _passings(told, {step for chain in chains for step in pairwise(chain.people)})
+    steps = {step for chain in chains for step in pairwise(chain.people)}
+    remembered = [_Told(chain.people[0], chain.people[1], (), "", earlier=True) for chain in chains if chain.earlier]
+    passings = _passings([*told, *remembered], steps)
     useful = {(one.sender, one.receiver) for one in passings}
     fruitless = dict.fromkeys(talk.pair for talk in task.consultations if (talk.pair[1], talk.pair[0]) not in useful)
     people = dict.fromkeys((task.began.instructor, task.began.assistant))
@@ -116,9 +123,21 @@ def _chains(task: TaskStory, told: Sequence[_Told]) -> tuple[Chain, ...]:
         if before:
             earlier.add(people)
     return tuple(
-        Chain(people, tuple(Fact(value, sources) for value, sources in facts.items()), people in earlier)
+        Chain(
+            people,
+            tuple(Fact(value, sources) for value, sources in facts.items()),
+            people in earlier,
+            people[-1] != task.began.instructor and not all(_on_both_sides(task, facts[value]) for value in facts),
+        )
         for people, facts in ways.items()
     )
+
+
+def _on_both_sides(task: TaskStory, sources: Iterable[str]) -> bool:
+    """Whether both ledgers hold the value that rests on `sources`."""
+    wanted = set(sources)
+    agreed = task.answer.agreed if task.answer else ()
+    return any(one.both and wanted & {s for e in one.evidence for s in e.sources} for one in agreed)
 
 
 def _way(carrying: Sequence[_Told], end: str) -> tuple[tuple[str, ...], str, bool]:
@@ -138,9 +157,15 @@ def _way(carrying: Sequence[_Told], end: str) -> tuple[tuple[str, ...], str, boo
 
 
 def _kept(task: TaskStory, source: str) -> tuple[tuple[str, ...], str, bool]:
-    """Evidence that nobody had to tell stays with the person who holds it; without a record, with the instructor."""
+    """Evidence that nobody told in the task: with the person who found it in memory, the instructor if both sides did.
+
+    What that person was told before the task comes from its teller.
+    """
     for agreed in task.answer.agreed if task.answer else ():
         for evidence in agreed.evidence:
             if source in evidence.sources:
-                return (evidence.witness,), agreed.value or "", False
+                finders = task.finders(evidence.id) or [evidence.witness]
+                holder = task.began.instructor if task.began.instructor in finders else finders[0]
+                earlier = evidence.witness != holder
+                return ((evidence.witness, holder) if earlier else (holder,)), agreed.value or "", earlier
     return (task.began.instructor,), task.answer_text, False

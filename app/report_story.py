@@ -141,6 +141,11 @@ class TaskStory:
     def recalls(self) -> tuple[Recalled, ...]:
         return tuple(moment.event for moment in self.moments if isinstance(moment.event, Recalled))
 
+    def finders(self, evidence: str) -> list[str]:
+        """Who found a piece of evidence in their own memory, in order."""
+        found = [moment.event for moment in self.moments if isinstance(moment.event, Found)]
+        return [event.person for event in found if event.evidence == evidence]
+
     @property
     def searched(self) -> int:
         """Messages looked through, counted once a recall."""

@@ -12,8 +12,8 @@ from kithnet.app.collaborate import Asked, Scene
 from kithnet.app.report import write_report
 from kithnet.app.runs import Run, all_runs, new_run
 from kithnet.app.tasks import Planned
+from kithnet.app.worlds import stored_graph
 from kithnet.memory.store import Store
-from kithnet.network.graph import graph_of
 from kithnet.runtime.chat import ChatModel, Usage
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import KithnetError, ModelUnavailable
@@ -75,7 +75,7 @@ def simulate(
     started = time.perf_counter()
     asyncio.run(_work(world, models, config, plan, run, tell, model))
     with Store.open(world / "kith.db") as store:
-        write_report(run.folder, graph_of(store.people(), store.ties()))
+        write_report(run.folder, stored_graph(store))
     return _ended(run, time.perf_counter() - started)
 
 

@@ -57,10 +57,10 @@ def find(worlds: Path, name: str, world: str | None = None) -> Run:
 def select(events: Iterable[Event], wanted: Wanted) -> list[Event]:
     """The wanted events of a run, in order.
 
-    Raises InputError for a kind or task, UnknownPerson for a person, that no event of the run is about.
+    Raises InputError for a kind that does not exist or a task, UnknownPerson for a person, not in the run.
     """
     every = list(events)
-    _known(wanted.kinds, {event["kind"] for event in every}, "kind of event", InputError)
+    _known(wanted.kinds, {*_LINES, *(event["kind"] for event in every)}, "kind of event", InputError)
     _known((wanted.task,), {event["task"] for event in every if event["kind"] == "task"}, "task", InputError)
     _known((wanted.person,), {person for event in every for person in people_in(event)}, "person", UnknownPerson)
     return [event for event in every if fits(event, wanted)]
@@ -113,7 +113,7 @@ def _known(names: Sequence[str], known: set[str], what: str, error: type[InputEr
     for name in names:
         if name and name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-            hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(sorted(known)[:12]) or 'none'}"
+            hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(sorted(known)[:20]) or 'none'}"
             raise error(f"no {what} {name!r} in this run", hint)
 
 

@@ -7,11 +7,16 @@ in a new folder, because Chroma keeps deleted vectors in its files.
 What Chroma 1.5.9 makes necessary: a client does not see what another client writes later, in its own process or in
 another, and then fails on queries; so a folder is open once, and whoever comes second recalls without vectors. A
 query among ids fails if one of them is not held; so the ids that are held are known here.
+
+Restricting a query to one owner's texts by Chroma's `ids` filter, measured at 40,000 vectors of 384 numbers on two
+cores: 16 ms among 200, 7 ms among 2,000, 13 ms among 20,000, with the same ten best as an exact search. Reading the
+owner's vectors out to multiply them here costs 6 ms for 200 and 800 ms for 20,000, so the filter is used.
 """
 
 import contextlib
 import json
 import shutil
+import threading
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +42,7 @@ class ChromaIndex:
         self.dim = dim
         self._folder = generation.resolve()
         self._lock = lock
+        self._writing = threading.Lock()
         with self._told_plainly():
             self._client = Client(
                 settings=Settings(is_persistent=True, persist_directory=str(self._folder), anonymized_telemetry=False)
@@ -83,16 +89,16 @@ class ChromaIndex:
     def upsert(self, ids: Sequence[int], vectors: Vectors) -> None:
         check_shape(ids, vectors, self.dim)
         names = [str(item) for item in ids]
-        with self._told_plainly():
+        with self._writing, self._told_plainly():
             for start in range(0, len(names), self._batch):
                 end = start + self._batch
                 self._collection.upsert(ids=names[start:end], embeddings=np.asarray(vectors[start:end]))
-        self._known = self._known.union(ids)
+            self._known = self._known.union(ids)
 
     def delete(self, ids: Collection[int]) -> None:
-        names = self._held(ids)
-        self._known = self._known.difference(ids)
-        with self._told_plainly():
+        with self._writing, self._told_plainly():
+            names = [str(item) for item in self._known.intersection(ids)]
+            self._known = self._known.difference(ids)
             for start in range(0, len(names), self._batch):
                 self._collection.delete(ids=names[start : start + self._batch])
 
@@ -101,11 +107,13 @@ class ChromaIndex:
             return []
         if among is None:
             return self._nearest(vector, k, None)
-        try:
-            return self._nearest(vector, k, self._held(among))
-        except StorageError:
-            # Another thread may have deleted one of the ids meanwhile; anything else fails again.
-            return self._nearest(vector, k, self._held(among))
+        while True:
+            known = self._known
+            try:
+                return self._nearest(vector, k, [str(item) for item in known.intersection(among)])
+            except StorageError:
+                if self._known is known:  # else another thread has deleted an id of ours meanwhile: ask again
+                    raise
 
     def _nearest(self, vector: Vectors, k: int, among: list[str] | None) -> list[tuple[int, float]]:
         if among == []:
@@ -119,10 +127,6 @@ class ChromaIndex:
             )
         pairs = zip(found["ids"][0], found["distances"][0], strict=True)
         return [(int(name), 1.0 - float(distance)) for name, distance in pairs]
-
-    def _held(self, among: Collection[int]) -> list[str]:
-        """Those of `among` that the index holds, as Chroma names them."""
-        return [str(item) for item in self._known.intersection(among)]
 
     def ids(self) -> set[int]:
         with self._told_plainly():

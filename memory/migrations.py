@@ -24,6 +24,8 @@ def _full_text(index: str, source: str, owners: list[str]) -> list[str]:
     """Statements for an FTS5 index over `source`'s text, with a `who` column of `p<person>` for each owner column.
 
     The index stores no text of its own: it reads a view, so it can be rebuilt and checked against the tables.
+    Restricting to an owner inside the index was measured against joining `message` afterwards (73,723 messages, a
+    word in 7,534 of them): 1.4 against 3.4 ms for an owner of 23,422 messages, 0.07 against 2.6 ms for one of 81.
     """
 
     def who(row: str) -> str:

@@ -19,6 +19,7 @@ from kithnet.memory.vectors import VectorIndex, Vectors
 from kithnet.memory.view import Array, View, positions
 
 VECTOR_CANDIDATES = 100
+LONG = 4_000  # characters; longer texts are the same only if they are equal
 READ_BACK = 6  # candidates read for each hit asked for: the same text said again counts once
 
 
@@ -192,7 +193,7 @@ class Search:
         kept: list[Hit] = []
         said: set[str] = set()
         for hit in candidates:
-            wording = " ".join(texts.words(hit.text)) or hit.text
+            wording = hit.text if len(hit.text) > LONG else " ".join(texts.words(hit.text)) or hit.text
             if wording in said:
                 continue
             if not kept and recall.cost(hit.text) > left:

@@ -68,9 +68,9 @@ class RecallConfig:
     """k: hits of one recall. budget_tokens: tokens of them that reach a prompt. support: how well a memory must fit
     a question, in [0, 1], to count as evidence."""
 
-    k: int = _within(6, 1, 100)
-    budget_tokens: int = _within(400, 16, 100_000)
-    support: float = _within(0.3, 0.0, 1.0)
+    k: int = _within(12, 1, 100)
+    budget_tokens: int = _within(800, 16, 100_000)
+    support: float = _within(0.25, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,7 +258,7 @@ class Engine:
         """(vocabulary,) logits of an output of the last batch; a view that the next decode overwrites."""
         pointer = lib.llama_get_logits_ith(self._handle, row)
         address = ctypes.addressof(pointer.contents)
-        return np.frombuffer(self._logits_type.from_address(address), dtype=np.float32)
+        return np.ctypeslib.as_array(self._logits_type.from_address(address))
 
 
 def _log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -299,4 +299,4 @@ def _spare_cells(model: LlamaModel, context: int) -> int:
     heads = max(lib.llama_model_n_head(model.handle), 1)
     width = lib.llama_model_n_embd(model.handle) // heads * max(lib.llama_model_n_head_kv(model.handle), 1)
     per_cell = 2 * width * lib.llama_model_n_layer(model.handle)
-    return min(context, KV_BYTES // max(per_cell, 1)) // 256 * 256
+    return int(min(context, KV_BYTES // max(per_cell, 1)) // 256 * 256)

@@ -1,24 +1,24 @@
 """Every error Kithnet raises on purpose. The message says what happened; the hint says what to do next.
 
-    KithnetError
-    ├── InputError                 something a person gave us is wrong (exit status 2)
-    │   ├── RecordError            a row or line of an imported file, with its number
-    │   ├── UnknownPerson          no such person in the world
-    │   ├── IsolatedPerson         the person has no tie to work with
-    │   ├── UnknownWorld           no such world, or the name is taken
-    │   ├── UnknownModel           no such model on this machine
-    │   ├── UnknownRun             no such run
-    │   ├── ConfigError            a setting that is unknown or out of range
-    │   └── ModelFileError         a model file that is corrupt, truncated or not what its checksum says
-    ├── ModelError                 a model call that did not give a usable reply (exit status 1)
-    │   ├── ContextOverflow        the prompt does not fit the context
-    │   ├── ModelUnavailable       refused, timed out, 429 or 5xx after the retries, or the engine died
-    │   ├── ReplyInvalid           the reply does not match the schema, or was cut off inside it
-    │   └── LimitExceeded          a limit on calls, tokens or seconds was reached
-    ├── StorageError               the disk is full, the home is unwritable, a database is damaged (exit status 1)
-    │   └── WorldBusy              another process holds what we need
-    ├── SetupError                 this machine lacks something: a compiler, a matching binding (exit status 1)
-    └── LedgerError                a transition the InfoNav ledger does not allow (a defect, exit status 1)
+KithnetError
+├── InputError                 something a person gave us is wrong (exit status 2)
+│   ├── RecordError            a row or line of an imported file, with its number
+│   ├── UnknownPerson          no such person in the world
+│   ├── IsolatedPerson         the person has no tie to work with
+│   ├── UnknownWorld           no such world, or the name is taken
+│   ├── UnknownModel           no such model on this machine
+│   ├── UnknownRun             no such run
+│   ├── ConfigError            a setting that is unknown or out of range
+│   └── ModelFileError         a model file that is corrupt, truncated or not what its checksum says
+├── ModelError                 a model call that did not give a usable reply (exit status 1)
+│   ├── ContextOverflow        the prompt does not fit the context
+│   ├── ModelUnavailable       refused, timed out, 429 or 5xx after the retries, or the engine died
+│   ├── ReplyInvalid           the reply does not match the schema, or was cut off inside it
+│   └── LimitExceeded          a limit on calls, tokens or seconds was reached
+├── StorageError               the disk is full, the home is unwritable, a database is damaged (exit status 1)
+│   └── WorldBusy              another process holds what we need
+├── SetupError                 this machine lacks something: a compiler, a matching binding (exit status 1)
+└── LedgerError                a transition the InfoNav ledger does not allow (a defect, exit status 1)
 """
 
 

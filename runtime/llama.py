@@ -231,7 +231,7 @@ class Batch:
         return view
 
     def put(
-        self, tokens: Sequence[int], positions: Sequence[int], sequences: Sequence[int], wanted: Sequence[bool]
+        self, tokens: Sequence[int] | Ids, positions: Sequence[int], sequences: Sequence[int], wanted: Sequence[bool]
     ) -> None:
         """Fill the batch; `wanted` marks the tokens whose output is to be computed."""
         n = len(tokens)

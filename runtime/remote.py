@@ -4,10 +4,12 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
+import httpx2
 import openai
 import pydantic
 from openai import AsyncOpenAI
@@ -22,9 +24,38 @@ RETRIED = frozenset({408, 409, 429})  # and every 5xx
 T = TypeVar("T")
 
 
+class _Text(pydantic.BaseModel):
+    content: str | None = None
+
+
 class _Choice(pydantic.BaseModel):
-    text: str = ""
+    message: _Text = _Text()
+    delta: _Text = _Text()
     finish_reason: str | None = None
+
+
+class _Details(pydantic.BaseModel):
+    cached_tokens: int | None = None
+
+
+class _Tokens(pydantic.BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _Details | None = None
+
+
+class _Answer(pydantic.BaseModel):
+    """What we read of a chat completion, or of one piece of a streamed one."""
+
+    choices: list[_Choice]
+    usage: _Tokens | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    text: str
+    finish: str | None
+    usage: _Tokens
 
 
 class RemoteModel:
@@ -68,17 +99,17 @@ class RemoteModel:
         body = self._body(messages, spec)
         start = time.perf_counter()
         if on_text is None:
-            text, finish, raw = await self._patiently(lambda: self._whole(body))
+            told = await self._patiently(lambda: self._whole(body))
         else:
-            text, finish, raw = await self._stream(body, on_text)
-        cut = finish == "length"
+            told = await self._stream(body, on_text)
+        cut = told.finish == "length"
         if spec.schema is not None:
             if cut:
                 raise ReplyInvalid(
                     f"{self._model} was cut off inside its schema by max_tokens={spec.max_tokens}", "raise max_tokens"
                 )
-            parse_reply(text, spec.schema)
-        return Reply(text, "length" if cut else "stop", _usage(raw, time.perf_counter() - start))
+            parse_reply(told.text, spec.schema)
+        return Reply(told.text, "length" if cut else "stop", _usage(told.usage, time.perf_counter() - start))
 
     async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
         """The model's pick among the choices, by schema: the wire format gives no log-probability of a given text."""
@@ -124,57 +155,42 @@ class RemoteModel:
             body["response_format"] = {"type": "json_schema", "json_schema": named}
         return body
 
-    async def _whole(self, body: dict[str, Any]) -> tuple[str, str | None, Mapping[str, Any]]:
+    async def _whole(self, body: dict[str, Any]) -> _Told:
         response = await self._client.chat.completions.with_raw_response.create(**body)
-        answer = self._json(response.http_response.content)
-        choice = self._choice(answer, "message")
-        return choice.text, choice.finish_reason, answer.get("usage") or {}
+        content = response.http_response.content
+        try:
+            answer = _Answer.model_validate_json(content)
+        except pydantic.ValidationError as error:
+            raise self._nonsense(f"its answer is {content[:120]!r}") from error
+        if not answer.choices or answer.choices[0].message.content is None:
+            raise self._nonsense(f"its answer holds no text: {content[:120]!r}")
+        choice = answer.choices[0]
+        return _Told(choice.message.content or "", choice.finish_reason, answer.usage or _Tokens())
 
-    async def _stream(self, body: dict[str, Any], on_text: OnText) -> tuple[str, str | None, Mapping[str, Any]]:
+    async def _stream(self, body: dict[str, Any], on_text: OnText) -> _Told:
         """Only the connection is retried: what has been shown cannot be taken back."""
         body = {**body, "stream": True, "stream_options": {"include_usage": True}}
         stream = await self._patiently(lambda: self._client.chat.completions.create(**body))
         pieces: list[str] = []
         finish: str | None = None
-        usage: Mapping[str, Any] = {}
+        usage = _Tokens()
         try:
             async with stream:
                 async for event in stream:
-                    chunk = event.model_dump()
-                    usage = chunk.get("usage") or usage
-                    if not chunk.get("choices"):
-                        continue
-                    choice = self._choice(chunk, "delta")
-                    finish = choice.finish_reason or finish
-                    if choice.text:
-                        pieces.append(choice.text)
-                        on_text(choice.text)
-        except (openai.OpenAIError, openai.httpx2.TransportError) as error:
+                    chunk = _Answer.model_validate(event.model_dump())
+                    usage = chunk.usage or usage
+                    for choice in chunk.choices[:1]:
+                        finish = choice.finish_reason or finish
+                        if choice.delta.content:
+                            pieces.append(choice.delta.content)
+                            on_text(choice.delta.content)
+        except (openai.OpenAIError, httpx2.TransportError) as error:
             raise self._failed(error, 1) from error
-        except (json.JSONDecodeError, pydantic.ValidationError, AttributeError, UnicodeDecodeError) as error:
-            raise self._nonsense(f"its stream breaks off: {error}") from error
+        except (json.JSONDecodeError, pydantic.ValidationError) as error:
+            raise self._nonsense(f"its stream makes no sense: {error}") from error
         if finish is None:
             raise self._nonsense("its stream ended before the reply did")
-        return "".join(pieces), finish, usage
-
-    def _json(self, body: bytes) -> dict[str, Any]:
-        try:
-            answer = json.loads(body)
-        except ValueError as error:
-            raise self._nonsense(f"its answer is not JSON: {body[:120]!r}") from error
-        if not isinstance(answer, dict):
-            raise self._nonsense(f"its answer is no JSON object: {body[:120]!r}")
-        return answer
-
-    def _choice(self, answer: Mapping[str, Any], part: str) -> _Choice:
-        choices = answer.get("choices")
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-            raise self._nonsense(f"its answer holds no choices: {str(answer)[:120]}")
-        inner = choices[0].get(part)
-        text = inner.get("content") if isinstance(inner, dict) else None
-        if part == "message" and not isinstance(text, str):
-            raise self._nonsense(f"its answer holds no text: {str(answer)[:120]}")
-        return _Choice(text=text or "", finish_reason=choices[0].get("finish_reason"))
+        return _Told("".join(pieces), finish, usage)
 
     def _nonsense(self, what: str) -> ReplyInvalid:
         return ReplyInvalid(f"{self._url} did not answer as a chat model: {what}", "check that the URL ends in /v1")
@@ -269,8 +285,7 @@ def _is_overflow(error: openai.APIStatusError, said: str) -> bool:
     return "context" in said.lower() and any(word in said.lower() for word in ("length", "size", "window", "exceed"))
 
 
-def _usage(raw: Mapping[str, Any], seconds: float) -> Usage:
-    sent = int(raw.get("prompt_tokens") or 0)
-    details = raw.get("prompt_tokens_details") or {}
-    cached = int(details.get("cached_tokens") or 0)
-    return Usage(sent, max(sent - cached, 0), int(raw.get("completion_tokens") or 0), seconds, calls=1)
+def _usage(tokens: _Tokens, seconds: float) -> Usage:
+    cached = (tokens.prompt_tokens_details or _Details()).cached_tokens or 0
+    evaluated = max(tokens.prompt_tokens - cached, 0)
+    return Usage(tokens.prompt_tokens, evaluated, tokens.completion_tokens, seconds, calls=1)

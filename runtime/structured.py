@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jsonschema
+from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
 
 from kithnet.runtime.errors import ConfigError, ReplyInvalid
@@ -30,7 +31,7 @@ def parse_reply(text: str, schema: Mapping[str, Any]) -> Any:
             "raise max_tokens if it was cut off; otherwise the backend ignores the schema",
         ) from error
     validator = validator_for(dict(schema), default=jsonschema.Draft202012Validator)(dict(schema))
-    problem = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    problem = best_match(validator.iter_errors(value))
     if problem is not None:
         where = "/".join(map(str, problem.absolute_path)) or "the top"
         raise ReplyInvalid(

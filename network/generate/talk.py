@@ -12,7 +12,7 @@ from kithnet.network.generate.shape import Shape
 
 SLOT = re.compile(r"\{(\w+)\}")
 SENTENCE = re.compile(r"([.!?] )([a-z])")
-LOOSE = frozenset({"very", "good", "bad", "oh", "long", "day", "soon", "mutual", "A", "B"})
+LOOSE = frozenset({"very", "good", "bad", "oh", "long", "hours", "day", "soon", "mutual", "A", "B"})
 """Slots that vary within a session; the others of a topic's openings are its subject and stay the same."""
 
 

@@ -405,6 +405,39 @@ def test_an_answer_from_the_instructors_own_memory_takes_no_path(folder: Path) -
     assert [(one.sender, one.receiver, one.cited) for one in paths(folder).passings] == [("ada", "ben", False)]
 
 
+def test_an_answer_that_rests_on_what_the_instructor_was_never_told_is_marked(folder: Path) -> None:
+    agreed = {"question": "Who sold it?", "kind": "name", "value": "Dev did", "both": False, "rivals": [], "reason": "",
+              "evidence": [{"id": "m5", "sources": ["m5"], "witness": "ben"}]}  # fmt: skip
+    run = Teller(folder, small(), "ask")
+    run.task("t1", "Who sold it?", ("ada", "ben"))
+    run.disclose("t1", "ben", "ada", ["m5"], told=False)
+    run.say("t1", "ben", "ada", "I have nothing I can share.", declined=["Who sold it?"])
+    run.emit("answer", dialogue="t1", answer="Dev did", citations=["m5"], known=True, agreed=[agreed])
+    run.end()
+    page = Page(write_report(folder, run.graph))
+    assert [(chain.people, chain.untold) for chain in paths(folder).chains] == [(("ben",), True)]
+    assert "Nobody told Ada this in the conversation." in page.text
+    assert figure(page, "answers never told").startswith("rest on what nobody said to the instructor 1")
+
+
+def test_what_the_instructor_remembered_from_an_earlier_talk_counts_as_told(folder: Path) -> None:
+    agreed = {
+        "question": "Who?",
+        "value": "Dev did",
+        "evidence": [{"id": "k5", "sources": ["k5"], "witness": "dev", "hops": 1}],
+    }
+    run = Teller(folder, small(), "ask")
+    run.task("t1", "Who?", ("ada", "ben"))
+    run.recall("t1", "ada", "Who?", found="Dev did", evidence="k5")
+    run.emit("answer", dialogue="t1", answer="Dev did", citations=["k5"], known=True, agreed=[agreed])
+    run.end()
+    write_report(folder, run.graph)
+    assert [(c.people, c.earlier, c.untold) for c in paths(folder).chains] == [(("dev", "ada"), True, False)]
+    assert [(one.sender, one.receiver, one.cited, one.earlier) for one in paths(folder).passings] == [
+        ("dev", "ada", True, True)
+    ]
+
+
 def test_a_step_told_twice_by_a_resumed_run_is_shown_once_as_it_was_told_last(folder: Path) -> None:
     run = Teller(folder, small(), "ask")
     run.task("t1", "Who sold it?", ("ada", "ben"))

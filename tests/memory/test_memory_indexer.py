@@ -262,7 +262,7 @@ def test_a_query_of_one_thread_survives_the_deletions_of_another(index: ChromaIn
     for item in range(20, 400, 20):
         index.delete(range(item, item + 20))
     thread.join()
-    assert not failures
+    assert failures == []
 
 
 def test_many_threads_recall_while_vectors_are_being_made(big: Store, index: ChromaIndex) -> None:
