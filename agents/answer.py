@@ -1,12 +1,13 @@
 """The answer of a task: reasoned from what both sides agreed on, citing the messages it rests on."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kithnet.agents.consensus import Agreed
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_stems, normalise
+from kithnet.agents.wording import content_words, normalise, stem
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ReplyInvalid
 
@@ -51,10 +52,12 @@ async def answer(
 
 
 def supported(text: str, task: str, found: Sequence[Agreed]) -> bool:
-    """Whether a wording holds every agreed value and no content word from nowhere."""
+    """Whether a wording holds every agreed value, no content word from nowhere, and none more often than given."""
     said = normalise(text)
-    allowed = content_stems(" ".join([task, *(f"{one.question} {one.value}" for one in found)]))
-    return all(normalise(one.value or "") in said for one in found) and content_stems(text) <= allowed
+    given = Counter(stem(word) for one in found for word in content_words(f"{one.question} {one.value}"))
+    given |= Counter(stem(word) for word in content_words(task))
+    used = Counter(stem(word) for word in content_words(text))
+    return all(normalise(one.value or "") in said for one in found) and used <= given
 
 
 def plain(agreed: Sequence[Agreed]) -> str:

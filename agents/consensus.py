@@ -1,7 +1,7 @@
 """Consensus: what two ledgers support together, merged by code (AGENTS: deterministic merge, conflicts listed)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
 from kithnet.agents.wording import agree
@@ -29,11 +29,21 @@ class Agreed:
         return tuple(dict.fromkeys(source for item in self.evidence for source in item.sources))
 
 
-def merge(instructor: Ledger, assistant: Ledger) -> tuple[Agreed, ...]:
-    """Merge rationale by rationale, in the instructor's order, then what only the assistant has."""
-    rest = [r for r in assistant.rationales if instructor.find(r.question) is None]
-    mine = [(r, assistant.find(r.question)) for r in instructor.rationales if not instructor.is_whole(r)]
-    return tuple(_agreed(a, b) for a, b in (*mine, *((r, None) for r in rest if not assistant.is_whole(r))))
+def merge(instructor: Ledger, assistant: Ledger, said: Mapping[str, str]) -> tuple[Agreed, ...]:
+    """Merge rationale by rationale, in the instructor's order.
+
+    said: question -> value, for what the assistant spoke. Of the assistant's ledger only that takes part: a value it
+    knew and would not tell does not reach the answer through the back door.
+    """
+    pairs = ((r, assistant.find(r.question)) for r in instructor.rationales if not instructor.is_whole(r))
+    return tuple(_agreed(one, _spoken(other, said) if other else None) for one, other in pairs)
+
+
+def _spoken(rationale: Rationale, said: Mapping[str, str]) -> Rationale:
+    """The rationale as far as it was spoken."""
+    value = said.get(rationale.question)
+    held = tuple(one for one in rationale.held if value is not None and agree(one.value, value))
+    return replace(rationale, held=held)
 
 
 def _agreed(one: Rationale, other: Rationale | None) -> Agreed:

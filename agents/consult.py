@@ -6,9 +6,9 @@ from math import log1p
 
 from kithnet.agents.infonav import Ledger, Rationale
 from kithnet.agents.personal import PersonalAgent
-from kithnet.agents.wording import content_words, named_people
+from kithnet.agents.wording import content_words
 
-NAMED, SPOKE_OF, TIE = 4.0, 2.0, 1.0
+NAMED, SPOKE_OF_THEM, SPOKE_OF_IT, TIE = 4.0, 2.0, 1.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +37,26 @@ def ready(ledger: Ledger, *, asked_by_partner: Collection[str], partner: str) ->
 def rank(agent: PersonalAgent, question: str, visited: Collection[str]) -> tuple[Candidate, ...]:
     """The agent's contacts in the order they should be asked, best first.
 
-    A contact whom the question names comes first; then those who spoke with the agent of what the question is about,
-    above all of the people it names; then strong ties. Everything is read from the agent's own memory.
+    A contact whom the question names comes first; then those who spoke to the agent of the people it names, or of
+    what it is about; then strong ties. Everything is read from the agent's own memory.
     """
-    named = set(named_people(question, agent.known_names))
-    spoke = agent.memory.mentions(content_words(question))
-    most_spoken = max(spoke.values(), default=0.0)
+    named = agent.named(question)
+    of_them = agent.memory.mentions(part for called in named.values() for part in content_words(called[0]))
+    of_it = agent.memory.mentions(word for word in content_words(question) if word not in named)
     most_tied = max((contact.messages for contact in agent.contacts), default=0)
     found = []
     for contact in agent.contacts:
         if contact.person in visited or contact.person == agent.person:
             continue
-        share = _share(spoke, contact.person, most_spoken)
+        them, it = _share(of_them, contact.person), _share(of_it, contact.person)
         tie = log1p(contact.messages) / log1p(most_tied) if most_tied else 0.0
-        score = NAMED * (contact.person in named) + SPOKE_OF * share + TIE * tie
-        reason = "named" if contact.person in named else "spoke of it" if share > 0 else "close"
+        score = NAMED * (contact.person in named) + SPOKE_OF_THEM * them + SPOKE_OF_IT * it + TIE * tie
+        reasons = ((contact.person in named, "named"), (them > 0, "spoke of them"), (it > 0, "spoke of it"))
+        reason = next((name for holds, name in reasons if holds), "close")
         found.append(Candidate(contact.person, score, reason))
     return tuple(sorted(found, key=lambda c: (-c.score, c.person)))
 
 
-def _share(spoke: Mapping[str, float], person: str, most: float) -> float:
-    return spoke.get(person, 0.0) / most if most else 0.0
+def _share(spoke: Mapping[str, int], person: str) -> float:
+    """How much of the most talkative partner's mentions this one made, in [0, 1]."""
+    return spoke.get(person, 0) / max(spoke.values()) if spoke else 0.0

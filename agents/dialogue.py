@@ -65,10 +65,10 @@ class Dialogues:
         ended = await self._graph.ainvoke(given, config, context=self._stage, durability="sync")
         return State(**ended)
 
-    async def _ask_third(self, parent: State, me: str, third: str, question: str, reach: Reach) -> State:
+    async def _ask_third(self, parent: State, me: str, third: str, question: str, reach: Reach, number: int) -> State:
         """A short dialogue with a third party about one question."""
         start = opening(
-            f"{parent['id']}.{len(parent['utterances'])}-{third}", question, (me, third), top=False, depth=reach.depth,
+            f"{parent['id']}.{number}-{third}", question, (me, third), top=False, depth=reach.depth,
             budget=reach.budget, max_turns=2, max_stalled=2, visited={question: sorted(reach.visited)}, briefed=(me,),
         )  # fmt: skip
         ended = await self._continue(start)
@@ -141,7 +141,10 @@ def _worn_out(state: State) -> str:
 async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
     """Consensus of both ledgers, the answer with its evidence, and each side's own memories of the talk."""
     instructor, assistant = (infonav.from_json(state["ledgers"][person]) for person in state["pair"])
-    agreed = merge(instructor, assistant)
+    said = {
+        c["question"]: c["value"] for u in state["utterances"] if u["sender"] == assistant.owner for c in u["claims"]
+    }
+    agreed = merge(instructor, assistant, said)
     stopped = state["stopped"] or stop_reason(state)
     if not state["top"]:
         return {"stopped": stopped}

@@ -18,9 +18,12 @@ def write(agent: PersonalAgent, partner: str, ledger: Ledger, dialogue: str) -> 
         heard = [item for item in rationale.evidence if item.hops and item.support >= WORTH_KEEPING]
         if not heard or not rationale.value:
             continue
+        sources = tuple(dict.fromkeys(source for item in heard for source in item.sources))
+        sensitive = any(agent.discretion.of(item.quote) != "ordinary" for item in heard)
         remembered = agent.memory.remember(
             about=partner, text=f"{rationale.question} {rationale.value}", told_by=heard[0].witness, kind="fact",
-            evidence=(), session=dialogue, importance=heard[0].support,
+            evidence=(), handles=sources, session=dialogue, importance=heard[0].support,
+            audience=() if sensitive else None,
         )  # fmt: skip
         written.append(remembered.id)
     return written

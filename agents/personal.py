@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kithnet.agents.disclosure import Decision, Discretion, Item, Owner, Policy, decide
 from kithnet.agents.infonav import Evidence
-from kithnet.agents.wording import content_words, named_people, words
+from kithnet.agents.wording import content_words, named_people, unknown_names, words
 from kithnet.memory.owner import Hit, OwnerMemory, Recall
 
 AROUND = 2
@@ -61,9 +61,10 @@ class PersonalAgent:
         return await asyncio.to_thread(self.memory.recall, query, speakers=tuple(speakers), k=k, budget=budget)
 
     def named(self, question: str) -> dict[str, Sequence[str]]:
-        """The people this agent knows whom a question names, with their names."""
+        """Whom a question names, with their names: people this agent knows, and names it has never met."""
         names = self.known_names
-        return {person: names[person] for person in named_people(question, names)}
+        known = {person: names[person] for person in named_people(question, names)}
+        return {**known, **unknown_names(question, names)}
 
     def evidence(self, hit: Hit) -> Evidence:
         """A recalled memory as evidence; a noted memory that came from someone keeps that person as the witness."""

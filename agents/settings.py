@@ -17,8 +17,8 @@ class Settings:
     stall_turns: int = 3
     max_questions: int = 6
     depth: int = 2
-    fan_out: int = 2
-    budget: int = 8
+    fan_out: int = 3
+    budget: int = 16
     k: int = 12
     budget_tokens: int = 800
     support: float = 0.25

@@ -14,7 +14,7 @@ from kithnet.agents.stage import Stage, State, Turn, turn_of, with_ledger
 from kithnet.agents.wording import content_stems, questions
 
 Update = dict[str, Any]
-AskThird = Callable[[State, str, str, str, consult.Reach], Awaitable[State]]
+AskThird = Callable[[State, str, str, str, consult.Reach, int], Awaitable[State]]
 
 
 def listen(state: State, stage: Stage) -> Update:
@@ -129,7 +129,10 @@ async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Upda
     """Put what is still unknown to third parties; their conclusions come back as heard evidence."""
     turn = turn_of(state)
     agent = stage.agent_of(turn.speaker)
-    work = _Asking(turn.ledger, dict(state["visited"]), state["budget"], list(state["consulted"]), state["searched"])
+    number = sum(entry["by"] in state["pair"] for entry in state["consulted"])
+    work = _Asking(
+        turn.ledger, dict(state["visited"]), state["budget"], list(state["consulted"]), state["searched"], number
+    )
     for rationale in consult.ready(turn.ledger, asked_by_partner=turn.pending, partner=turn.partner):
         await _ask_around(state, stage, agent, turn, rationale, work, ask_third)
     return {
@@ -151,6 +154,7 @@ class _Asking:
     budget: int
     consulted: list[dict[str, Any]]
     searched: int
+    number: int
     disclosures: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -180,12 +184,13 @@ async def _ask_around(
             "consult", dialogue=state["id"], person=agent.person, asks=chosen.person, question=question,
             reason=chosen.reason, score=round(chosen.score, 3), depth=reach.depth,
         )  # fmt: skip
-        ended = await ask_third(state, agent.person, chosen.person, question, reach)
-        if _take_back(work, agent.person, chosen.person, rationale.id, question, ended):
+        work.number += 1
+        ended = await ask_third(state, agent.person, chosen.person, question, reach, work.number)
+        if _take_back(work, agent.person, chosen.person, rationale.id, question, state["turn"], ended):
             return
 
 
-def _take_back(work: _Asking, me: str, third: str, rid: str, question: str, ended: State) -> bool:
+def _take_back(work: _Asking, me: str, third: str, rid: str, question: str, turn: int, ended: State) -> bool:
     """Bring a consultation's conclusion into one's own ledger; returns whether it answered."""
     work.budget = ended["budget"]
     work.searched += ended["searched"]
@@ -197,6 +202,7 @@ def _take_back(work: _Asking, me: str, third: str, rid: str, question: str, ende
         "person": third,
         "question": question,
         "dialogue": ended["id"],
+        "turn": turn,
         "answered": bool(learned.held),
     }
     work.consulted.extend([{**entry, "utterances": ended["utterances"]}, *ended["consulted"]])

@@ -9,6 +9,12 @@ import snowballstemmer
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
 _STEMMER = snowballstemmer.stemmer("english")
 
+_TITLE = re.compile(r"(?:^|\s)(?:Dr|Mr|Mrs|Ms|Prof|St|Sr|Jr|vs|etc|No|[A-Z])\.$")
+INTERROGATIVES = frozenset(
+    """who whom whose what which when where why how in on at to for from under with until is are was were do does did
+    has have had can could will would should""".split()
+)
+
 FUNCTION_WORDS = frozenset(
     """a an the this that these those some any no not nor and or but if then than so as of at by for from in into
     on onto off out over to up with within without about after before between during through under until while
@@ -67,8 +73,14 @@ def agree(left: str, right: str) -> bool:
 
 
 def sentences(text: str) -> list[str]:
-    """The text cut after sentence marks that are followed by white space."""
-    return [part for part in re.split(r"(?<=[.!?…])\s+", text.strip()) if part]
+    """The text cut after sentence marks that are followed by white space; "Dr." and "J." end no sentence."""
+    parts: list[str] = []
+    for part in re.split(r"(?<=[.!?…])\s+", text.strip()):
+        if parts and _TITLE.search(parts[-1]):
+            parts[-1] += f" {part}"
+        elif part:
+            parts.append(part)
+    return parts
 
 
 def questions(text: str) -> list[str]:
@@ -77,9 +89,25 @@ def questions(text: str) -> list[str]:
 
 
 def core(task: str) -> str:
-    """What a task asks: its one telling question where the rest is courtesy, else the task itself."""
+    """What a task asks, without courtesies: "Please find out: Where is it?" asks "Where is it?"."""
     telling = [part for part in sentences(task) if content_words(part)]
-    return telling[0] if len(telling) == 1 else task
+    asked = telling[0] if len(telling) == 1 else task
+    _, _, rest = asked.partition(": ")
+    first = words(rest)[:1]
+    return rest if first and first[0] in INTERROGATIVES and rest.endswith("?") else asked
+
+
+def unknown_names(text: str, names: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Capitalised words inside a sentence that name nobody in `names`: people or things one has not met."""
+    known = {part for called in names.values() for name in called for part in words(name)}
+    found: dict[str, Sequence[str]] = {}
+    for sentence in sentences(text):
+        for part in sentence.split()[1:]:
+            spoken = words(part)
+            word = spoken[0].removesuffix("'s") if len(spoken) == 1 else ""
+            if word and part.lstrip("“\"'(")[:1].isupper() and word not in known and word not in FUNCTION_WORDS:
+                found[word] = (word,)
+    return found
 
 
 def named_people(text: str, names: Mapping[str, Sequence[str]]) -> list[str]:

@@ -103,8 +103,10 @@ class Asked:
 def spoken(state: State) -> list[dict[str, Any]]:
     """Utterances of the main dialogue and its consultations; a consultation stands before the turn it served."""
     by_turn: dict[int, list[dict[str, Any]]] = {}
+    turn = 0
     for entry in state["consulted"]:
-        turn = int(entry["dialogue"].removeprefix(state["id"] + ".").split("-")[0])
+        if entry["by"] in state["pair"]:
+            turn = entry["turn"]
         by_turn.setdefault(turn, []).extend(entry["utterances"])
     said: list[dict[str, Any]] = []
     for at, utterance in enumerate(state["utterances"]):

@@ -10,7 +10,7 @@ from kithnet.memory.vectors import VectorIndex
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.config import Config
 from kithnet.runtime.embed import LlamaEmbedder
-from kithnet.runtime.errors import UnknownModel
+from kithnet.runtime.errors import UnknownModel, WorldBusy
 from kithnet.runtime.local import LocalModel
 from kithnet.runtime.registry import Registry
 
@@ -66,7 +66,11 @@ def vectors(store: Store, world: Path, loaded: LlamaEmbedder | None) -> Iterator
         return
     from kithnet.memory.chroma import ChromaIndex  # a second's import, for worlds that have vectors
 
-    index = ChromaIndex.open(folder, loaded.name, loaded.dim)
+    try:
+        index = ChromaIndex.open(folder, loaded.name, loaded.dim)
+    except WorldBusy:  # an indexer is at work: recall is lexical meanwhile
+        yield None
+        return
     try:
         yield index
     finally:

@@ -3,6 +3,7 @@
 All functions work inside the caller's write transaction and in the owner's `Scope`.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ class Note:
     at: datetime | None
     importance: float
     supersedes: int | None
+    handles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def remember(connection: Connection, scope: Scope, note: Note) -> Remembered:
             "importance": min(max(note.importance, 0.0), 1.0),
             "uses": 0,
             "rev": 1,
+            "handles": json.dumps(note.handles),
         },
     )
     _add_evidence(connection, memory, note.evidence)

@@ -166,7 +166,12 @@ _TABLES = [
         kind TEXT NOT NULL)""",
 ]
 
-MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables]
+
+def _handles_of_what_was_heard(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE memory ADD COLUMN handles TEXT NOT NULL DEFAULT '[]'")
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _handles_of_what_was_heard]
 
 
 def version(connection: Connection) -> int:

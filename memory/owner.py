@@ -206,12 +206,14 @@ class OwnerMemory:
         importance: float = 0.5,
         slot: str | None = None,
         supersedes: str | None = None,
+        handles: Sequence[str] = (),
     ) -> Remembered:
         """Note a statement from the owner's point of view.
 
         about, told_by: ids of people. evidence: ids of the owner's messages that state it. audience: ids of the only
         people it may be told; None for everybody, () for nobody. at: since when it holds. slot: what it is a value of
         ("job"): another value for the same slot and person closes this one. supersedes: id of the memory it corrects.
+        handles: ids of other people's messages, as they cited them; they are kept to be cited again and open nothing.
         The same statement by the same person for the same audience reinforces the memory there is.
 
         Raises UnknownPerson, and InputError for an empty text or evidence that is not the owner's.
@@ -231,6 +233,7 @@ class OwnerMemory:
                 at=_naive(at),
                 importance=importance,
                 supersedes=None if supersedes is None else item_key(supersedes, "k"),
+                handles=tuple(handles),
             )
             return egocentric.remember(connection, self._scope, note)
 

@@ -19,6 +19,9 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy import (
+    text as sql,
+)
 
 metadata = MetaData()
 
@@ -92,6 +95,7 @@ memory = Table(
     Column("uses", Integer, nullable=False),
     Column("last_used", DateTime),
     Column("rev", Integer, nullable=False),
+    Column("handles", Text, nullable=False, server_default=sql("'[]'")),  # JSON: what others cited; opens nothing
 )
 
 audience = Table(

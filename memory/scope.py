@@ -84,6 +84,7 @@ class Scope:
             memory.importance,
             memory.uses,
             memory.last_used,
+            memory.handles,
         )
         return (
             query.join(schema.text, schema.text.c.key == memory.text)

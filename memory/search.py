@@ -3,6 +3,7 @@
 Nothing here chooses an owner: every statement comes from the `Scope` that is passed in.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -275,7 +276,7 @@ def memory_hits(connection: Connection, scope: Scope, ids: Sequence[int]) -> lis
             receiver=owner or "",
             at=row.valid_from,
             session=row.session or "",
-            messages=tuple(evidence.get(row.id, ())),
+            messages=(*evidence.get(row.id, ()), *json.loads(row.handles)),
             told_by=row.told_by,
             audience=tuple(audience.get(row.id, ())) if row.restricted else None,
             about=row.about,

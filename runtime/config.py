@@ -59,8 +59,8 @@ class ConsultConfig:
     """Third parties: how deep, how many at each step, how many in one task. depth 0 turns it off."""
 
     depth: int = _within(2, 0, 6)
-    fan_out: int = _within(2, 1, 16)
-    budget: int = _within(8, 0, 1000)
+    fan_out: int = _within(3, 1, 16)
+    budget: int = _within(16, 0, 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ class RemoteModel:
         try:
             async with stream:
                 async for event in stream:
-                    chunk = _Answer.model_validate(event.model_dump())
+                    chunk = _Answer.model_validate(event.model_dump(warnings=False))
                     usage = chunk.usage or usage
                     for choice in chunk.choices[:1]:
                         finish = choice.finish_reason or finish

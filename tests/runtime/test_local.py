@@ -101,17 +101,19 @@ def test_two_alternating_conversations_keep_both_prompts(model: LocalModel) -> N
     assert max(asyncio.run(alternate())[2:]) < 0.5
 
 
-def test_prompts_are_given_up_when_cells_run_short_and_answers_stay_right(
-    model: LocalModel, chat_model_path: Path
-) -> None:
+def test_prompts_are_given_up_when_cells_run_short_and_answers_stay_right(chat_model_path: Path) -> None:
     spec = ReplySpec(max_tokens=8)
-    long = [[Message("user", f"Story {i}: " + f"the dog number {i} ran over the hill and " * 60)] for i in range(4)]
+    long = [[Message("user", f"Story {i}: " + f"dog {i} ran over the hill and " * 20)] for i in range(5)]
 
     async def fill() -> list[str]:
-        return [(await model.reply(messages, spec)).text for messages in long]
+        small = LocalModel.load(chat_model_path, context=256, slots=6, threads=1)  # 512 cells for 5 x 200 tokens
+        try:
+            return [(await small.reply(messages, spec)).text for messages in long]
+        finally:
+            await small.close()
 
     texts = asyncio.run(fill())
-    assert texts[3] == fresh(chat_model_path, long[3], spec)
+    assert texts[4] == fresh(chat_model_path, long[4], spec)
 
 
 def test_temperature_draws_depend_on_the_seed_alone(model: LocalModel) -> None:
