@@ -88,6 +88,7 @@ class Engine:
         self._memory = lib.llama_get_memory(self._handle)
         self._table = PrefixTable(slots, divisible=model.divisible)
         self._batch = Batch(PREFILL)
+        self._stop = Stop()
         self._logits_type = ctypes.c_float * model.vocab_size
 
     def close(self) -> None:
@@ -182,6 +183,7 @@ class Engine:
         else:
             lib.llama_memory_seq_rm(self._memory, plan.slot, plan.keep, -1)
         stop.attach(self._handle)
+        self._stop = stop  # llama.cpp keeps a pointer into it until the next one
         done = plan.keep
         try:
             while done < len(tokens):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Tokens = npt.NDArray[np.int32]
 SHORT_TAIL = 32  # tokens cheaper to evaluate again than worth a slot of their own
+REPLY_TAIL = 160  # what a slot may hold beyond the whole prompt and be taken for an earlier reply to it
 
 
 @dataclass(slots=True)
@@ -61,7 +62,8 @@ class PrefixTable:
         if not self._divisible:
             whole = 0 < len(best.tokens) == keep
             return Plan(best.id, keep, None) if whole else Plan(self._least_recent().id, 0, None)
-        if keep and len(best.tokens) - keep <= SHORT_TAIL:
+        spare = REPLY_TAIL if keep == most else SHORT_TAIL
+        if keep and len(best.tokens) - keep <= spare:
             return Plan(best.id, keep, None)
         target = self._least_recent()
         if keep and target is not best:

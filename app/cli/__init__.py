@@ -1,6 +1,7 @@
 """The `kith` command. Each module here parses, calls one function of a room below, and prints."""
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 
@@ -9,6 +10,9 @@ import typer
 from kithnet.app.cli import output
 from kithnet.runtime.errors import InputError, KithnetError, StorageError
 
+SPINS = "1000"
+"""How long llama.cpp's threads spin for each other before they sleep (read by OpenMP when it is loaded). By default
+they spin so long that two threads on two cores stand still whenever another program wants a core."""
 STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
@@ -34,6 +38,7 @@ def build() -> typer.Typer:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 could not, 2 bad input, 130 stopped by Ctrl-C."""
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:

@@ -34,6 +34,20 @@ def test_a_fork_near_the_end_of_a_slot_takes_the_slot_over() -> None:
     assert (plan.slot, plan.keep, plan.source) == (0, 100 - SHORT_TAIL, None)
 
 
+def test_asking_the_same_again_replaces_the_earlier_reply_and_takes_no_other_slot() -> None:
+    table = PrefixTable(3)
+    table.store(0, tokens((0, 100), (700, 800)))
+    plan = table.plan(tokens((0, 100)))
+    assert (plan.slot, plan.keep, plan.source) == (0, 99, None)
+
+
+def test_a_short_prompt_does_not_cut_down_a_long_conversation_that_begins_with_it() -> None:
+    table = PrefixTable(3)
+    table.store(0, tokens((0, 1000)))
+    plan = table.plan(tokens((0, 100)))
+    assert (plan.keep, plan.source) == (99, 0)
+
+
 def test_the_least_recently_used_slot_makes_room() -> None:
     table = PrefixTable(3)
     for slot in (2, 0, 1):
