@@ -1,6 +1,7 @@
 """Reading: from recalled memories to a value with evidence. Code carries the structure, the model fills it."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -53,9 +54,9 @@ def passages(memory: OwnerMemory, hits: Sequence[Hit], named: Mapping[str, Seque
     found: list[Passage] = []
     for hit in hits:
         passage = Passage(hit, hit.score)
-        if hit.kind == "message" and hit.text.rstrip(" \"'”)").endswith("?"):
+        if hit.kind == "message" and _asks(hit.text):
             after = memory.neighbours(hit.id, before=0, after=1)
-            if not after or after[0].sender == hit.sender:
+            if not after or after[0].sender == hit.sender or _asks(after[0].text):
                 continue
             passage = Passage(after[0], hit.score, hit)
         if all(passage.hit.id != other.hit.id for other in found):
@@ -64,11 +65,20 @@ def passages(memory: OwnerMemory, hits: Sequence[Hit], named: Mapping[str, Seque
 
 
 def _about(passage: Passage, named: Mapping[str, Sequence[str]]) -> float:
-    """Share of the people a question names who took part in a passage or are spoken of in it; 1 for nobody named."""
+    """Share of the people a question names who speak in a passage or are spoken of in it; 1 for nobody named.
+
+    Someone who only hears it counts half, where nobody named speaks: people mostly talk of themselves.
+    """
     hit = passage.hit
     text = f"{passage.asked.text} {hit.text}" if passage.asked else hit.text
-    present = {hit.sender, hit.receiver, hit.about, *named_people(text, named)}
-    return len(present & named.keys()) / len(named) if named else 1.0
+    spoken_of = {hit.sender, hit.about, *named_people(text, named)} & named.keys()
+    heard = ({hit.receiver} & named.keys()) - spoken_of
+    return (len(spoken_of) + (1.0 if spoken_of else 0.5) * len(heard)) / len(named) if named else 1.0
+
+
+def _asks(text: str) -> bool:
+    """Whether a message ends in a question."""
+    return text.rstrip(" \"'”)").endswith("?")
 
 
 async def read(
@@ -90,9 +100,10 @@ async def read(
         failed(str(error))
         said = ""
     text = passage.hit.text
-    value = snap(said, text, question)
-    quote = sentence_with(value or question, text)
-    return Finding(passage, value or quote, quote, bool(value))
+    span = snap(said, text, question)
+    quote = sentence_with(span or question, text)
+    value = span if model.traits.capable else clause_with(span, quote)
+    return Finding(passage, value or quote, quote, bool(span))
 
 
 def _adds(passage: Passage, question: str) -> bool:
@@ -171,6 +182,15 @@ def _overlap(span: Sequence[str], wanted: Sequence[str]) -> float:
             rest.remove(word)
             shared += 1
     return 2 * shared / (len(span) + len(wanted)) if shared else 0.0
+
+
+def clause_with(span: str, sentence: str) -> str:
+    """The clause of a sentence that holds `span`: what a small model cuts out is apt to be a word short.
+
+    Returns "" for an empty span, and `span` itself where it runs over a clause's edge.
+    """
+    clauses = (part.strip(" \"'“”()[]-") for part in re.split(r"[,;:.!?…—](?=\s|$)", sentence))
+    return next((clause for clause in clauses if span and span in clause), span)
 
 
 def sentence_with(wanted: str, text: str) -> str:

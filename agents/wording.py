@@ -25,7 +25,8 @@ FUNCTION_WORDS = frozenset(
     i'm i've i'd i'll you're you've you'd you'll he's she's it's we're we've they're they've that's there's
     what's who's where's how's isn't aren't wasn't weren't don't doesn't didn't won't wouldn't can't couldn't
     haven't hasn't hadn't let's say says said saying tell tells told telling talk talked talking ask asked know knows
-    knew mention mentioned please find s t m re ve ll d""".split()
+    knew mention mentioned please find s t m re ve ll d
+    ah eh er ha haha hah heh hey hm hmm lol oh ok okay okey uh uhm um well wow xx xoxo""".split()
 )
 
 NUMBER_WORDS = dict(

@@ -1,0 +1,178 @@
+"""Small worlds on a real SQLite file, agents over them, and a scripted model that can do each agent's part."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kithnet.agents.checkpoints import open_saver
+from kithnet.agents.dialogue import Dialogues
+from kithnet.agents.disclosure import Owner, Policy
+from kithnet.agents.settings import Settings
+from kithnet.agents.stage import Stage, State
+from kithnet.app.cast import Cast
+from kithnet.memory.store import Store
+from kithnet.network.records import ChatMessage, Person, Tie
+from kithnet.runtime.chat import ChatModel, Message, ReplySpec
+from kithnet.runtime.errors import ModelError
+from kithnet.runtime.scripted import ScriptedModel
+from kithnet.runtime.trace import MemoryTrace
+
+Line = tuple[str, str, str]
+START = datetime(2024, 5, 1, 9, 0)
+
+
+def fill(path: Path, lines: Sequence[Line], ties: Sequence[tuple[str, str]] = ()) -> Store:
+    """A world of who says what to whom; everyone who writes to each other is tied, and `ties` are added."""
+    pairs = {(min(a, b), max(a, b)) for a, b, _ in lines} | {(min(a, b), max(a, b)) for a, b in ties}
+    ids = sorted({person for pair in pairs for person in pair})
+    messages = [
+        ChatMessage(seq, a, b, text, START + timedelta(hours=seq), f"s-{min(a, b)}-{max(a, b)}")
+        for seq, (a, b, text) in enumerate(lines)
+    ]
+    store = Store.create(path, {"kind": "test"})
+    store.ingest([Person(i, i.capitalize()) for i in ids], [Tie(a, b) for a, b in sorted(pairs)], messages)
+    return store
+
+
+def part(messages: Sequence[Message], label: str) -> str:
+    """The last line of a prompt that begins with `label`, without it."""
+    lines = "\n".join(message.content for message in messages).splitlines()
+    return next(line.partition(label)[2].strip() for line in reversed(lines) if line.startswith(label))
+
+
+@dataclass
+class Parts:
+    """What a scripted model does for each purpose; an error is raised instead.
+
+    copies: word in the message -> the words to copy from it; a message without such a word is copied whole.
+    """
+
+    copies: Mapping[str, str] = field(default_factory=dict)
+    plan: str | ModelError = '{"questions": []}'
+    answer: str | ModelError = ""
+    copy: str | ModelError | None = None
+    speak: str | ModelError | None = None
+    pick: str | ModelError | None = None
+    heard: list[str] = field(default_factory=list)
+
+    def __call__(self, messages: Sequence[Message], spec: ReplySpec) -> str:
+        self.heard.append(spec.purpose)
+        said = getattr(self, {"score": "pick"}.get(spec.purpose, spec.purpose))
+        if isinstance(said, ModelError):
+            raise said
+        if said is None:
+            return {"copy": self._copied, "speak": _repeated, "score": _first_id}[spec.purpose](messages)
+        return str(said)
+
+    def _copied(self, messages: Sequence[Message]) -> str:
+        message = part(messages, "Message, ").partition(": ")[2]
+        return next((value for word, value in self.copies.items() if word in message), message)
+
+
+def _repeated(messages: Sequence[Message]) -> str:
+    return part(messages, "Notes: ")
+
+
+def _first_id(messages: Sequence[Message]) -> str:
+    lines = messages[-1].content.splitlines()
+    return next(line.partition(":")[0] for line in lines if line[:1] == "m" and line[1:2].isdigit())
+
+
+def model(capable: bool = False, **parts: object) -> ScriptedModel:
+    return ScriptedModel(Parts(**parts), capable=capable)  # type: ignore[arg-type]
+
+
+@dataclass
+class Talk:
+    """A finished dialogue and what was traced on the way."""
+
+    state: State
+    trace: MemoryTrace
+
+    @property
+    def heard(self) -> list[dict[str, object]]:
+        """Everything that was said, consultations included."""
+        inner = [u for entry in self.state["consulted"] for u in entry["utterances"]]
+        return [*self.state["utterances"], *inner]
+
+    def events(self, kind: str) -> list[dict[str, object]]:
+        return [event for event in self.trace.events if event["kind"] == kind]
+
+
+@dataclass
+class Bench:
+    """Runs dialogues over worlds in one folder."""
+
+    folder: Path
+    opened: list[Store] = field(default_factory=list)
+
+    def world(self, lines: Sequence[Line], ties: Sequence[tuple[str, str]] = ()) -> Store:
+        store = fill(self.folder / f"world{len(self.opened)}" / "kith.db", lines, ties)
+        self.opened.append(store)
+        return store
+
+    def talk(
+        self,
+        store: Store,
+        task: str,
+        pair: tuple[str, str],
+        chat: ChatModel | None = None,
+        *,
+        policy: Policy | None = None,
+        owner: Owner | None = None,
+        journal: bool = False,
+        name: str = "t1",
+        **bounds: object,
+    ) -> Talk:
+        """One dialogue from its beginning, or from its last checkpoint if `name` was begun in this folder."""
+        trace = MemoryTrace()
+        cast = Cast(store, policy or Policy(), owner=owner)
+        settings = replace(Settings(), **bounds)  # type: ignore[arg-type]
+        stage = Stage(chat or model(), cast.agent, settings, trace, journal)
+        state_file = store.database.path.parent / "state.db"
+
+        async def go() -> State:
+            async with open_saver(state_file) as saver:
+                return await Dialogues(stage, saver).run(name, task, *pair)
+
+        return Talk(asyncio.run(go()), trace)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    for store in made.opened:
+        store.close()
+
+
+@pytest.fixture
+def scripted() -> Callable[..., ScriptedModel]:
+    """Make a model that plays every part; see `Parts` for what can be said otherwise."""
+    return model
+
+
+KEY = "Where is the spare key?"
+KEY_LINES: list[Line] = [
+    ("ana", "ben", "Are you coming to the concert on Sunday?"),
+    ("ben", "ana", "Yes, I will bring the sandwiches."),
+    ("ben", "cleo", "How was your holiday in Norway?"),
+    ("cleo", "ben", "Rainy, but the fjords were beautiful."),
+    ("dora", "cleo", "The spare key is under the blue flower pot."),
+    ("cleo", "dora", "Thanks, I will feed the cat tonight."),
+]
+
+
+@pytest.fixture
+def key_world(bench: Bench) -> Store:
+    """Ana knows Ben, Ben knows Cleo, Cleo heard from Dora (m5) where the spare key is."""
+    return bench.world(KEY_LINES)
+
+
+def as_text(state: object) -> str:
+    return json.dumps(state, sort_keys=True, default=str)
