@@ -11,6 +11,8 @@ from kithnet.agents.wording import content_words, normalise, stem
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ReplyInvalid
 
+MOST_FACTS = 3
+"""Facts that a model which is not capable can hold in one sentence."""
 UNKNOWN = "I could not find this out: nobody in reach knew or could share it."
 
 
@@ -32,6 +34,8 @@ async def answer(
     if not found:
         return Answer(UNKNOWN, (), False, "code")
     citations = tuple(dict.fromkeys(source for one in found for source in one.sources))
+    if len(found) > MOST_FACTS and not model.traits.capable:
+        return Answer(plain(agreed), citations, True, "code")
     spec = ReplySpec(
         max_tokens=24 + 24 * len(found),
         temperature=settings.temperature,

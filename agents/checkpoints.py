@@ -39,6 +39,7 @@ async def open_saver(path: Path) -> AsyncIterator[PrunedSaver]:
     """The checkpoint store of a run; only plain data is read back (no module may be named in it)."""
     async with aiosqlite.connect(path) as connection:
         await connection.execute("PRAGMA journal_mode=WAL")
+        await connection.execute("PRAGMA synchronous=NORMAL")  # survives kill -9; a power cut may cost the last step
         await connection.execute("PRAGMA busy_timeout=10000")
         saver = PrunedSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         await saver.setup()

@@ -9,7 +9,7 @@ that is killed in the middle of one resumes inside it.
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -28,6 +28,12 @@ from kithnet.runtime.errors import LimitExceeded
 Graph = CompiledStateGraph[State, Stage, State, State]
 Step = Callable[[State, Stage], Awaitable[dict[str, Any]]]
 STEPS_A_TURN = 6
+
+
+class Node(Protocol):
+    """A step as LangGraph calls it."""
+
+    def __call__(self, state: State, *, runtime: Runtime[Stage]) -> Awaitable[dict[str, Any]]: ...
 
 
 class Dialogues:
@@ -57,13 +63,13 @@ class Dialogues:
         }
         begun = await self._graph.aget_state(config)
         if begun.values and not begun.next:
-            return State(**begun.values)
+            return cast(State, begun.values)
         if not begun.values:
             pair = start["pair"]
             self._stage.trace.emit("dialogue", dialogue=start["id"], task=start["task"], pair=pair, top=start["top"])
         given = None if begun.values else start
-        ended = await self._graph.ainvoke(given, config, context=self._stage, durability="sync")
-        return State(**ended)
+        ended = await self._graph.ainvoke(given, config, context=self._stage, durability="async")
+        return cast(State, ended)
 
     async def _ask_third(self, parent: State, me: str, third: str, question: str, reach: Reach, number: int) -> State:
         """A short dialogue with a third party about one question."""
@@ -78,7 +84,7 @@ class Dialogues:
         """The asker takes in the last answer of a consultation."""
         if not ended["utterances"] or ended["turn"] % 2:
             return ended
-        return State(**{**ended, **turn.listen(ended, self._stage)})
+        return cast(State, {**ended, **turn.listen(ended, self._stage)})
 
     def _build(self) -> StateGraph[State, Stage, State, State]:
         async def consult(state: State, stage: Stage) -> dict[str, Any]:
@@ -103,10 +109,10 @@ class Dialogues:
         return graph
 
 
-def _node(step: Step) -> Callable[[State, Runtime[Stage]], Awaitable[dict[str, Any]]]:
+def _node(step: Step) -> Node:
     """A step as a graph node. A limit that is reached stops the dialogue as an event; what is known is kept."""
 
-    async def node(state: State, runtime: Runtime[Stage]) -> dict[str, Any]:
+    async def node(state: State, *, runtime: Runtime[Stage]) -> dict[str, Any]:
         if state["stopped"] and step is not _conclude:
             return {}
         try:

@@ -173,11 +173,18 @@ class Discretion:
 
     def __init__(self, embedder: Embedder | None = None) -> None:
         self._embedder = embedder
+        self._known: dict[tuple[str, ...], Sensitivity] = {}
         self._confidence = embedder.embed(CONFIDENCE_EXAMPLES) if embedder else None
         self._open = embedder.embed(OPEN_EXAMPLES) if embedder else None
 
     def of(self, text: str, around: Sequence[str] = ()) -> Sensitivity:
         """Sensitivity of `text`, said amid the messages `around` (same session, nearest few)."""
+        key = (text, *around)
+        if key not in self._known:
+            self._known[key] = self._judge(text, around)
+        return self._known[key]
+
+    def _judge(self, text: str, around: Sequence[str]) -> Sensitivity:
         if any(_has_phrase(part) for part in (text, *around)) or self._by_meaning((text, *around)):
             return "confidence"
         if {stem(word) for word in words(text)} & _PRIVATE_STEMS:

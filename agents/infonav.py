@@ -216,8 +216,8 @@ def retract(ledger: Ledger, evidence_id: str) -> Ledger:
 
     def without(rationale: Rationale) -> Rationale:
         kept = (replace(h, evidence=tuple(e for e in h.evidence if e.id != evidence_id)) for h in rationale.held)
-        held = tuple(h for h in kept if h.evidence)
-        return _restated(replace(rationale, held=held))
+        held = sorted((h for h in kept if h.evidence), key=lambda one: one.weight, reverse=True)
+        return _restated(replace(rationale, held=tuple(held)))
 
     for rationale in ledger.rationales:
         if any(item.id == evidence_id for held in rationale.held for item in held.evidence):

@@ -23,12 +23,12 @@ def _environment() -> Environment:
     )
 
 
-def render(name: str, **inputs: Any) -> str:
+def render(name: str, /, **inputs: Any) -> str:
     """The text of a prompt. A missing input is jinja2's UndefinedError: a defect, not a person's mistake."""
     return _environment().get_template(f"{name}.md").render(**inputs).strip()
 
 
-def prompt(name: str, **inputs: Any) -> list[Message]:
+def prompt(name: str, /, **inputs: Any) -> list[Message]:
     """A prompt as the one message that is continued."""
     return [Message("user", render(name, **inputs))]
 

@@ -91,7 +91,7 @@ async def read(
     fitting = [passage for passage in shown if passage.score >= settings.support and _adds(passage, question)]
     if not fitting:
         return None
-    passage = await choose(model, question, fitting) if model.traits.capable else latest(fitting)
+    passage = await choose(model, question, fitting, failed) if model.traits.capable else latest(fitting)
     if passage is None:
         return None
     try:
@@ -118,11 +118,17 @@ def latest(fitting: Sequence[Passage]) -> Passage:
     return max(near, key=lambda p: p.hit.at or datetime.min) if best.hit.at and near else best
 
 
-async def choose(model: ChatModel, question: str, fitting: Sequence[Passage]) -> Passage | None:
-    """Let a capable model pick the evidence among the ids shown, or none of them."""
+async def choose(
+    model: ChatModel, question: str, fitting: Sequence[Passage], failed: Callable[[str], None]
+) -> Passage | None:
+    """Let a capable model pick the evidence among the ids shown, or none of them; code picks where it cannot."""
     shown = [{"id": p.hit.id, "speaker": p.hit.sender, "listener": p.hit.receiver, "text": p.hit.text} for p in fitting]
     ids = [*(passage.hit.id for passage in fitting), NONE]
-    scores = await model.score(prompt("choose", question=question, candidates=shown), ids)
+    try:
+        scores = await model.score(prompt("choose", question=question, candidates=shown), ids)
+    except (ContextOverflow, ReplyInvalid) as error:
+        failed(str(error))
+        return latest(fitting)
     picked = ids[scores.best]
     return next((passage for passage in fitting if passage.hit.id == picked), None)
 

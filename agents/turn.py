@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kithnet.agents import consult, infonav, reading
 from kithnet.agents.infonav import Evidence, Ledger, Rationale
 from kithnet.agents.personal import PersonalAgent
+from kithnet.agents.reading import Passage
 from kithnet.agents.speech import Claim
 from kithnet.agents.stage import Stage, State, Turn, turn_of, with_ledger
 from kithnet.agents.wording import content_stems, questions
+from kithnet.memory.owner import Recall
 
 Update = dict[str, Any]
 AskThird = Callable[[State, str, str, str, consult.Reach, int], Awaitable[State]]
@@ -47,7 +49,7 @@ async def plan(state: State, stage: Stage) -> Update:
     if not (state["top"] and state["turn"] == 0):
         return {}
     ledger = turn.ledger
-    added = ()
+    added: tuple[str, ...] = ()
     if len(questions(state["task"])) < 2:
         failed = _failure(stage, turn, "plan")
         added = await reading.plan(stage.model, state["task"], stage.settings, failed)
@@ -67,17 +69,19 @@ async def update(state: State, stage: Stage) -> Update:
     seen = {question: list(ids) for question, ids in state["seen"][turn.speaker].items()}
     if turn.speaker in state["briefed"] and state["turn"] == 0:
         return {}
-    heard = {claim.question: claim for claim in (turn.heard.claims if turn.heard else ())}
-    for rationale in ledger.rationales:
-        if ledger.is_whole(rationale):
-            continue
-        claim = heard.get(rationale.question)
-        if rationale.settled and not claim:
-            continue
-        found, count = await _look(stage, agent, turn, rationale, claim, seen.setdefault(rationale.question, []))
-        searched += count
-        if found:
-            ledger = infonav.learn(ledger, rationale.id, *found)
+    claims = {claim.question: claim for claim in (turn.heard.claims if turn.heard else ())}
+    looks = [
+        _Look(stage, agent, turn, rationale, claims.get(rationale.question), seen.setdefault(rationale.question, []))
+        for rationale in ledger.rationales
+        if not ledger.is_whole(rationale) and (not rationale.settled or rationale.question in claims)
+    ]
+    async with asyncio.TaskGroup() as group:  # recalls run on while the model reads what came first
+        recalls = [group.create_task(look.recall()) for look in looks]
+        for look, recall in zip(looks, recalls, strict=True):
+            recalled, shown = await recall
+            searched += recalled.searched
+            if found := await look.found(recalled, shown):
+                ledger = infonav.learn(ledger, look.rationale.id, *found)
     return {
         "ledgers": with_ledger(state, ledger),
         "seen": {**state["seen"], turn.speaker: seen},
@@ -85,44 +89,67 @@ async def update(state: State, stage: Stage) -> Update:
     }
 
 
-async def _look(
-    stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, claim: Claim | None, seen: list[str]
-) -> tuple[tuple[str, tuple[Evidence, ...]] | None, int]:
-    """One recall for one rationale; returns what it adds to the ledger, and the messages searched.
+@dataclass(frozen=True)
+class _Look:
+    """One look into the speaker's memory for one rationale.
 
-    A value that was heard is checked against the owner's own memory by its words; an unknown is read by the model,
-    which is shown each memory once. Later looks go wider and take in the words heard meanwhile.
+    A value that was heard (`claim`) is checked against the owner's own memory by its words; an unknown is read by
+    the model, which is shown each memory once: `seen` holds their ids. Later looks go wider and take in the words
+    heard meanwhile.
     """
-    started = time.perf_counter()
-    settings = stage.settings
-    hint = claim.value if claim else " ".join(c.value for c in (turn.heard.claims if turn.heard else ()))
-    k = settings.k * (2 if seen else 1)
-    recalled = await agent.recall(
-        rationale.question, k=k, budget=settings.budget_tokens, hint=hint, partner=turn.partner
-    )
-    stage.trace.emit(
-        "recall", dialogue=turn.state["id"], person=agent.person, question=rationale.question, hint=hint,
-        hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits], searched=recalled.searched, mode=recalled.mode,
-        seconds=round(time.perf_counter() - started, 4),
-    )  # fmt: skip
-    if claim:
-        wanted = content_stems(claim.value)
-        fitting = (h for h in recalled.hits if h.score >= settings.support and wanted <= content_stems(h.text))
-        own = next(fitting, None) if wanted else None
-        return ((claim.value, (agent.evidence(own),)) if own else None), recalled.searched
-    fresh = [hit for hit in recalled.hits if hit.id not in seen]
-    seen.extend(hit.id for hit in fresh)
-    shown = await asyncio.to_thread(reading.passages, agent.memory, fresh, agent.named(rationale.question))
-    finding = await reading.read(stage.model, rationale.question, shown, settings, _failure(stage, turn, "copy"))
-    if finding is None:
-        return None, recalled.searched
-    evidence = replace(agent.evidence(finding.passage.hit), support=finding.passage.score, quote=finding.quote)
-    evidence = replace(evidence, sources=tuple(dict.fromkeys((*evidence.sources, *finding.passage.ids))))
-    stage.trace.emit(
-        "found", dialogue=turn.state["id"], person=agent.person, question=rationale.question, value=finding.value,
-        evidence=evidence.id, support=round(evidence.support, 3), copied=finding.copied,
-    )  # fmt: skip
-    return (finding.value, (evidence,)), recalled.searched
+
+    stage: Stage
+    agent: PersonalAgent
+    turn: Turn
+    rationale: Rationale
+    claim: Claim | None
+    seen: list[str]
+
+    async def recall(self) -> tuple[Recall, list[Passage]]:
+        """What the memory holds, and what of it is to be read."""
+        started, question, settings = time.perf_counter(), self.rationale.question, self.stage.settings
+        heard = self.turn.heard.claims if self.turn.heard else ()
+        hint = self.claim.value if self.claim else " ".join(claim.value for claim in heard)
+        recalled = await self.agent.recall(
+            question,
+            k=settings.k * (2 if self.seen else 1),
+            budget=settings.budget_tokens,
+            hint=hint,
+            partner=self.turn.partner,
+        )
+        fresh = [hit for hit in recalled.hits if hit.id not in self.seen]
+        self.seen.extend(hit.id for hit in fresh)
+        shown = await asyncio.to_thread(reading.passages, self.agent.memory, fresh, self.agent.named(question))
+        self._emit(
+            "recall", hint=hint, hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits],
+            searched=recalled.searched, mode=recalled.mode, seconds=round(time.perf_counter() - started, 4),
+        )  # fmt: skip
+        return recalled, shown
+
+    async def found(self, recalled: Recall, shown: Sequence[Passage]) -> tuple[str, tuple[Evidence, ...]] | None:
+        """What the look adds to the ledger: a value and its evidence."""
+        settings = self.stage.settings
+        if self.claim:
+            wanted = content_stems(self.claim.value)
+            fitting = (h for h in recalled.hits if h.score >= settings.support and wanted <= content_stems(h.text))
+            own = next(fitting, None) if wanted else None
+            return (self.claim.value, (self.agent.evidence(own),)) if own else None
+        failed = _failure(self.stage, self.turn, "copy")
+        finding = await reading.read(self.stage.model, self.rationale.question, shown, settings, failed)
+        if finding is None:
+            return None
+        evidence = self.agent.evidence(finding.passage.hit)
+        sources = tuple(dict.fromkeys((*evidence.sources, *finding.passage.ids)))
+        evidence = replace(evidence, support=finding.passage.score, quote=finding.quote, sources=sources)
+        self._emit(
+            "found", value=finding.value, evidence=evidence.id, support=round(evidence.support, 3), copied=finding.copied
+        )  # fmt: skip
+        return finding.value, (evidence,)
+
+    def _emit(self, kind: str, **fields: Any) -> None:
+        self.stage.trace.emit(
+            kind, dialogue=self.turn.state["id"], person=self.agent.person, question=self.rationale.question, **fields
+        )
 
 
 async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Update:

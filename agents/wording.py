@@ -16,7 +16,7 @@ INTERROGATIVES = frozenset(
 )
 
 FUNCTION_WORDS = frozenset(
-    """a an the this that these those some any no not nor and or but if then than so as of at by for from in into
+    """a an the this that these those some any all both no not nor and or but if then than so as of at by for from in into
     on onto off out over to up with within without about after before between during through under until while
     i me my mine myself you your yours yourself he him his himself she her hers herself it its itself we us our
     ours ourselves they them their theirs themselves one ones who whom whose which what when where why how

@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date, datetime, time
 
 from kithnet.agents.disclosure import Discretion, Owner, Policy, Rule, UnattendedOwner
 from kithnet.agents.personal import Contact, PersonalAgent
@@ -23,12 +24,17 @@ def policy_of(config: DisclosureConfig) -> Policy:
             topic=tuple(rule.topic.replace(",", " ").split()),
             sensitivity=rule.sensitivity,
             min_tie=rule.min_tie,
-            after=rule.after,
-            before=rule.before,
+            after=_midnight(rule.after),
+            before=_midnight(rule.before),
         )
         for rule in config.rules
     )
     return Policy(rules, config.default_sensitive)
+
+
+def _midnight(day: date | None) -> datetime | None:
+    """The moment a day begins."""
+    return datetime.combine(day, time.min) if day else None
 
 
 def names_of(person: Person) -> tuple[str, ...]:

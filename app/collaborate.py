@@ -19,6 +19,7 @@ from kithnet.app.runs import Run, held, new_run
 from kithnet.memory.store import Store
 from kithnet.runtime.chat import ChatModel, Usage
 from kithnet.runtime.config import Config
+from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.errors import InputError
 from kithnet.runtime.limits import Limits, Meter, limited, metered
 from kithnet.runtime.trace import TraceWriter
@@ -35,6 +36,7 @@ class Scene:
     trace: TraceWriter
     limits: Limits
     run: Run
+    embedder: LlamaEmbedder | None
 
 
 def settings_of(config: Config) -> Settings:
@@ -75,10 +77,9 @@ async def scene(
         cast = Cast(store, policy_of(config.disclosure), owner=owner, embedder=embedder, index=index)
         async with engines.chat_model(config, models, model) as chat, open_saver(run.state) as saver:
             stage = Stage(chat, cast.agent, settings_of(config), trace, journal)
-            limits = Limits(
-                *((bound or None) for bound in (config.limits.calls, config.limits.tokens, config.limits.seconds))
-            )
-            yield Scene(store, cast, stage, saver, trace, limits, run)
+            bounds = config.limits
+            limits = Limits(bounds.calls or None, bounds.tokens or None, bounds.seconds or None)
+            yield Scene(store, cast, stage, saver, trace, limits, run, embedder)
 
 
 @dataclass(frozen=True)

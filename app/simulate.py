@@ -144,6 +144,7 @@ def _record(scene: Scene, outcome: Outcome[Planned, Asked], tally: Tally) -> Non
         scene.trace.emit("task_done", task=task.id, status="failed", error=_told(outcome.error))
     else:
         asked = outcome.result
+        assert asked is not None, "a job without an error has a result"
         told: dict[str, Any] = collaborate.summary(asked)
         correct, cites = tasks.judge(task, told["answer"], told["known"], told["citations"])
         scene.trace.emit("task_done", task=task.id, status="done", correct=correct, cites_gold=cites, **told)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -26,7 +27,7 @@ Vectors = npt.NDArray[np.float32]
 class LlamaEmbedder:
     """Texts to unit vectors. Thread-safe; calls run one after another. Build it with `LlamaEmbedder.load`.
 
-    name: file stem of the model. dim: length of a vector.
+    name: file stem of the model. dim: length of a vector. seconds: spent embedding so far.
 
     Batches are spread over workers of one thread each. One context with several threads makes them wait for
     each other at every operation, which collapses when other programs use the processor too.
@@ -41,6 +42,7 @@ class LlamaEmbedder:
         self._pool = ThreadPoolExecutor(len(contexts), thread_name_prefix="embed")
         self._lock = threading.Lock()
         self._closed = False
+        self.seconds = 0.0
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, threads: int | None = None) -> "LlamaEmbedder":
@@ -63,7 +65,9 @@ class LlamaEmbedder:
         with self._lock:
             if self._closed:
                 raise ModelUnavailable(f"embedder {self.name} has been closed", "load it again")
+            started = time.perf_counter()
             rows = self._embed_distinct(distinct)
+            self.seconds += time.perf_counter() - started
         return rows[[place[text] for text in texts]] if texts else rows
 
     def close(self) -> None:

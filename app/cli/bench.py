@@ -22,7 +22,7 @@ def headline(
     world: Annotated[
         str | None, typer.Option("--world", "-w", help="A world that is there; default: a new one.")
     ] = None,
-    parts: Annotated[int, typer.Option("--parts", min=1, help="Questions of the task.")] = 14,
+    parts: Annotated[int, typer.Option("--parts", min=1, help="Questions of the task.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Of the generated world and of the task.")] = 7,
     config: ConfigFile = None,
     setting: Setting = None,

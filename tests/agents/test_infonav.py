@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kithnet.agents import infonav
@@ -145,8 +147,6 @@ def test_what_nobody_can_tell_is_unavailable_until_someone_does(ledger: Ledger) 
 
 
 def test_history_says_in_which_turn_a_step_was_taken_and_on_what(ledger: Ledger) -> None:
-    from dataclasses import replace
-
     known = infonav.fill(replace(ledger, turn=3), "r0", "under the pot", (OWN,))
     step = known["r0"].history[-1]
     assert (step.turn, step.action, step.detail) == (3, "fill", "under the pot [m1]")
@@ -184,6 +184,7 @@ STEPS = st.one_of(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["r0", "r1"]), STEPS), max_size=25))
 def test_no_sequence_of_steps_makes_a_value_known_without_evidence(steps: list[tuple[str, tuple[object, ...]]]) -> None:
     ledger = infonav.open_rationale(infonav.new_ledger("ana", TASK), "Who has it?")

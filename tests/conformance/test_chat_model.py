@@ -64,7 +64,7 @@ class _Server(http.server.BaseHTTPRequestHandler):
         }
         if body.get("stream"):
             pieces = [words[0], *(" " + w for w in words[1:])]
-            events = [{"choices": [{"index": 0, "delta": {"content": p}}]} for p in pieces]
+            events: list[dict[str, object]] = [{"choices": [{"index": 0, "delta": {"content": p}}]} for p in pieces]
             events.append({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
             events.append({"choices": [], "usage": usage})
             lines = "".join(f"data: {json.dumps(e)}\n\n" for e in events) + "data: [DONE]\n\n"

@@ -69,7 +69,8 @@ def test_an_upsert_replaces_the_vector(index: VectorIndex) -> None:
     old, new = some(1, seed=1), some(1, seed=2)
     index.upsert([5], old)
     index.upsert([5], new)
-    assert index.query(new[0], 1) == [(5, pytest.approx(1.0, abs=1e-4))]
+    [(found, cosine)] = index.query(new[0], 1)
+    assert found == 5 and cosine == pytest.approx(1.0, abs=1e-4)
 
 
 def test_deleted_ids_are_gone_and_unknown_ones_are_no_error(index: VectorIndex) -> None:

@@ -1,0 +1,198 @@
+"""Reading: a value stands in the memory it was read from, and a memory about someone else is no evidence."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kithnet.agents import reading
+from kithnet.agents.reading import Finding, Passage
+from kithnet.agents.settings import Settings
+from kithnet.memory.owner import Hit
+from kithnet.runtime.chat import ChatModel
+from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
+from kithnet.runtime.scripted import ScriptedModel
+
+Make = Callable[..., ScriptedModel]
+QUESTION = "Where is the spare key?"
+TEXTS = st.text(alphabet="abc ,.!?'’“”-\n", max_size=40)
+
+
+def hit(id: str, text: str, score: float = 0.8, sender: str = "dora", day: int | None = 1) -> Hit:
+    at = None if day is None else datetime(2024, 5, 1) + timedelta(days=day)
+    return Hit(id, "message", text, score, score, None, 1.0, sender, "cleo", at, "s1", (id,), sender)
+
+
+def read(model: ChatModel, *hits: Hit, question: str = QUESTION, support: float = 0.25) -> tuple[Finding | None, list[str]]:
+    failed: list[str] = []
+    shown = [Passage(h, h.score) for h in hits]
+    found = asyncio.run(reading.read(model, question, shown, replace(Settings(), support=support), failed.append))
+    return found, failed
+
+
+def test_what_the_model_says_is_snapped_to_the_words_of_the_memory(scripted: Make) -> None:
+    key = hit("m1", "Hello dear, the spare key is under the blue flower pot, as ever.")
+    found, _ = read(scripted(capable=True, copies={"key": "Under a blue flowerpot, the blue flower pot!"}), key)
+    assert found is not None
+    assert found.value in key.text
+    assert "blue flower pot" in found.value
+    assert found.copied
+
+
+def test_words_that_no_memory_holds_are_not_believed(scripted: Make) -> None:
+    key = hit("m1", "The spare key is under the blue flower pot.")
+    found, _ = read(scripted(copies={"key": "in a bank vault in Zurich"}), key)
+    assert found is not None
+    assert not found.copied
+    assert found.value == key.text  # the evidence itself stands
+
+
+@settings(max_examples=100, deadline=None)
+@given(said=TEXTS, memory=TEXTS, question=TEXTS)
+def test_snapping_never_gives_words_that_are_not_in_the_memory(said: str, memory: str, question: str) -> None:
+    assert reading.snap(said, memory, question) in " ".join(memory.split())
+
+
+@settings(max_examples=60, deadline=None)
+@given(said=TEXTS, memory=TEXTS.filter(str.strip), question=TEXTS)
+@pytest.mark.parametrize("capable", [True, False])
+def test_a_finding_s_value_and_quote_always_stand_in_the_memory(
+    capable: bool, said: str, memory: str, question: str
+) -> None:
+    model = ScriptedModel(lambda messages, spec: "m1" if spec.purpose == "score" else said, capable=capable)
+    found, _ = read(model, hit("m1", memory), question=question)
+    if found is not None:
+        text = " ".join(memory.split())
+        assert found.quote in text
+        assert found.value in text
+
+
+def test_an_answer_does_not_repeat_the_question() -> None:
+    assert reading.snap("the spare key", "The spare key is under the pot.", QUESTION) == ""
+
+
+def test_a_question_put_again_is_no_evidence(scripted: Make) -> None:
+    assert read(scripted(), hit("m1", "Where is the spare key?")) == (None, [])
+
+
+def test_a_memory_that_fits_too_badly_is_no_evidence(scripted: Make) -> None:
+    model = scripted()
+    assert read(model, hit("m1", "The key is under the pot.", score=0.2)) == (None, [])
+    assert model.calls == []  # and no model is asked about it
+
+
+def test_what_the_same_person_said_last_holds(scripted: Make) -> None:
+    old = hit("m1", "The spare key is under the pot.", 0.80, day=1)
+    new = hit("m7", "The spare key is on the shelf.", 0.79, day=9)
+    found, _ = read(scripted(), old, new)
+    assert found is not None and found.passage.hit.id == "m7"
+    other = hit("m8", "The spare key is in the car.", 0.79, sender="ed", day=12)
+    found, _ = read(scripted(), old, new, other)
+    assert found is not None and found.passage.hit.id == "m7"  # somebody else's later word does not overrule
+    undated, _ = read(scripted(), hit("m1", "It is under the pot.", day=None), hit("m2", "On the shelf.", day=None))
+    assert undated is not None and undated.passage.hit.id == "m1"
+
+
+@pytest.mark.parametrize("error", [ReplyInvalid("cut off"), ContextOverflow("too long")])
+@pytest.mark.parametrize("where", ["copy", "pick"])
+def test_a_reply_that_cannot_be_used_is_told_and_the_evidence_stands(
+    scripted: Make, error: Exception, where: str
+) -> None:
+    key = hit("m1", "The spare key is under the pot.")
+    found, failed = read(scripted(capable=True, **{where: error}), key)
+    assert failed == [str(error)]
+    assert found is not None
+    assert found.value in key.text
+
+
+def test_a_capable_model_may_choose_another_memory_or_none(scripted: Make) -> None:
+    hits = [hit("m1", "The spare key is under the pot."), hit("m2", "I moved the spare key to the shelf.", 0.6)]
+    found, _ = read(scripted(capable=True, pick="m2"), *hits)
+    assert found is not None and found.passage.hit.id == "m2"
+    assert read(scripted(capable=True, pick="none"), *hits)[0] is None
+
+
+# --- which words of memory are read ---
+
+
+def test_a_question_in_memory_is_read_through_the_other_side_s_reply(bench, scripted: Make) -> None:  # type: ignore[no-untyped-def]
+    store = bench.world(
+        [
+            ("cleo", "dora", "Where did you put the spare key?"),
+            ("dora", "cleo", "Under the blue flower pot."),
+            ("ed", "cleo", "Have you seen the spare key?"),
+            ("ed", "cleo", "Never mind."),
+        ]
+    )
+    memory = store.owner("cleo")
+    hits = [memory.message("m1"), memory.message("m3")]
+    (passage,) = reading.passages(memory, [replace(h, score=0.9) for h in hits], {})
+    assert (passage.hit.id, passage.asked and passage.asked.id) == ("m2", "m1")
+    assert passage.ids == ("m2", "m1")
+
+
+def test_a_memory_about_someone_else_counts_for_the_share_it_is_about(bench) -> None:  # type: ignore[no-untyped-def]
+    store = bench.world(
+        [
+            ("dora", "cleo", "The wedding dress is made of silk."),
+            ("ed", "cleo", "The wedding dress of Fay is made of lace."),
+        ]
+    )
+    memory = store.owner("cleo")
+    hits = [replace(memory.message(m), score=0.9) for m in ("m1", "m2")]
+    named = {"fay": ("Fay",)}
+    first, second = reading.passages(memory, hits, named)
+    assert first.hit.id == "m2"
+    assert first.score == pytest.approx(0.9)
+    assert (second.hit.id, second.score) == ("m1", 0.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(scores=st.lists(st.floats(0, 1), min_size=2, max_size=2))
+def test_passages_never_gain_by_the_people_they_are_about(scores: list[float]) -> None:
+    hits = [hit(f"m{n}", text, score) for n, (text, score) in enumerate(zip(("Fay sang.", "It rained."), scores, strict=True))]
+    for named in ({}, {"fay": ("Fay",)}, {"dora": ("Dora",), "gus": ("Gus",)}):
+        found = reading.passages(None, hits, named)  # type: ignore[arg-type]  # no hit asks: memory is not read
+        best = {h.id: h.score for h in hits}
+        assert all(p.score <= best[p.hit.id] for p in found)
+        assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
+
+
+# --- planning ---
+
+
+def plan(model: ChatModel, task: str) -> tuple[tuple[str, ...], list[str]]:
+    failed: list[str] = []
+    return asyncio.run(reading.plan(model, task, Settings(), failed.append)), failed
+
+
+TASK = "Find out who has the spare key and when the landlord is coming to the house."
+
+
+def test_a_plan_keeps_questions_that_split_the_task_and_drops_invented_ones(scripted: Make) -> None:
+    proposed = '{"questions": ["Who has the spare key?", "When is the landlord coming?", "Who won the war?", "spare key"]}'
+    kept = ("Who has the spare key?", "When is the landlord coming?")
+    assert plan(scripted(plan=proposed), TASK) == (kept, [])
+    assert plan(scripted(plan=proposed, capable=True), TASK) == (kept, [])
+
+
+def test_a_small_model_may_use_only_the_task_s_own_words() -> None:
+    wider = ["Does the landlord like cake?"]
+    assert reading.grounded(TASK, wider, capable=False) == ()
+    assert reading.grounded(TASK, wider, capable=True) == tuple(wider)
+
+
+def test_a_question_that_repeats_the_task_or_another_is_dropped() -> None:
+    repeated = ["Who has the spare key?", "Who has the spare key now?", TASK.rstrip(".") + "?"]
+    assert reading.grounded(TASK, repeated, capable=True) == ("Who has the spare key?",)
+
+
+@pytest.mark.parametrize("reply", ["I would ask around", '{"questions": ["Who has the', '{"questions": 7}'])
+def test_a_plan_that_is_no_plan_leaves_the_task_as_it_is(scripted: Make, reply: str) -> None:
+    added, failed = plan(scripted(plan=reply), TASK)
+    assert added == ()
+    assert len(failed) == 1

@@ -1,0 +1,87 @@
+"""Utterances: what is claimed is what is said, and a free wording may neither lose nor add."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kithnet.agents import speech
+from kithnet.agents.settings import Settings
+from kithnet.agents.speech import Claim, Utterance
+from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
+from kithnet.runtime.scripted import ScriptedModel
+
+Make = Callable[..., ScriptedModel]
+WORDS = st.sampled_from(["the key", "under the pot", "on Monday", "Paul", "seven cats", "a blue car", "nobody"])
+
+
+def claim(question: str = "Where is it?", value: str = "under the pot", quote: str = "It is under the pot.") -> Claim:
+    return Claim(question, value, quote, "Dora told me", ("m5",), "cleo", 0, 0.8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=st.lists(WORDS, max_size=3), asks=st.lists(WORDS, max_size=3), declined=st.lists(WORDS, max_size=3))
+def test_every_claim_question_and_refusal_is_in_the_words_that_are_spoken(
+    values: list[str], asks: list[str], declined: list[str]
+) -> None:
+    claims = [claim(f"{n}?", value, f"I think {value}.") for n, value in enumerate(values)]
+    text = speech.compose(claims, [f"{a}?" for a in asks], declined)
+    for part in (*(c.value for c in claims), *(c.quote for c in claims), *asks, *declined):
+        assert part in text
+    assert text
+
+
+def test_who_said_it_is_said_and_a_value_that_is_the_whole_quote_is_not_said_twice() -> None:
+    assert speech.compose([claim()], (), ()) == (
+        "On “Where is it?” I have: under the pot. Dora told me: “It is under the pot.”"
+    )
+    assert speech.compose([claim(value="It is under the pot")], (), ()).count("under the pot") == 1
+
+
+def test_an_utterance_with_nothing_in_it_says_so() -> None:
+    assert speech.compose((), (), ()) == "I have nothing to add."
+
+
+def test_a_claim_heard_is_one_hop_further_from_its_witness() -> None:
+    heard = claim().heard_in("u:t1:2")
+    assert (heard.id, heard.sources, heard.witness, heard.hops) == ("u:t1:2", ("m5",), "cleo", 1)
+
+
+def test_an_utterance_survives_json() -> None:
+    said = Utterance("u:t1:2", 2, "ben", "ana", "words", (claim(),), ("Who?",), ("When?",))
+    assert speech.from_json(json.loads(json.dumps(speech.to_json(said)))) == said
+
+
+DRAFT = "On “Where is it?” I have: under the pot. Dora told me: “It is under the pot.”"
+
+
+def phrased(model: ScriptedModel, facts: tuple[str, ...] = ("under the pot",)) -> str:
+    return asyncio.run(speech.phrase(model, DRAFT, facts, ("Cleo", "Ben"), Settings()))
+
+
+def test_a_capable_model_may_say_it_its_own_way(scripted: Make) -> None:
+    nicer = "Hey Ben! Dora told me it is under the pot."
+    assert phrased(scripted(capable=True, speak=nicer)) == nicer
+
+
+@pytest.mark.parametrize(
+    "wording",
+    ["Dora told me something.", "", "It is under the pot, and the alarm code of the villa in Sintra is four digits long."],
+)
+def test_a_wording_that_loses_a_fact_or_adds_one_is_not_said(scripted: Make, wording: str) -> None:
+    assert phrased(scripted(capable=True, speak=wording)) == DRAFT
+
+
+@pytest.mark.parametrize("error", [ReplyInvalid("cut off"), ContextOverflow("too long")])
+def test_a_failed_call_leaves_the_draft(scripted: Make, error: Exception) -> None:
+    assert phrased(scripted(capable=True, speak=error)) == DRAFT
+
+
+def test_a_small_model_is_not_asked_to_phrase_and_nobody_is_where_there_are_no_facts(scripted: Make) -> None:
+    small, large = scripted(), scripted(capable=True)
+    assert phrased(small) == DRAFT
+    assert phrased(large, ()) == DRAFT
+    assert small.calls == large.calls == []
