@@ -34,7 +34,7 @@ def ready(ledger: Ledger, *, asked_by_partner: Collection[str], partner: str) ->
     return tuple(r for r in ledger.unsettled if r.question in asked_by_partner or partner in r.declined_by)
 
 
-def rank(agent: PersonalAgent, question: str, visited: Collection[str]) -> tuple[Candidate, ...]:
+def rank(agent: PersonalAgent, question: str, visited: Collection[str] = ()) -> tuple[Candidate, ...]:
     """The agent's contacts in the order they should be asked, best first.
 
     A contact whom the question names comes first; then those who spoke to the agent of the people it names, or of
@@ -46,7 +46,7 @@ def rank(agent: PersonalAgent, question: str, visited: Collection[str]) -> tuple
     most_tied = max((contact.messages for contact in agent.contacts), default=0)
     found = []
     for contact in agent.contacts:
-        if contact.person in visited or contact.person == agent.person:
+        if contact.person in visited:
             continue
         them, it = _share(of_them, contact.person), _share(of_it, contact.person)
         tie = log1p(contact.messages) / log1p(most_tied) if most_tied else 0.0

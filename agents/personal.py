@@ -58,7 +58,9 @@ class PersonalAgent:
         names = {part for person in speakers for name in self.known_names[person] for part in words(name)}
         kept = " ".join(part for part in question.split() if not _is_name(part, names)) or question
         query = f"{kept} {' '.join(content_words(hint))}".strip()
-        return await asyncio.to_thread(self.memory.recall, query, speakers=tuple(speakers), k=k, budget=budget)
+        return await asyncio.to_thread(
+            self.memory.recall, query, partner=partner, speakers=tuple(speakers), k=k, budget=budget
+        )
 
     def named(self, question: str) -> dict[str, Sequence[str]]:
         """Whom a question names, with their names: people this agent knows, and names it has never met."""
@@ -87,8 +89,11 @@ class PersonalAgent:
             return Item(evidence.sources, quote, value, self.discretion.of(quote), frozenset({evidence.witness}))
         hit = self.memory.message(evidence.id)
         around = self.memory.neighbours(evidence.id, before=AROUND, after=AROUND) if hit.kind == "message" else ()
-        present = frozenset(p for p in (hit.sender, hit.receiver, hit.told_by) if p and p != self.person)
+        may_know = (hit.sender, hit.receiver, hit.told_by, *(hit.audience or ()))
+        present = frozenset(p for p in may_know if p and p != self.person)
         sensitivity = self.discretion.of(hit.text, [other.text for other in around])
+        if hit.audience is not None and sensitivity == "ordinary":
+            sensitivity = "confidence"  # it was noted for few, whatever its words
         return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at)
 
 

@@ -197,8 +197,9 @@ async def _ask_around(
     """Ask up to fan_out contacts about one rationale, until one knows; close it when nobody is left to ask."""
     question = rationale.question
     visited = work.visited.setdefault(question, sorted({*state["pair"]}))
+    ranked = await asyncio.to_thread(consult.rank, agent, question)
     for _ in range(stage.settings.fan_out):
-        candidates = consult.rank(agent, question, visited)
+        candidates = [candidate for candidate in ranked if candidate.person not in visited]
         if not candidates or work.budget <= 0 or state["depth"] <= 0:
             reason = "nobody left to ask" if not candidates else "no right to ask further"
             work.ledger = infonav.unavailable(work.ledger, rationale.id, reason)

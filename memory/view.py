@@ -6,6 +6,7 @@ text. The arrays are read through the owner's scope and grow as messages arrive.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,10 +98,13 @@ def refreshed(view: View, scope: Scope, connection: Connection) -> View:
         .join(schema.text, schema.text.c.key == message.text)
         .where(message.id > last)
     )
-    new = connection.execute(query).all()
+    cursor: Any = connection.execute(
+        query
+    ).cursor  # plain tuples: twice as fast for the tens of thousands of a first read
+    new = cursor.fetchall()
     if not new:
         return view
-    added = np.array([tuple(row) for row in new], dtype=np.int64).T
+    added = np.array(new, dtype=np.int64).T
     added = added[:, np.argsort(added[0])]
     return _view(np.concatenate((view.rows, added), axis=1))
 

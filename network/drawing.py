@@ -1,18 +1,20 @@
-"""A picture of the network: communities by colour, people by their number of ties, the best connected by name."""
+"""A picture of the network: communities by colour, people by their number of ties, the best connected by name.
+
+matplotlib is imported when something is drawn: it writes a font cache as soon as it is imported.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
 from kithnet.network.graph import communities, statistics
 from kithnet.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7A7A7A")
 """Okabe and Ito's colours, told apart by colour-blind readers; the smallest communities share the last, grey."""
@@ -38,6 +40,10 @@ def draw(graph: nx.Graph, path: Path, title: str = "") -> None:
         )
     if not graph:
         raise InputError("there is nobody to draw", "import or generate a world first")
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     groups = communities(graph)
     places = layout(graph, groups)
     figure = Figure(figsize=(11, 9), dpi=130, facecolor="white", layout="constrained")
@@ -110,7 +116,7 @@ def _parted(spots: np.ndarray, reach: np.ndarray, rounds: int = 60) -> np.ndarra
     return spots
 
 
-def _draw_ties(axes: Axes, graph: nx.Graph, places: Positions) -> None:
+def _draw_ties(axes: "Axes", graph: nx.Graph, places: Positions) -> None:
     """Lines, wider and darker where more was said."""
     edges = sorted(graph.edges(data="weight", default=0), key=lambda edge: (edge[2] or 0, edge[0], edge[1]))
     if not edges:
@@ -126,7 +132,7 @@ def _draw_ties(axes: Axes, graph: nx.Graph, places: Positions) -> None:
     axes.add_collection(LineCollection(lines, colors=colours, linewidths=0.5 + 2.0 * strength**2, zorder=1))
 
 
-def _draw_people(axes: Axes, graph: nx.Graph, places: Positions, groups: Sequence[Sequence[str]]) -> None:
+def _draw_people(axes: "Axes", graph: nx.Graph, places: Positions, groups: Sequence[Sequence[str]]) -> None:
     for number, group in enumerate(groups):
         spots = np.array([places[person] for person in group])
         axes.scatter(
@@ -146,7 +152,7 @@ def _size(graph: nx.Graph, person: str) -> float:
     return float((60 + 300 * crowd) * (0.35 + np.sqrt(graph.degree(person)) / 3.2))
 
 
-def _draw_names(axes: Axes, graph: nx.Graph, places: Positions) -> None:
+def _draw_names(axes: "Axes", graph: nx.Graph, places: Positions) -> None:
     """Names of the best connected, under their dots; one that would lie on a name already written is left out."""
     ranked = sorted(graph.nodes, key=lambda person: (-graph.degree(person), person))
     spots = np.array([places[person] for person in graph.nodes])
