@@ -9,13 +9,19 @@ from kithnet.agents.disclosure import Action
 from kithnet.agents.infonav import Ledger
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.prompting import render
+from kithnet.agents.reading import Finding, Passage
 from kithnet.agents.settings import Settings
+from kithnet.agents.speaking import who_said
+from kithnet.agents.wording import content_words, words
 from kithnet.memory.owner import Hit
 from kithnet.runtime.chat import ChatModel, Message, OnText, ReplySpec
 from kithnet.runtime.errors import ContextOverflow
 from kithnet.runtime.trace import Trace
 
-NOTES = 3
+NOTES, RECENT = 3, 4
+SMALL_TALK = 0.6
+WH_WORDS = frozenset("who whom whose what which when where why how".split())
+UNKNOWN = "I do not know that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,18 @@ class Exchange:
     reply: str
     used: tuple[Hit, ...]
     held_back: int
+
+
+def asks(text: str) -> bool:
+    """Whether a message wants something to be known."""
+    return text.rstrip().endswith("?") or words(text)[:1] in (
+        ["who"],
+        ["what"],
+        ["when"],
+        ["where"],
+        ["why"],
+        ["which"],
+    )
 
 
 class Conversation:
@@ -41,8 +59,7 @@ class Conversation:
     ) -> None:  # fmt: skip
         self._agent, self._partner, self._session = agent, partner, session
         self._model, self._settings, self._trace, self._trusted = model, settings, trace, trusted
-        frame = render("chat", name=agent.name, persona=agent.persona, partner=partner_name)
-        self._messages = [Message("system", frame)]
+        self._called = partner_name
         self.ledger = Ledger(agent.person, f"chat with {partner}")
         self.exchanges: list[Exchange] = []
 
@@ -50,25 +67,28 @@ class Conversation:
         """Answer one message of the partner; both turns are stored before this returns. Raises ModelError."""
         recalled = await self._recall(text)
         shown, held_back = await self._allowed(text, recalled)
-        await self._note(text, shown)
-        notes = [{"speaker": h.sender, "listener": h.receiver, "text": h.text} for h in shown]
-        turn = Message("user", render("chat_turn", text=text, notes=notes))
-        reply = await self._reply(turn, on_text)
-        self._messages += [turn, Message("assistant", reply)]
+        finding = await self._note(text, shown)
+        reply = self._from_memory(text, finding)
+        if reply is None:
+            reply = await self._from_model(text, shown, on_text)
+        elif on_text:
+            on_text(reply)
         await asyncio.to_thread(self._store, text, reply)
-        exchange = Exchange(text, reply, tuple(shown), held_back)
+        used = self._used(reply, finding, shown)
+        exchange = Exchange(text, reply, used, held_back)
         self.exchanges.append(exchange)
         self._trace.emit(
             "chat", person=self._agent.person, partner=self._partner, text=text, reply=reply,
-            used=[h.id for h in shown], held_back=held_back,
+            used=[h.id for h in used], held_back=held_back,
         )  # fmt: skip
         return exchange
 
     async def _recall(self, text: str) -> Sequence[Hit]:
+        """What bears on the text; small talk must fit better than a question before memory is drawn in."""
         settings = self._settings
         recalled = await self._agent.recall(text, k=settings.k, budget=settings.budget_tokens, partner=self._other)
-        fresh = [h for h in recalled.hits if h.session != self._session]
-        return [h for h in fresh if h.score >= settings.support]
+        needed = settings.support if asks(text) else max(settings.support, SMALL_TALK)
+        return [h for h in recalled.hits if h.session != self._session and h.score >= needed]
 
     @property
     def _other(self) -> str | None:
@@ -77,7 +97,7 @@ class Conversation:
     async def _allowed(self, text: str, hits: Sequence[Hit]) -> tuple[list[Hit], int]:
         """The hits the partner may be shown, and how many were held back; decisions are written down."""
         if self._trusted:
-            return list(hits[:NOTES]), 0
+            return list(hits), 0
         shown: list[Hit] = []
         held_back = 0
         for hit in hits:
@@ -86,35 +106,89 @@ class Conversation:
             action: Action = "tell" if decision.told else "refuse"
             self._agent.memory.disclose([hit.id], partner=self._partner, task=text, rule=decision.rule, action=action)
             held_back += not decision.told
-            if decision.told and len(shown) < NOTES:
+            if decision.told:
                 shown.append(hit)
         return shown, held_back
 
-    async def _note(self, text: str, shown: Sequence[Hit]) -> None:
+    async def _note(self, text: str, shown: Sequence[Hit]) -> Finding | None:
         """Keep the ledger: a question opens a rationale, and a memory that answers it fills it."""
-        if not text.rstrip().endswith("?"):
-            return
+        if not asks(text):
+            return None
         self.ledger = infonav.open_rationale(replace(self.ledger, turn=len(self.exchanges) + 1), text)
         rationale = self.ledger.find(text)
-        passages = await asyncio.to_thread(reading.passages, self._agent.memory, shown, self._agent.named(text))
+        named = self._agent.named(text)
+        passages = await asyncio.to_thread(reading.passages, self._agent.memory, shown, text, named)
+        passages = await self._tellable(passages, {hit.id for hit in shown}, text)
         finding = await reading.read(self._model, text, passages, self._settings, self._failed)
         if rationale and finding:
-            evidence = (self._agent.evidence(finding.passage.hit),)
-            self.ledger = infonav.learn(self.ledger, rationale.id, finding.value, evidence)
+            evidence = replace(self._agent.evidence(finding.passage.hit), quote=finding.quote)
+            self.ledger = infonav.learn(self.ledger, rationale.id, finding.value, (evidence,))
+        return finding
 
-    async def _reply(self, turn: Message, on_text: OnText | None) -> str:
+    async def _tellable(self, passages: Sequence[Passage], shown: set[str], text: str) -> list[Passage]:
+        """Replies that were drawn in beside the hits are weighed like them."""
+        kept = []
+        for passage in passages:
+            hit = passage.hit
+            if not self._trusted and hit.id not in shown:
+                evidence = self._agent.evidence(hit)
+                _, decision = await self._agent.weigh(evidence, hit.text, hit.text, self._partner, text)
+                if not decision.told:
+                    continue
+            kept.append(passage)
+        return kept
+
+    def _from_memory(self, text: str, finding: Finding | None) -> str | None:
+        """The reply where code can give it: something to remember, or a fact for a model that would garble it."""
+        command, _, rest = text.partition(" ")
+        if self._trusted and command.casefold().strip(",:") == "remember" and rest:
+            said = rest.removeprefix("that ").strip()
+            self._agent.memory.remember(
+                about=self._agent.person, text=said, told_by=self._agent.person, kind="fact", evidence=(), audience=()
+            )  # fmt: skip
+            return "I will remember that."
+        if self._model.traits.capable or not asks(text):
+            return None
+        if finding:
+            evidence = self._agent.evidence(finding.passage.hit)
+            return f"{who_said(self._agent, evidence)}: “{finding.quote}”"
+        return UNKNOWN if any(word in WH_WORDS for word in words(text)) and content_words(text) else None
+
+    async def _from_model(self, text: str, shown: Sequence[Hit], on_text: OnText | None) -> str:
         """Continue the chat; the oldest exchanges are left out of the prompt when they no longer fit."""
-        spec = ReplySpec(
-            max_tokens=120, temperature=self._settings.temperature, seed=self._settings.seed, purpose="chat"
-        )
-        while True:
+        for kept in range(len(self.exchanges), -1, -1):
             try:
-                reply = await self._model.reply([*self._messages, turn], spec, on_text)
-                return reply.text.strip() or "I do not know."
+                messages, spec = self._prompt(text, shown[:NOTES], self.exchanges[len(self.exchanges) - kept :])
+                reply = await self._model.reply(messages, spec, on_text)
+                return reply.text.strip() or UNKNOWN
             except ContextOverflow:
-                if len(self._messages) < 3:
+                if not kept:
                     raise
-                del self._messages[1:3]
+        raise AssertionError("the loop returns or raises")
+
+    def _prompt(self, text: str, notes: Sequence[Hit], past: Sequence[Exchange]) -> tuple[list[Message], ReplySpec]:
+        """A chat for a capable model; for another one a short transcript, which it continues better."""
+        seed = self._settings.seed
+        if not self._model.traits.capable:
+            turns = [{"text": one.text, "reply": one.reply} for one in past[-RECENT:]]
+            written = render("transcript", name=self._agent.name, partner=self._called, turns=turns, text=text)
+            spec = ReplySpec(max_tokens=48, temperature=0.0, seed=seed, stop=("\n",), raw=True, purpose="chat")
+            return [Message("user", written)], spec
+        shown = [{"speaker": h.sender, "listener": h.receiver, "text": h.text} for h in notes]
+        messages = [
+            Message("system", render("chat", name=self._agent.name, persona=self._agent.persona, partner=self._called))
+        ]
+        for one in past:
+            messages += [Message("user", one.text), Message("assistant", one.reply)]
+        messages.append(Message("user", render("chat_turn", text=text, notes=shown)))
+        return messages, ReplySpec(max_tokens=160, temperature=self._settings.temperature, seed=seed, purpose="chat")
+
+    def _used(self, reply: str, finding: Finding | None, shown: Sequence[Hit]) -> tuple[Hit, ...]:
+        """The memories a reply was made from: what was found, or the notes a capable model was given."""
+        if finding and not self._model.traits.capable:
+            asked = finding.passage.asked
+            return (finding.passage.hit, asked) if asked else (finding.passage.hit,)
+        return tuple(shown[:NOTES]) if self._model.traits.capable and reply != UNKNOWN else ()
 
     def _failed(self, why: str) -> None:
         self._trace.emit("model_failed", person=self._agent.person, purpose="copy", why=why)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_stems, named_people, normalise, sentences, words
+from kithnet.agents.wording import content_stems, named_people, normalise, sentences, speaker_in, words
 from kithnet.memory.owner import Hit, OwnerMemory
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
@@ -45,7 +45,9 @@ class Finding:
     copied: bool
 
 
-def passages(memory: OwnerMemory, hits: Sequence[Hit], named: Mapping[str, Sequence[str]]) -> list[Passage]:
+def passages(
+    memory: OwnerMemory, hits: Sequence[Hit], question: str, named: Mapping[str, Sequence[str]]
+) -> list[Passage]:
     """What to read of the hits, best first: where one is a question, the reply that the other side gave to it.
 
     named: people the question is about, with their names. A memory that neither passed between them nor speaks of
@@ -60,17 +62,20 @@ def passages(memory: OwnerMemory, hits: Sequence[Hit], named: Mapping[str, Seque
                 continue
             passage = Passage(after[0], hit.score, hit)
         if all(passage.hit.id != other.hit.id for other in found):
-            found.append(replace(passage, score=passage.score * _about(passage, named)))
+            found.append(replace(passage, score=passage.score * _about(passage, named, speaker_in(question, named))))
     return sorted(found, key=lambda passage: -passage.score)
 
 
-def _about(passage: Passage, named: Mapping[str, Sequence[str]]) -> float:
+def _about(passage: Passage, named: Mapping[str, Sequence[str]], speaker: str | None) -> float:
     """Share of the people a question names who speak in a passage or are spoken of in it; 1 for nobody named.
 
-    Someone who only hears it counts half, where nobody named speaks: people mostly talk of themselves.
+    Someone who only hears it counts half, where nobody named speaks: people mostly talk of themselves. Where the
+    question asks for the words of `speaker`, what others say counts little, unless they speak of the speaker.
     """
     hit = passage.hit
     text = f"{passage.asked.text} {hit.text}" if passage.asked else hit.text
+    if speaker and hit.sender != speaker:
+        return 0.5 if speaker in named_people(text, named) else 0.2
     spoken_of = {hit.sender, hit.about, *named_people(text, named)} & named.keys()
     heard = ({hit.receiver} & named.keys()) - spoken_of
     return (len(spoken_of) + (1.0 if spoken_of else 0.5) * len(heard)) / len(named) if named else 1.0

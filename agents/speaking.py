@@ -69,9 +69,9 @@ async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rat
     question = rationale.question
     if question in turn.state["told"][turn.speaker] or turn.ledger.is_whole(rationale):
         return
-    heard_here = any(e.id.startswith(f"u:{turn.state['id']}:") for e in rationale.evidence)
-    if rationale.held and not heard_here:
-        for evidence in rationale.evidence:
+    own = [e for e in rationale.evidence if not e.id.startswith(f"u:{turn.state['id']}:")]
+    if question in turn.pending or len(own) == len(rationale.evidence):  # else the partner told it and needs no echo
+        for evidence in own:
             item, decision = await agent.weigh(
                 evidence, rationale.held[0].value, evidence.quote, turn.partner, turn.state["task"]
             )
@@ -88,11 +88,11 @@ async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rat
 
 def _claim(agent: PersonalAgent, question: str, held: Held, evidence: Evidence, item: Item) -> Claim:
     quote = evidence.quote or held.value
-    said = _who_said(agent, evidence)
+    said = who_said(agent, evidence)
     return Claim(question, held.value, quote, said, evidence.sources, evidence.witness, evidence.hops, evidence.support)
 
 
-def _who_said(agent: PersonalAgent, evidence: Evidence) -> str:
+def who_said(agent: PersonalAgent, evidence: Evidence) -> str:
     """Who said it to whom, in the speaker's voice."""
     if evidence.hops:
         return f"{_called(agent, evidence.witness)} let me know"

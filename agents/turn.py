@@ -75,13 +75,19 @@ async def update(state: State, stage: Stage) -> Update:
         for rationale in ledger.rationales
         if not ledger.is_whole(rationale) and (not rationale.settled or rationale.question in claims)
     ]
-    async with asyncio.TaskGroup() as group:  # recalls run on while the model reads what came first
-        recalls = [group.create_task(look.recall()) for look in looks]
+    recalls = [
+        asyncio.create_task(look.recall()) for look in looks
+    ]  # they run on while the model reads what came first
+    try:
         for look, recall in zip(looks, recalls, strict=True):
             recalled, shown = await recall
             searched += recalled.searched
             if found := await look.found(recalled, shown):
                 ledger = infonav.learn(ledger, look.rationale.id, *found)
+    finally:  # not a TaskGroup: it would hide a limit or a model that is gone inside an ExceptionGroup
+        for recall in recalls:
+            recall.cancel()
+        await asyncio.gather(*recalls, return_exceptions=True)
     return {
         "ledgers": with_ledger(state, ledger),
         "seen": {**state["seen"], turn.speaker: seen},
@@ -119,7 +125,9 @@ class _Look:
         )
         fresh = [hit for hit in recalled.hits if hit.id not in self.seen]
         self.seen.extend(hit.id for hit in fresh)
-        shown = await asyncio.to_thread(reading.passages, self.agent.memory, fresh, self.agent.named(question))
+        shown = await asyncio.to_thread(
+            reading.passages, self.agent.memory, fresh, question, self.agent.named(question)
+        )
         self._emit(
             "recall", hint=hint, hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits],
             searched=recalled.searched, mode=recalled.mode, seconds=round(time.perf_counter() - started, 4),
@@ -133,13 +141,17 @@ class _Look:
             wanted = content_stems(self.claim.value)
             fitting = (h for h in recalled.hits if h.score >= settings.support and wanted <= content_stems(h.text))
             own = next(fitting, None) if wanted else None
-            return (self.claim.value, (self.agent.evidence(own),)) if own else None
+            if own is None:
+                return None
+            quote = reading.sentence_with(self.claim.value, own.text)
+            return self.claim.value, (replace(self.agent.evidence(own), quote=quote),)
         failed = _failure(self.stage, self.turn, "copy")
         finding = await reading.read(self.stage.model, self.rationale.question, shown, settings, failed)
         if finding is None:
             return None
         evidence = self.agent.evidence(finding.passage.hit)
-        sources = tuple(dict.fromkeys((*evidence.sources, *finding.passage.ids)))
+        asked = finding.passage.asked
+        sources = tuple(dict.fromkeys((*evidence.sources, *((asked.id,) if asked else ()))))
         evidence = replace(evidence, support=finding.passage.score, quote=finding.quote, sources=sources)
         self._emit(
             "found", value=finding.value, evidence=evidence.id, support=round(evidence.support, 3), copied=finding.copied

@@ -15,13 +15,18 @@ INTERROGATIVES = frozenset(
     has have had can could will would should""".split()
 )
 
+SPEECH = frozenset(
+    """tell told say said mention ask promis write wrote written explain admit confess reveal announc suggest repli answer
+    report claim warn invit advis complain remark""".split()
+)
+
 FUNCTION_WORDS = frozenset(
     """a an the this that these those some any all both no not nor and or but if then than so as of at by for from in into
     on onto off out over to up with within without about after before between during through under until while
     i me my mine myself you your yours yourself he him his himself she her hers herself it its itself we us our
     ours ourselves they them their theirs themselves one ones who whom whose which what when where why how
     am is are was were be been being do does did done doing have has had having will would shall should can could
-    may might must there here also just only very too again ever never now
+    may might must there here also just only very too again ever never now today
     i'm i've i'd i'll you're you've you'd you'll he's she's it's we're we've they're they've that's there's
     what's who's where's how's isn't aren't wasn't weren't don't doesn't didn't won't wouldn't can't couldn't
     haven't hasn't hadn't let's say says said saying tell tells told telling talk talked talking ask asked know knows
@@ -96,6 +101,20 @@ def core(task: str) -> str:
     _, _, rest = asked.partition(": ")
     first = words(rest)[:1]
     return rest if first and first[0] in INTERROGATIVES and rest.endswith("?") else asked
+
+
+def speaker_in(question: str, names: Mapping[str, Sequence[str]]) -> str | None:
+    """Whose words a question asks for: the person named right before a verb of speech ("what did Ida tell Tom")."""
+    spoken = [word.removesuffix("'s") for word in words(question)]
+    for person, called in names.items():
+        for name in _ways_to_say(called):
+            at = _find(spoken, name)
+            after = spoken[at + len(name) : at + len(name) + 2] if at is not None else []
+            if after[:1] and after[0] in {"ever", "once", "also", "just"}:
+                after = after[1:]
+            if after and stem(after[0]) in SPEECH:
+                return person
+    return None
 
 
 def unknown_names(text: str, names: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:

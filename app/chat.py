@@ -86,7 +86,7 @@ class _Chat:
         self._asked = 0
         names = {person.id: person.name for person in scene.store.people()}
         self._talk = Conversation(
-            self._agent, partner, names.get(partner, f"{self._agent.name}, its own person"), scene.run.id,
+            self._agent, partner, names.get(partner, "You"), scene.run.id,
             scene.stage.model, scene.stage.settings, scene.trace, trusted=partner == OWNER,
         )  # fmt: skip
 

@@ -121,6 +121,8 @@ def _draw_ties(axes: "Axes", graph: nx.Graph, places: Positions) -> None:
     edges = sorted(graph.edges(data="weight", default=0), key=lambda edge: (edge[2] or 0, edge[0], edge[1]))
     if not edges:
         return
+    from matplotlib.collections import LineCollection
+
     weights = np.array([edge[2] or 0 for edge in edges], dtype=float)
     strength = np.log1p(weights) / max(1e-9, float(np.log1p(weights).max()))
     crowd = min(1.0, 45 / len(edges))

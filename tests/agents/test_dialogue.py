@@ -77,19 +77,18 @@ def test_what_the_instructor_knows_already_is_put_to_the_partner_to_agree_on_and
     assert talk.state["utterances"][0]["asks"] == [KEY]
 
 
-def test_two_who_remember_differently_are_reported_as_rivals(bench: Any) -> None:
+def test_two_who_remember_the_same_cite_both_messages(bench: Any) -> None:
     store = bench.world(
         [
             ("dora", "ana", "The spare key is under the blue flower pot."),
-            ("ed", "ben", "The spare key is inside the garden shed."),
+            ("ed", "ben", "I am sure the spare key is still under the blue flower pot."),
             ("ana", "ben", "Nice weather."),
         ]
     )
     result = bench.talk(store, KEY, ("ana", "ben")).state["result"]
     (agreed,) = result["agreed"]
-    values = {agreed["value"], *(rival["value"] for rival in agreed["rivals"])}
-    assert len(values) == 2
-    assert any("flower pot" in value for value in values) and any("garden shed" in value for value in values)
+    assert agreed["both"]
+    assert set(result["citations"]) == {"m1", "m2"}
 
 
 def test_nobody_in_reach_knowing_is_an_answer_without_citations(bench: Any) -> None:
@@ -243,21 +242,11 @@ def test_every_value_told_leaves_a_row_with_its_messages_its_hearer_and_its_rule
     assert [(d.items, d.partner) for d in key_world.owner("cleo").disclosures()] == [(("m5",), "ben")]
 
 
-class Blabbing(ScriptedModel):
-    """A capable model that says everything its agent might know, whatever it was asked to phrase."""
-
-
-SECRETS = (
-    "Between us, the passport lies inside the grandfather clock.",
-    "Don't tell anyone, I am moving to Lisbon with Gus.",
-)
-
-
 def test_a_model_that_blurts_out_a_refused_memory_is_stopped_at_the_gate(bench: Any, scripted: Make) -> None:
     store = bench.world(
         [
             ("ana", "ben", "Nice weather."),
-            ("dora", "ben", SECRETS[0]),
+            ("dora", "ben", "Between us, the passport lies inside the grandfather clock."),
             ("ed", "ben", "The spare key is under the blue flower pot."),
         ]
     )
@@ -276,12 +265,13 @@ def test_no_message_is_heard_by_anyone_unless_a_disclosure_says_so(bench: Any, s
     random_ = random.Random(seed)
     people = ["ana", "ben", "cleo", "dora", "ed"]
     things = ["passport", "violin", "spare key", "wallet", "camera"]
+    ways = ["rests quietly beneath", "hides well behind", "hangs high above", "lies safely inside", "waits patiently by"]
     places = ["grandfather clock", "garden shed", "green suitcase", "attic chest", "bicycle basket"]
     lines = [("ana", "ben", "Nice weather."), ("ben", "cleo", "Hello."), ("cleo", "dora", "Coffee?")]
-    for thing in things:
+    for thing, way, place in zip(things, random_.sample(ways, 5), random_.sample(places, 5), strict=True):
         teller, hearer = random_.sample(people, 2)
         lead = random_.choice(["", "Between us: ", "Keep it to yourself, ", ""])
-        lines.append((teller, hearer, f"{lead}the old {thing} lies safely inside the {random_.choice(places)}."))
+        lines.append((teller, hearer, f"{lead}the old {thing} {way} the {place}."))
     store = bench.world(lines)
     task = " ".join(f"Where is the {thing}?" for thing in random_.sample(things, 2))
     from_model = _blurt(lines) if capable else None
@@ -297,10 +287,6 @@ def test_no_message_is_heard_by_anyone_unless_a_disclosure_says_so(bench: Any, s
 
 def _blurt(lines: list[tuple[str, str, str]]) -> ScriptedModel:
     """A capable model that adds a private message to whatever it is to phrase."""
-    import sys
-
-    parts = sys.modules[ScriptedModel.__module__]
-    assert parts
     secret = lines[-1][2]
 
     def script(messages: Any, spec: Any) -> str:
@@ -311,7 +297,7 @@ def _blurt(lines: list[tuple[str, str, str]]) -> ScriptedModel:
             return next(line.partition(":")[0] for line in prompt.splitlines() if line[:1] == "m" and line[1:2].isdigit())
         if spec.purpose == "speak":
             notes = next(line for line in prompt.splitlines() if line.startswith("Notes: "))
-            return f"{notes.removeprefix('Notes: ')} {secret.rpartition('inside ')[2]}"
+            return f"{notes.removeprefix('Notes: ')} {secret.rpartition(' the old ')[2]}"
         return [line for line in prompt.splitlines() if line.startswith("Message, ")][-1].partition(": ")[2] if (
             spec.purpose == "copy"
         ) else ""
