@@ -29,9 +29,26 @@ class Candidate:
     reason: str
 
 
-def ready(ledger: Ledger, *, asked_by_partner: Collection[str], partner: str) -> tuple[Rationale, ...]:
-    """Unknowns worth a third party: the partner asks for them, or the partner was asked and had nothing."""
-    return tuple(r for r in ledger.unsettled if r.question in asked_by_partner or partner in r.declined_by)
+def ready(
+    ledger: Ledger, *, asked_by_partner: Collection[str], partner: str, firm: float = 0.0
+) -> tuple[Rationale, ...]:
+    """What is worth a third party: the partner asks for it, or the partner was asked and had nothing.
+
+    Unknowns, and what is known on evidence of less than `firm` support: for those only people the question names
+    are asked (see `rank`), who know better than hearsay.
+    """
+    return tuple(
+        r
+        for r in ledger.rationales
+        if not ledger.is_whole(r)
+        and (not r.settled or weak(r, firm))
+        and (r.question in asked_by_partner or partner in r.declined_by)
+    )
+
+
+def weak(rationale: Rationale, firm: float) -> bool:
+    """Whether a value stands on poor evidence only."""
+    return bool(rationale.held) and max(item.support for item in rationale.evidence) < firm
 
 
 def rank(agent: PersonalAgent, question: str, visited: Collection[str] = ()) -> tuple[Candidate, ...]:

@@ -16,6 +16,8 @@ from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 LONGEST_VALUE = 24
 LONGEST_QUOTE = 40
 NONE = "none"
+CHAT = "kith-chat:"
+"""How the ids of sessions begin in which an agent itself wrote its owner's side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ def passages(
     """
     found: list[Passage] = []
     for hit in hits:
+        if hit.sender == memory.owner and hit.session.startswith(CHAT):
+            continue  # what an agent said in a chat came from memory: it is no evidence of its own
         passage = Passage(hit, hit.score)
         if hit.kind == "message" and _asks(hit.text):
             after = memory.neighbours(hit.id, before=0, after=1)

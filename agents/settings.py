@@ -10,7 +10,7 @@ class Settings:
     max_turns: utterances of the main dialogue. stall_turns: turns in a row without any ledger change that end it.
     max_questions: rationales a plan may add. depth, fan_out, budget: how far, how wide and how often third parties
     are consulted. k, budget_tokens: hits and tokens of one recall. support: how well a memory must fit a question
-    before it counts as evidence, in [0, 1].
+    before it counts as evidence, in [0, 1]; firm: below which people the question names are asked all the same.
     """
 
     max_turns: int = 10
@@ -22,5 +22,6 @@ class Settings:
     k: int = 12
     budget_tokens: int = 800
     support: float = 0.25
+    firm: float = 0.6
     temperature: float = 0.0
     seed: int = 0

@@ -172,7 +172,9 @@ async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Upda
     work = _Asking(
         turn.ledger, dict(state["visited"]), state["budget"], list(state["consulted"]), state["searched"], number
     )
-    for rationale in consult.ready(turn.ledger, asked_by_partner=turn.pending, partner=turn.partner):
+    for rationale in consult.ready(
+        turn.ledger, asked_by_partner=turn.pending, partner=turn.partner, firm=stage.settings.firm
+    ):
         await _ask_around(state, stage, agent, turn, rationale, work, ask_third)
     return {
         "ledgers": with_ledger(state, work.ledger),
@@ -210,11 +212,14 @@ async def _ask_around(
     question = rationale.question
     visited = work.visited.setdefault(question, sorted({*state["pair"]}))
     ranked = await asyncio.to_thread(consult.rank, agent, question)
+    if rationale.held:
+        ranked = tuple(candidate for candidate in ranked if candidate.reason == "named")
     for _ in range(stage.settings.fan_out):
         candidates = [candidate for candidate in ranked if candidate.person not in visited]
         if not candidates or work.budget <= 0 or state["depth"] <= 0:
             reason = "nobody left to ask" if not candidates else "no right to ask further"
-            work.ledger = infonav.unavailable(work.ledger, rationale.id, reason)
+            if not rationale.held:
+                work.ledger = infonav.unavailable(work.ledger, rationale.id, reason)
             return
         chosen = candidates[0]
         visited.append(chosen.person)

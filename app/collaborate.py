@@ -51,6 +51,7 @@ def settings_of(config: Config) -> Settings:
         k=config.recall.k,
         budget_tokens=config.recall.budget_tokens,
         support=config.recall.support,
+        firm=config.recall.firm,
         temperature=config.model.temperature,
         seed=config.model.seed,
     )

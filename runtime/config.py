@@ -66,11 +66,13 @@ class ConsultConfig:
 @dataclass(frozen=True, slots=True)
 class RecallConfig:
     """k: hits of one recall. budget_tokens: tokens of them that reach a prompt. support: how well a memory must fit
-    a question, in [0, 1], to count as evidence."""
+    a question, in [0, 1], to count as evidence. firm: support below which people the question names are asked all
+    the same."""
 
     k: int = _within(12, 1, 100)
     budget_tokens: int = _within(800, 16, 100_000)
     support: float = _within(0.25, 0.0, 1.0)
+    firm: float = _within(0.6, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -130,7 +131,7 @@ def test_a_question_in_memory_is_read_through_the_other_side_s_reply(bench, scri
     )
     memory = store.owner("cleo")
     hits = [memory.message("m1"), memory.message("m3")]
-    (passage,) = reading.passages(memory, [replace(h, score=0.9) for h in hits], {})
+    (passage,) = reading.passages(memory, [replace(h, score=0.9) for h in hits], QUESTION, {})
     assert (passage.hit.id, passage.asked and passage.asked.id) == ("m2", "m1")
     assert passage.ids == ("m2", "m1")
 
@@ -145,7 +146,7 @@ def test_a_memory_about_someone_else_counts_for_the_share_it_is_about(bench) -> 
     memory = store.owner("cleo")
     hits = [replace(memory.message(m), score=0.9) for m in ("m1", "m2")]
     named = {"fay": ("Fay",)}
-    first, second = reading.passages(memory, hits, named)
+    first, second = reading.passages(memory, hits, "What is the wedding dress of Fay made of?", named)
     assert first.hit.id == "m2"
     assert first.score == pytest.approx(0.9)
     assert (second.hit.id, second.score) == ("m1", 0.0)
@@ -155,8 +156,9 @@ def test_a_memory_about_someone_else_counts_for_the_share_it_is_about(bench) -> 
 @given(scores=st.lists(st.floats(0, 1), min_size=2, max_size=2))
 def test_passages_never_gain_by_the_people_they_are_about(scores: list[float]) -> None:
     hits = [hit(f"m{n}", text, score) for n, (text, score) in enumerate(zip(("Fay sang.", "It rained."), scores, strict=True))]
+    nobody = SimpleNamespace(owner="cleo")  # no hit asks anything, so that no neighbour is looked up
     for named in ({}, {"fay": ("Fay",)}, {"dora": ("Dora",), "gus": ("Gus",)}):
-        found = reading.passages(None, hits, named)  # type: ignore[arg-type]  # no hit asks: memory is not read
+        found = reading.passages(nobody, hits, "What did Dora say?", named)  # type: ignore[arg-type]
         best = {h.id: h.score for h in hits}
         assert all(p.score <= best[p.hit.id] for p in found)
         assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)

@@ -1,0 +1,75 @@
+"""Run as a child process by test_resume.py, to be killed: one dialogue with a slow model that logs its calls.
+
+Usage: slow_dialogue.py KITH_DB STATE_DB TRACE CALLS. CALLS gets a line `start KEY` and a line `done KEY` a call.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kithnet.agents.checkpoints import open_saver
+from kithnet.agents.dialogue import Dialogues
+from kithnet.agents.disclosure import Policy
+from kithnet.agents.settings import Settings
+from kithnet.agents.stage import Stage
+from kithnet.app.cast import Cast
+from kithnet.memory.store import Store
+from kithnet.runtime.chat import Message, OnText, Reply, ReplySpec, Scores
+from kithnet.runtime.scripted import ScriptedModel
+from kithnet.runtime.trace import TraceWriter
+
+SECONDS = 0.5
+
+
+def script(messages: Sequence[Message], spec: ReplySpec) -> str:
+    lines = messages[-1].content.splitlines()
+    if spec.purpose == "plan":
+        return '{"questions": []}'
+    if spec.purpose == "score":
+        return next(line.partition(":")[0] for line in lines if line[:1] == "m" and line[1:2].isdigit())
+    if spec.purpose == "copy":
+        return "under the blue flower pot"
+    if spec.purpose == "speak":
+        return next(line for line in lines if line.startswith("Notes: ")).removeprefix("Notes: ")
+    return "The spare key is under the blue flower pot."
+
+
+class Slow(ScriptedModel):
+    """Takes its time, so that a test can kill the process inside a call."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(script)
+        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
+        await self._pause("start", spec.purpose, messages, SECONDS)
+        reply = await super().reply(messages, spec, on_text)
+        await self._pause("done", spec.purpose, messages, 0)
+        return reply
+
+    async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
+        await self._pause("start", "score", messages, SECONDS)
+        scores = await super().score(messages, choices, raw=raw)
+        await self._pause("done", "score", messages, 0)
+        return scores
+
+    async def _pause(self, what: str, purpose: str, messages: Sequence[Message], seconds: float) -> None:
+        key = hashlib.sha256("".join(m.content for m in messages).encode()).hexdigest()[:12]
+        os.write(self._log, f"{what} {purpose}-{key}\n".encode())
+        await asyncio.sleep(seconds)
+
+
+async def talk(db: Path, state: Path, trace: Path, calls: Path) -> None:
+    with Store.open(db) as store, TraceWriter(trace) as writer:
+        stage = Stage(Slow(calls), Cast(store, Policy()).agent, Settings(), writer, journal=False)
+        async with open_saver(state) as saver:
+            ended = await Dialogues(stage, saver).run("t1", "Where is the spare key?", "ana", "ben")
+    print(json.dumps({"result": ended["result"], "turn": ended["turn"], "stopped": ended["stopped"]}))
+
+
+if __name__ == "__main__":
+    asyncio.run(talk(*map(Path, sys.argv[1:])))
