@@ -119,7 +119,7 @@ def _node(step: Step) -> Node:
             return await step(state, runtime.context)
         except LimitExceeded as limit:
             runtime.context.trace.emit("limit", dialogue=state["id"], why=limit.message)
-            return {"stopped": f"limit: {limit.message}"}
+            return {"stopped": f"{turn.LIMIT}{limit.message}"}
 
     return node
 

@@ -50,10 +50,14 @@ class Held:
     evidence: tuple[Evidence, ...]
 
     @property
-    def weight(self) -> tuple[int, float, int]:
-        """Order of preference: independent witnesses, best support, fewest hops."""
+    def weight(self) -> tuple[float, int, int]:
+        """Order of preference: best support to a tenth, then witnesses, then fewest hops.
+
+        Support comes first because one line heard by five people has five witnesses and is still one line.
+        """
         witnesses = len({item.witness for item in self.evidence})
-        return (witnesses, max(i.support for i in self.evidence), -min(i.hops for i in self.evidence))
+        best = round(max(i.support for i in self.evidence), 1)
+        return (best, witnesses, -min(i.hops for i in self.evidence))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from kithnet.agents.wording import content_stems, questions
 from kithnet.memory.owner import Recall
 
 Update = dict[str, Any]
+LIMIT = "limit: "
+"""How the reason begins that a dialogue stopped for when a limit of the model was reached."""
 AskThird = Callable[[State, str, str, str, consult.Reach, int], Awaitable[State]]
 
 
@@ -144,7 +146,8 @@ class _Look:
             if own is None:
                 return None
             quote = reading.sentence_with(self.claim.value, own.text)
-            return self.claim.value, (replace(self.agent.evidence(own), quote=quote),)
+            support = min(own.score, self.claim.support)  # the same words are no better evidence than the claim
+            return self.claim.value, (replace(self.agent.evidence(own), quote=quote, support=support),)
         failed = _failure(self.stage, self.turn, "copy")
         finding = await reading.read(self.stage.model, self.rationale.question, shown, settings, failed)
         if finding is None:
@@ -175,7 +178,8 @@ async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Upda
     for rationale in consult.ready(
         turn.ledger, asked_by_partner=turn.pending, partner=turn.partner, firm=stage.settings.firm
     ):
-        await _ask_around(state, stage, agent, turn, rationale, work, ask_third)
+        if not work.stopped:
+            await _ask_around(state, stage, agent, turn, rationale, work, ask_third)
     return {
         "ledgers": with_ledger(state, work.ledger),
         "visited": work.visited,
@@ -183,12 +187,13 @@ async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Upda
         "consulted": work.consulted,
         "searched": work.searched,
         "disclosures": [*state["disclosures"], *work.disclosures],
+        "stopped": work.stopped,
     }
 
 
 @dataclass
 class _Asking:
-    """What consulting changes while it goes on."""
+    """What consulting changes while it goes on. stopped: the limit that a consultation met; it is the task's limit."""
 
     ledger: Ledger
     visited: dict[str, list[str]]
@@ -197,6 +202,7 @@ class _Asking:
     searched: int
     number: int
     disclosures: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str = ""
 
 
 async def _ask_around(
@@ -231,15 +237,20 @@ async def _ask_around(
         )  # fmt: skip
         work.number += 1
         ended = await ask_third(state, agent.person, chosen.person, question, reach, work.number)
-        if _take_back(work, agent.person, chosen.person, rationale.id, question, state["turn"], ended):
+        if _take_back(work, agent.person, chosen.person, rationale.id, question, state["id"], state["turn"], ended):
+            return
+        if work.stopped:
             return
 
 
-def _take_back(work: _Asking, me: str, third: str, rid: str, question: str, turn: int, ended: State) -> bool:
+def _take_back(
+    work: _Asking, me: str, third: str, rid: str, question: str, parent: str, turn: int, ended: State
+) -> bool:
     """Bring a consultation's conclusion into one's own ledger; returns whether it answered."""
     work.budget = ended["budget"]
     work.searched += ended["searched"]
     work.disclosures.extend(ended["disclosures"])
+    work.stopped = ended["stopped"] if ended["stopped"].startswith(LIMIT) else ""
     work.visited[question].extend(p for p in ended["visited"].get(question, []) if p not in work.visited[question])
     learned = infonav.from_json(ended["ledgers"][me])["r0"]
     entry = {
@@ -247,6 +258,7 @@ def _take_back(work: _Asking, me: str, third: str, rid: str, question: str, turn
         "person": third,
         "question": question,
         "dialogue": ended["id"],
+        "within": parent,
         "turn": turn,
         "answered": bool(learned.held),
     }

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,16 +104,15 @@ class Asked:
 
 def spoken(state: State) -> list[dict[str, Any]]:
     """Utterances of the main dialogue and its consultations; a consultation stands before the turn it served."""
-    by_turn: dict[int, list[dict[str, Any]]] = {}
-    turn = 0
-    for entry in state["consulted"]:
-        if entry["by"] in state["pair"]:
-            turn = entry["turn"]
-        by_turn.setdefault(turn, []).extend(entry["utterances"])
-    said: list[dict[str, Any]] = []
-    for at, utterance in enumerate(state["utterances"]):
-        said += [*by_turn.get(at, []), utterance]
-    return said + [u for turn, us in by_turn.items() if turn >= len(state["utterances"]) for u in us]
+    return list(_flow(state["id"], state["utterances"], state["consulted"]))
+
+
+def _flow(dialogue: str, utterances: list[dict[str, Any]], consulted: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for turn in range(len(utterances) + 1):
+        for entry in consulted:
+            if entry["within"] == dialogue and entry["turn"] == turn:
+                yield from _flow(entry["dialogue"], entry["utterances"], consulted)
+        yield from utterances[turn : turn + 1]
 
 
 async def collaborate(scene: Scene, task_id: str, question: str, instructor: str, assistant: str) -> Asked:

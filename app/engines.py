@@ -14,6 +14,9 @@ from kithnet.runtime.errors import UnknownModel, WorldBusy
 from kithnet.runtime.local import LocalModel
 from kithnet.runtime.registry import Registry
 
+CONTEXT, REMOTE_CONTEXT = 8192, 32768
+"""Tokens of a conversation where the settings leave it open."""
+
 
 @asynccontextmanager
 async def chat_model(config: Config, models: Path, given: ChatModel | None = None) -> AsyncIterator[ChatModel]:
@@ -36,10 +39,11 @@ def open_chat_model(config: Config, models: Path) -> ChatModel:
 
         key = os.environ.get(chosen.api_key_env) if chosen.api_key_env else None
         return RemoteModel(
-            chosen.url, chosen.name, api_key=key, timeout=chosen.timeout, retries=chosen.retries, context=chosen.context
-        )
+            chosen.url, chosen.name, api_key=key, timeout=chosen.timeout, retries=chosen.retries,
+            context=chosen.context or REMOTE_CONTEXT,
+        )  # fmt: skip
     path = Registry(models).resolve(chosen.name)
-    return LocalModel.load(path, context=chosen.context or 8192, slots=chosen.slots, threads=chosen.threads or None)
+    return LocalModel.load(path, context=chosen.context or CONTEXT, slots=chosen.slots, threads=chosen.threads or None)
 
 
 @contextmanager

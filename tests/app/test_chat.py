@@ -1,0 +1,217 @@
+"""`kith chat`: a conversation that recalls before it replies, keeps secrets from partners, and is remembered."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kithnet.app.chat import HELP, Lines, chat
+from kithnet.memory.store import Store
+from kithnet.network.records import ChatMessage, Person, Tie
+from kithnet.runtime.chat import Message, ReplySpec
+from kithnet.runtime.config import Config
+from kithnet.runtime.errors import InputError, ModelError, ModelUnavailable, ReplyInvalid, UnknownPerson
+from kithnet.runtime.scripted import ScriptedModel
+from kithnet.runtime.trace import read_trace
+
+LINES = [
+    ("dora", "cleo", "The spare key is under the blue flower pot."),
+    ("dora", "cleo", "Promise not to tell anyone, the surprise wedding takes place in Lisbon."),
+    ("ed", "cleo", "The hockey game starts at seven."),
+    ("cleo", "ben", "How was your holiday in Norway?"),
+    ("ana", "ben", "The violin lesson moved to Thursday."),
+]
+
+
+def script(messages: Sequence[Message], spec: ReplySpec) -> str:
+    prompt = messages[-1].content
+    if spec.purpose == "score":
+        ids = (line.partition(":")[0] for line in prompt.splitlines())
+        return next(name for name in ids if name[:1] in "mk" and name[1:].isdigit())
+    if spec.purpose == "copy":
+        said = [line for line in prompt.splitlines() if line.startswith("Message, ")][-1]
+        return said.partition(": ")[2]
+    if spec.purpose == "plan":
+        return '{"questions": []}'
+    return "Well, let me see." if spec.purpose == "chat" else ""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    folder = tmp_path / "worlds" / "w"
+    at = datetime(2024, 5, 1)
+    messages = [ChatMessage(n, a, b, t, at + timedelta(hours=n), f"s{n}") for n, (a, b, t) in enumerate(LINES)]
+    ties = [Tie(*pair) for pair in sorted({(min(a, b), max(a, b)) for a, b, _ in LINES})]
+    with Store.create(folder / "kith.db", {"kind": "test"}) as store:
+        store.ingest([Person(p, p.capitalize()) for p in ("ana", "ben", "cleo", "dora", "ed")], ties, messages)
+    return folder
+
+
+class Session:
+    """One chat: what was typed, what was shown, and the model that spoke."""
+
+    def __init__(
+        self, world: Path, typed: Iterable[str], person: str = "cleo", partner: str | None = None,
+        model: ScriptedModel | None = None, capable: bool = True,
+    ) -> None:  # fmt: skip
+        self.said: list[str] = []
+        self.streamed: list[str] = []
+        self.model = model or ScriptedModel(script, capable=capable)
+        waiting = iter(typed)
+        lines = Lines(lambda: next(waiting, None), self.said.append, self.streamed.append)
+        self.run = chat(world, world.parent / "models", Config(), person, partner, lines, model=self.model)
+        self.rest = list(waiting)
+
+    @property
+    def shown(self) -> str:
+        return "\n".join([*self.said, "".join(self.streamed)])
+
+    @property
+    def prompts(self) -> str:
+        return "\n".join(message.content for messages, _ in self.model.calls for message in messages)
+
+
+def test_the_agent_recalls_before_it_replies_and_says_what_from(world: Path) -> None:
+    session = Session(world, ["Where is the spare key?", "/memory"])
+    assert "under the blue flower pot" in session.prompts
+    assert "".join(session.streamed) == "Well, let me see."
+    assert any("m1 from dora" in line for line in session.said)
+    assert "The spare key is under the blue flower pot." in session.said[-1]
+
+
+def test_a_small_model_s_agent_answers_a_fact_in_the_words_of_the_memory(world: Path) -> None:
+    session = Session(world, ["Where is the spare key?"], capable=False)
+    assert "under the blue flower pot" in "".join(session.streamed)
+    assert any("m1 from dora" in line for line in session.said)
+
+
+def test_the_plan_tells_what_was_asked_and_what_is_known_with_its_evidence(world: Path) -> None:
+    session = Session(world, ["/plan", "Where is the spare key?", "Who stole the moon lamp?", "/plan"])
+    assert "nothing was asked yet" in session.said
+    plan = session.said[-1].splitlines()
+    assert plan[0].split()[0] == "known" and "[m1]" in plan[0]
+    assert plan[1].split()[0] == "unknown" and "moon lamp" in plan[1]
+
+
+def test_what_was_said_is_remembered_next_time(world: Path) -> None:
+    Session(world, ["I have bought a purple bicycle named Otto.", "/quit"])
+    with Store.open(world / "kith.db") as store:
+        kept = [message.text for message in store.messages()]
+        assert kept[-2:] == ["I have bought a purple bicycle named Otto.", "Well, let me see."]
+    second = Session(world, ["What is the purple bicycle named?"])
+    assert any("last time" in line and "purple bicycle" in line for line in second.said)
+    assert "named Otto" in second.prompts
+    assert "named Otto" in "\n".join(second.said) or any("from you" in line for line in second.said)
+
+
+def test_each_agent_remembers_only_its_own_chats(world: Path) -> None:
+    Session(world, ["I have bought a purple bicycle named Otto."], person="cleo")
+    other = Session(world, ["What is the purple bicycle named?"], person="ed")
+    assert "Otto" not in other.prompts + other.shown
+
+
+def test_quit_ends_the_chat_and_so_does_the_end_of_input(world: Path) -> None:
+    assert Session(world, ["/quit", "Hello?"]).rest == ["Hello?"]
+    assert Session(world, []).model.calls == []
+    with Store.open(world / "kith.db") as store:
+        assert store.stats().memories == 0  # nothing was said, nothing is noted
+
+
+def test_help_is_shown_for_what_is_no_command_and_empty_lines_do_nothing(world: Path) -> None:
+    session = Session(world, ["/help", "/frobnicate", "", "   "])
+    assert session.said.count(HELP) == 2
+    assert session.model.calls == []
+
+
+def test_ask_lets_the_agent_find_out_from_someone_it_knows(world: Path) -> None:
+    session = Session(world, ["/ask ben When is the violin lesson?"])
+    assert any("cleo -> ben" in line for line in session.said)
+    assert "Thursday" in session.said[-1] and "[m5]" in session.said[-1]
+
+
+def test_ask_says_how_it_is_used_and_whom_it_does_not_know(world: Path) -> None:
+    session = Session(world, ["/ask", "/ask ben", "/ask nobodyatall Where?", "/ask cleo Where?"])
+    assert session.said[1:3] == ["/ask PERSON QUESTION"] * 2
+    assert "nobodyatall" in session.said[3]
+    assert "cleo" in session.said[4]
+
+
+# --- with a partner ---
+
+
+@pytest.mark.parametrize("capable", [True, False])
+def test_a_confidence_is_held_back_from_a_partner_before_the_model_sees_it(world: Path, capable: bool) -> None:
+    question = "Where does the surprise wedding take place?"
+    session = Session(world, [question], partner="ben", capable=capable)
+    assert "Lisbon" not in session.prompts
+    assert "Lisbon" not in session.shown
+    assert any("1 held back" in line for line in session.said)
+    with Store.open(world / "kith.db") as store:
+        (refused,) = [d for d in store.owner("cleo").disclosures() if d.action == "refuse"]
+        assert (refused.items, refused.partner) == (("m2",), "ben")
+    own = Session(world, [question], capable=capable)
+    assert "Lisbon" in own.prompts + own.shown
+
+
+def test_a_partner_hears_what_it_said_itself_and_what_is_ordinary(world: Path) -> None:
+    said_it = Session(world, ["Where does the surprise wedding take place?"], partner="dora")
+    assert "Lisbon" in said_it.prompts
+    ordinary = Session(world, ["When does the hockey game start?"], partner="ben")
+    assert "hockey game starts at seven" in ordinary.prompts
+    with Store.open(world / "kith.db") as store:
+        told = [d for d in store.owner("cleo").disclosures() if d.action == "tell"]
+        assert {(d.items, d.partner) for d in told} >= {(("m2",), "dora"), (("m3",), "ben")}
+
+
+def test_what_one_partner_said_in_confidence_is_not_told_to_the_next(world: Path) -> None:
+    Session(world, ["Between us, I hid the birthday present in the cellar."], partner="ed")
+    session = Session(world, ["Where is the birthday present?"], partner="ben")
+    assert "cellar" not in session.prompts + session.shown
+
+
+# --- faults ---
+
+
+@pytest.mark.parametrize("error", [ReplyInvalid("nonsense came back"), ModelUnavailable("the server is busy", "wait")])
+def test_a_failed_call_is_told_and_the_chat_goes_on(world: Path, error: ModelError) -> None:
+    calls = iter([error, None])
+
+    def sometimes(messages: Sequence[Message], spec: ReplySpec) -> str:
+        failure = next(calls, None)
+        if failure is not None:
+            raise failure
+        return script(messages, spec)
+
+    session = Session(world, ["Hello there!", "Hello again!"], model=ScriptedModel(sometimes))
+    assert any(error.message in line for line in session.said)
+    assert "".join(session.streamed) == "Well, let me see."
+    with Store.open(world / "kith.db") as store:
+        assert error.message not in [message.text for message in store.messages()]
+    chats = [event for event in read_trace(session.run.trace) if event["kind"] == "chat"]
+    assert [event["text"] for event in chats] == ["Hello again!"]
+
+
+def test_a_long_chat_leaves_its_oldest_part_out_of_the_prompt(world: Path) -> None:
+    model = ScriptedModel(script, context=150)
+    typed = [f"Number {n}: the weather was fine and the soup was good again today, I think." for n in range(12)]
+    session = Session(world, typed, model=model)
+    assert session.streamed.count(session.streamed[-1]) >= 1
+    assert len([e for e in read_trace(session.run.trace) if e["kind"] == "chat"]) == 12
+    last = "\n".join(m.content for m in model.calls[-1][0])
+    assert "Number 11" in last and "Number 0" not in last
+
+
+def test_a_prompt_that_can_never_fit_is_told(world: Path) -> None:
+    session = Session(world, ["word " * 300, "Hi!"], model=ScriptedModel(script, context=120))
+    assert any("context" in line for line in session.said)
+    assert "".join(session.streamed) == "Well, let me see."
+
+
+def test_who_cannot_chat_is_bad_input(world: Path) -> None:
+    for person, partner, error in (
+        ("nobody", None, UnknownPerson), ("cleo", "nobody", UnknownPerson), ("cleo", "cleo", InputError),
+    ):  # fmt: skip
+        with pytest.raises(error) as raised:
+            Session(world, [], person=person, partner=partner)
+        assert raised.value.hint

@@ -1,0 +1,280 @@
+"""The docs say what is so: their console blocks run, their keys, settings, modules and events exist.
+
+A block marked `console` is executed, one home for each document: lines that begin with `$ ` are commands, the lines
+below are their output, with `...` for whatever varies; `(exit status N)` stands for a status other than 0. A block
+marked `csv NAME` or `jsonl NAME` is a file of that name.
+"""
+
+import ast
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+
+from kithnet.app.trace_view import _LINES
+from kithnet.runtime.config import Config, RuleConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+ROOMS = ("agents", "app", "bench", "memory", "network", "runtime")
+BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXECUTED = ("worlds.md",)
+FREE = {"dropped", "source", "types"}
+"""Keys whose value maps names of the data, not of the contract."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """kind: the first word behind the fence. title: the others."""
+
+    kind: str
+    title: str
+    body: str
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    for info, body in BLOCK.findall(path.read_text(encoding="utf-8")):
+        kind, _, title = info.strip().partition(" ")
+        yield Block(kind, title, body)
+
+
+class Desk:
+    """A folder to work in, with a home of its own."""
+
+    def __init__(self, folder: Path, models: Path | None = None) -> None:
+        self.folder, self.home = folder / "here", folder / "home"
+        self.folder.mkdir()
+        self.home.mkdir()
+        if models:
+            (self.home / "models").symlink_to(models)
+
+    def kith(self, words: Sequence[str], text: str = "") -> subprocess.CompletedProcess[str]:
+        environ = {**os.environ, "KITHNET_HOME": str(self.home), "COLUMNS": "120"}
+        command = [sys.executable, "-c", "import sys; from kithnet.app.cli import main; sys.exit(main())", *words]
+        return subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, input=text)
+
+    def data(self, line: str, text: str = "") -> Any:
+        done = self.kith([*shlex.split(line), "--json"], text)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+
+def sessions(body: str) -> Iterator[tuple[str, str]]:
+    """(command, expected output) of a console block."""
+    for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+@pytest.mark.parametrize("name", EXECUTED)
+def test_the_console_blocks_do_what_they_show(name: str, tmp_path: Path, embedder_path: Path) -> None:
+    desk = Desk(tmp_path, embedder_path.parent)
+    for block in blocks(DOCS / name):
+        if block.kind in ("csv", "jsonl") and block.title:
+            file = desk.folder / block.title
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.body, encoding="utf-8")
+        for command, expected in sessions(block.body) if block.kind == "console" else ():
+            first, *words = shlex.split(command)
+            assert first == "kith"
+            done = desk.kith(words)
+            shown = f"(exit status {done.returncode})\n" if done.returncode else ""
+            assert fits(shown + done.stdout + done.stderr, expected), f"$ {command}\n{shown}{done.stdout}{done.stderr}"
+
+
+def fits(shown: str, expected: str) -> bool:
+    pattern = ".*".join(re.escape(part) for part in expected.strip().split("..."))
+    return re.fullmatch(pattern, shown.strip(), flags=re.DOTALL) is not None
+
+
+def test_every_console_block_is_in_a_document_that_is_executed() -> None:
+    with_console = {path.name for path in DOCS.glob("*.md") if any(b.kind == "console" for b in blocks(path))}
+    assert with_console == set(EXECUTED)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> dict[str, Any]:
+    """What each command of docs/json.md prints, on a small world and the default model."""
+    desk = Desk(tmp_path_factory.mktemp("contract"), chat_model_path.parent)
+    made = desk.data("world generate --people 12 --ties 24 --messages 600 --tasks 12 --seed 3 --name small")
+    people = [json.loads(line)["id"] for line in exported(desk, "people").splitlines()]
+    ties = [json.loads(line) for line in exported(desk, "ties").splitlines()]
+    pair = min((tie["a"], tie["b"]) for tie in ties)
+    assert set(pair) <= set(people)
+    told = {
+        "kith world show": made,
+        "kith world list": desk.data("world list"),
+        "kith world export": desk.data("world export small out"),
+        "kith world index": desk.data("world index small"),
+        "kith model list": desk.data("model list"),
+        "kith model fetch": desk.data("model fetch smollm2-135m"),
+        "kith model show": desk.data("model show smollm2-135m"),
+        "kith doctor": desk.data("doctor"),
+        "error": desk.data("world show nope"),
+        "kith chat": desk.data(f"chat {pair[0]}", "/quit\n"),
+        "kith simulate": desk.data("simulate small --tasks 2"),
+        "kith bench headline": desk.data("bench headline --world small --parts 1"),
+        "kith ask": desk.data(f"ask {pair[0]} {pair[1]} 'What did you tell me?' -c dialogue.max_turns=2"),
+        "kith trace": desk.data("trace last"),
+    }
+    assert desk.data("world show small").keys() == made.keys()
+    return told
+
+
+def exported(desk: Desk, subject: str) -> str:
+    assert desk.kith(["world", "export", "small", "look"]).returncode == 0
+    return (desk.folder / "look" / f"{subject}.jsonl").read_text(encoding="utf-8")
+
+
+@pytest.mark.model
+@pytest.mark.timeout(120)
+def test_the_json_contract_is_as_documented(printed: dict[str, Any]) -> None:
+    documented = {block.title: json.loads(block.body) for block in blocks(DOCS / "json.md") if block.kind == "json"}
+    assert documented.keys() == printed.keys()
+    wrong = [line for command in printed for line in unlike(documented[command], printed[command], command)]
+    assert wrong == []
+
+
+def unlike(documented: Any, shown: Any, where: str) -> Iterator[str]:
+    """Where two JSON values differ in keys or kinds; of lists the first elements are compared."""
+    if isinstance(documented, dict) and isinstance(shown, dict):
+        if documented.keys() != shown.keys():
+            yield f"{where}: {sorted(documented)} documented, {sorted(shown)} printed"
+        for key in documented.keys() & shown.keys() - FREE:
+            yield from unlike(documented[key], shown[key], f"{where}.{key}")
+    elif isinstance(documented, list) and isinstance(shown, list):
+        if documented and shown:
+            yield from unlike(documented[0], shown[0], f"{where}[0]")
+    elif kind(documented) != kind(shown):
+        yield f"{where}: {documented!r} documented, {shown!r} printed"
+
+
+def kind(value: Any) -> str:
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+
+
+def rows(path: Path, first: re.Pattern[str]) -> dict[str, list[str]]:
+    """Rows of a document's tables whose first cell matches: first cell -> the other cells."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("|") and first.fullmatch(cells[0]):
+            found[cells[0].strip("`")] = cells[1:]
+    return found
+
+
+def settings(cls: type = Config, prefix: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
+    """(dotted name, field, type) of every setting."""
+    hints = get_type_hints(cls)
+    for one in fields(cls):
+        name = f"{prefix}{one.name}"
+        if is_dataclass(hints[one.name]):
+            yield from settings(hints[one.name], f"{name}.")
+            continue
+        yield name, one, hints[one.name]
+        if get_origin(hints[one.name]) is tuple:
+            yield from settings(RuleConfig, f"{name}.")
+
+
+def test_every_setting_is_documented_with_its_default_and_range() -> None:
+    documented = {name: cells[:2] for name, cells in rows(DOCS / "config.md", re.compile(r"`\w+\.[\w.]+`")).items()}
+    assert documented == {name: [_default(one), _range(one, hint)] for name, one, hint in settings()}
+
+
+def _default(one: Field[Any]) -> str:
+    assert one.default is not MISSING
+    return f"`{json.dumps(one.default)}`" if one.default not in (None, ()) else "none"
+
+
+def _range(one: Field[Any], hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return ", ".join(get_args(hint))
+    if one.default is None:
+        return "a day"
+    low, high = one.metadata.get("low"), one.metadata.get("high")
+    if low is None:
+        return ""
+    return f"{low} to {high}" if high != float("inf") else f"{low} or more"
+
+
+def test_the_rules_of_the_disclosure_guide_are_settings(tmp_path: Path) -> None:
+    for name in ("disclosure.md", "config.md"):
+        for block in blocks(DOCS / name):
+            if block.kind == "toml":
+                (tmp_path / "some.toml").write_text(block.body, encoding="utf-8")
+                loaded = Config.load(tmp_path / "some.toml")
+                assert loaded != Config()
+
+
+def emitted() -> set[str]:
+    """Every kind of event that a room emits."""
+    kinds = set()
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                    said = node.args[0]
+                    if node.func.attr in ("emit", "_emit") and isinstance(said, ast.Constant):
+                        kinds.add(str(said.value))
+    return kinds
+
+
+def test_every_kind_of_event_is_documented_and_shown_in_words() -> None:
+    documented = rows(DOCS / "traces.md", re.compile(r"`[a-z_]+`"))
+    assert documented.keys() == emitted()
+    assert emitted() - set(_LINES) == set()
+
+
+@pytest.mark.model
+def test_events_have_the_fields_that_are_documented(printed: dict[str, Any]) -> None:
+    documented = {
+        name: set(re.findall(r"`(\w+)`", cells[1]))
+        for name, cells in rows(DOCS / "traces.md", re.compile(r"`[a-z_]+`")).items()
+    }
+    for event in printed["kith trace"]["events"]:
+        extra = event.keys() - {"seq", "t", "at", "kind"} - documented[event["kind"]]
+        assert extra == set(), event["kind"]
+
+
+def test_the_map_names_every_module_once() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    named: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("| `") and line.count("|") == 3:
+            room = ""
+            for word in re.findall(r"`([^`]+)`", line.split("|")[1]):
+                room, _, rest = word.partition("/") if "/" in word and not word.endswith("/") or "/" in word[:-1] else (room, "", word)
+                named.append(f"{room}/{rest}" if room else word)
+    patterns = [name for name in named if name.partition("/")[0] in ROOMS and name.partition("/")[2]]
+    unnamed, twice = [], []
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            hits = [p for p in patterns if Path(name).match(p) or (p.endswith("/") and name.startswith(p))]
+            if path.name != "__init__.py" and not hits and room != "bench":
+                unnamed.append(name)
+            if len(hits) > 1:
+                twice.append(name)
+    missing = [p for p in patterns if not list(ROOT.glob(p.rstrip("/")))]
+    assert (unnamed, twice, missing) == ([], [], [])
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        file, _, anchor = target.partition("#")
+        if target.startswith("https://"):
+            continue
+        there = (path.parent / file).resolve() if file else path
+        assert there.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}, target
