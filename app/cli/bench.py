@@ -42,3 +42,22 @@ def headline(
         place = world_named(world).folder if world else bench.made(Path(beside), seed)
         result = bench.run(place, models_here(), loaded, parts=parts, seed=seed)
     output.show(contract(result), as_text(result), as_json)
+
+
+@app.command("import")
+def import_speed(
+    path: Annotated[Path, typer.Argument(help="A FriendsTV CSV, such as ten_seasons.csv.")],
+    as_json: output.AsJson = False,
+) -> None:
+    """Seconds and memory to import a real network, and messages embedded a second.
+
+    Example: kith bench import ten_seasons.csv
+    """
+    from kithnet.app.locate import models_here, settings
+    from kithnet.bench import ingest as bench
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+
+    with tempfile.TemporaryDirectory() as beside, output.working("measuring the import", as_json):
+        result = bench.run(path, Path(beside), models_here(), settings(None, None).embedder.name)
+    output.show(contract(result), as_text(result), as_json)

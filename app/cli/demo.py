@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from kithnet.app.simulate import Tally
 
 NAME = "demo"
+MESSAGES = 10_000
+"""Few enough to be embedded in a minute; `kith world generate` makes 70,000."""
 
 
 def demo(
@@ -26,19 +28,22 @@ def demo(
     from kithnet.app import simulate as run
     from kithnet.app.cli.simulate import contract, summary
     from kithnet.app.home import models_folder, worlds_folder
-    from kithnet.app.worlds import create_world, world_folder
+    from kithnet.app.worlds import create_world, index_world, world_folder
     from kithnet.network.generate import GenerateSpec, generate
     from kithnet.runtime.config import Config
 
     name = f"{NAME}-{seed}"
-    folder = world_folder(worlds_folder(os.environ), name)
+    worlds, models, config = worlds_folder(os.environ), models_folder(os.environ), Config()
+    folder = world_folder(worlds, name)
     if not (folder / "kith.db").is_file():
         with output.progress(f"writing a network of 140 people ({name})", "messages") as bar:
-            create_world(worlds_folder(os.environ), name, generate(GenerateSpec(seed=seed)), bar)
+            create_world(worlds, name, generate(GenerateSpec(messages=MESSAGES, seed=seed)), bar)
+    with output.progress("embedding what they said", "texts") as bar:
+        index_world(worlds, name, models, config.embedder.name, bar)
     with output.progress("agents at work", "tasks") as bar:
 
         def tell(tally: "Tally", planned: int) -> None:
             bar(tally.done, planned, f"{tally.turns} utterances")
 
-        done = run.simulate(folder, models_folder(os.environ), Config(), run.Plan(tasks, seed), tell)
+        done = run.simulate(folder, models, config, run.Plan(tasks, seed), tell)
     output.show(contract(done), f"{summary(done)}\n\nOpen the report in a browser: {done.run.report}", as_json)

@@ -1,0 +1,226 @@
+"""`kith simulate`: every task once, whatever happens in between, with a report at the end."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kithnet.app.cli import main
+from kithnet.app.runs import all_runs
+from kithnet.app.simulate import Done, Plan, Tally, simulate
+from kithnet.app.tasks import load
+from kithnet.app.worlds import create_world
+from kithnet.memory.store import Store
+from kithnet.network.generate import GenerateSpec, generate
+from kithnet.runtime.chat import Message, ReplySpec
+from kithnet.runtime.config import Config
+from kithnet.runtime.errors import InputError, ModelUnavailable, WorldBusy
+from kithnet.runtime.scripted import ScriptedModel
+from kithnet.runtime.trace import read_trace
+
+CHILD = Path(__file__).with_name("slow_simulation.py")
+PLAN = Plan(tasks=4, seed=1, in_flight=2)
+
+
+def script(messages: Sequence[Message], spec: ReplySpec) -> str:
+    if spec.purpose == "copy":
+        said = [line for line in messages[-1].content.splitlines() if line.startswith("Message, ")]
+        return said[-1].partition(": ")[2]
+    return '{"questions": []}' if spec.purpose == "plan" else ""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    create_world(tmp_path / "worlds", "w", generate(GenerateSpec(people=10, ties=16, messages=400, seed=3)))
+    return tmp_path / "worlds" / "w"
+
+
+def run(world: Path, plan: Plan = PLAN, *, model: ScriptedModel | None = None, **more: Any) -> Done:
+    told = more.pop("tell", lambda tally, planned: None)
+    config = more.pop("config", Config())
+    chat = model or ScriptedModel(script, capable=False)
+    return simulate(world, world.parent / "models", config, plan, told, model=chat, **more)
+
+
+def events(done: Done, kind: str = "") -> list[dict[str, Any]]:
+    return [event for event in read_trace(done.run.trace) if not kind or event["kind"] == kind]
+
+
+def test_every_task_is_done_once_and_a_report_is_written(world: Path) -> None:
+    tallies: list[tuple[int, int]] = []
+    done = run(world, tell=lambda tally, planned: tallies.append((tally.done, planned)))
+    assert (done.planned, done.done, done.failed) == (4, 4, 0)
+    assert 0 <= done.correct <= done.judged <= 4
+    assert done.usage.calls > 0
+    assert tallies == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+    assert Counter(event["task"] for event in events(done, "task_done")) == Counter(["t1", "t2", "t3", "t4"])
+    assert [event["kind"] for event in events(done)][-1] == "run_done"
+    report = done.run.report.read_text("utf-8")
+    assert report.lstrip().startswith("<!")
+    for task in load(done.run.folder / "tasks.json"):
+        assert task.instructor in report or task.instructor.capitalize() in report
+
+
+def test_a_finished_run_is_not_continued_by_the_same_command(world: Path) -> None:
+    first, second = run(world), run(world)
+    assert first.run.id != second.run.id
+    assert (second.planned, second.done) == (4, 4)
+
+
+def test_a_dialogue_holds_its_two_agents(world: Path) -> None:
+    done = run(world, replace(PLAN, tasks=8, in_flight=8))
+    people = {task.id: {task.instructor, task.assistant} for task in load(done.run.folder / "tasks.json")}
+    running: set[str] = set()
+    for event in events(done):
+        if event["kind"] == "dialogue" and event["top"]:
+            assert all(not people[event["dialogue"]] & people[other] for other in running)
+            running.add(event["dialogue"])
+        if event["kind"] == "ledgers":
+            running.discard(event["dialogue"])
+
+
+def test_lockstep_twice_gives_the_same_trace_apart_from_times_and_leaves_no_memories(world: Path) -> None:
+    plan = replace(PLAN, lockstep=True)
+    first, second = (run(world, plan, fresh=True) for _ in range(2))
+    assert first.run.id != second.run.id
+    assert timeless(events(first)) == timeless(events(second))
+    with Store.open(world / "kith.db") as store:
+        assert store.stats().memories == 0
+
+
+def timeless(value: Any) -> Any:
+    """Without clocks and the run's own name."""
+    if isinstance(value, dict):
+        return {k: timeless(v) for k, v in value.items() if k not in ("t", "at", "seconds", "run")}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
+
+
+def test_a_failed_task_is_counted_and_the_others_are_done(world: Path) -> None:
+    failing = run(world, replace(PLAN, tasks=8))
+    read = [e["question"] for e in events(failing, "found")]
+    assert read
+
+    def stumbling(messages: Sequence[Message], spec: ReplySpec) -> str:
+        if spec.purpose == "copy" and read[0] in messages[-1].content:
+            raise InputError("this one cannot be read", "try another")
+        return script(messages, spec)
+
+    done = run(world, replace(PLAN, tasks=8), fresh=True, model=ScriptedModel(stumbling, capable=False))
+    assert done.failed >= 1
+    assert done.done + done.failed == done.planned == 8
+    (failed, *_) = [event for event in events(done, "task_done") if event["status"] == "failed"]
+    assert failed["error"] == "InputError: this one cannot be read"
+    assert done.run.report.is_file()
+
+
+def test_a_model_that_goes_away_ends_the_run_and_the_same_command_goes_on(world: Path) -> None:
+    calls = iter(range(1000))
+
+    def dying(messages: Sequence[Message], spec: ReplySpec) -> str:
+        if next(calls) >= 4:
+            raise ModelUnavailable("the server went away", "start it again")
+        return script(messages, spec)
+
+    with pytest.raises(ModelUnavailable):
+        run(world, model=ScriptedModel(dying, capable=False))
+    (begun,) = all_runs(world)
+    done = run(world)
+    assert done.run.id == begun.id
+    assert (done.done, done.failed) == (4, 0)
+    said = [event["id"] for event in events(done, "utterance")]
+    assert len(said) == len(set(said))
+
+
+def test_other_settings_or_another_plan_begin_a_run_of_their_own(world: Path) -> None:
+    gone = ScriptedModel([], capable=False)
+    for plan, config in ((PLAN, Config()), (replace(PLAN, seed=2), Config()), (PLAN, Config.load(None, ["recall.k=3"]))):
+        with pytest.raises(ModelUnavailable):
+            run(world, plan, config=config, model=gone)
+    assert len(all_runs(world)) == 3
+
+
+def test_more_tasks_than_the_world_has_is_bad_input_and_makes_no_run(world: Path) -> None:
+    with pytest.raises(InputError, match="tasks"):
+        run(world, replace(PLAN, tasks=1000))
+    assert all_runs(world) == []
+
+
+def test_a_simulation_killed_in_the_middle_goes_on_and_repeats_no_finished_task(world: Path) -> None:
+    child = subprocess.Popen([sys.executable, str(CHILD), str(world), "4"])
+    try:
+        begun = _wait_for_a_finished_task(world, child)
+        with pytest.raises(WorldBusy, match=begun.name):  # two processes on one run
+            run(world)
+        os.kill(child.pid, signal.SIGKILL)
+    finally:
+        child.kill()
+        child.wait()
+    before = list(read_trace(begun / "trace.jsonl"))
+    finished = {event["task"] for event in before if event["kind"] == "task_done"}
+    assert 1 <= len(finished) < 4
+    model = ScriptedModel(script, capable=False)
+    done = run(world, model=model)
+    assert done.run.folder == begun
+    assert (done.planned, done.done, done.failed) == (4, 4, 0)
+    assert Counter(event["task"] for event in events(done, "task_done")) == Counter(["t1", "t2", "t3", "t4"])
+    after = events(done)[len(before):]
+    assert not {event["dialogue"].partition(".")[0] for event in after if "dialogue" in event} & finished
+    said = [event["id"] for event in events(done, "utterance")]
+    assert len(said) == len(set(said))
+    assert done.run.report.is_file()
+
+
+def _wait_for_a_finished_task(world: Path, child: "subprocess.Popen[bytes]") -> Path:
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        assert child.poll() is None, "the child ended before it was killed"
+        for trace in world.glob("runs/*/trace.jsonl"):
+            if any(event["kind"] == "task_done" for event in read_trace(trace)):
+                return trace.parent
+        time.sleep(0.02)
+    raise AssertionError("no task was finished in time")
+
+
+def test_the_json_contract_of_simulate(world: Path) -> None:
+    from kithnet.app.cli.simulate import contract, summary
+
+    done = run(world)
+    told = json.loads(json.dumps(contract(done)))
+    assert told.keys() >= {"tasks", "run", "report", "seconds", "tokens"}
+    assert told["tasks"] == {"planned": 4, "done": 4, "failed": 0}
+    assert told["tokens"].keys() == {"sent", "evaluated", "generated"}
+    assert Path(told["report"]).is_file()
+    assert "4 of 4 tasks done, 0 failed" in summary(done)
+    assert Tally().done == 0
+
+
+def test_the_command_tells_bad_input_as_such(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KITHNET_HOME", str(world.parents[1]))
+    for arguments, kind in ((("nowhere",), "UnknownWorld"), (("w", "--tasks", "999"), "InputError"),
+                            (("w", "--tasks", "0"), "InputError")):  # fmt: skip
+        capsys.readouterr()
+        assert main(["simulate", *arguments, "--json"]) == 2
+        error = json.loads(capsys.readouterr().out)["error"]
+        assert error["type"] == kind
+        assert error["hint"]
+
+
+def test_the_child_s_script_is_the_one_these_tests_use(world: Path) -> None:
+    spec = importlib.util.spec_from_file_location("slow_simulation", CHILD)
+    assert spec and spec.loader
+    child = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(child)
+    asked = [Message("user", "Message, a to b: over there\nQuestion: Where?\nWords:")]
+    assert child.script(asked, ReplySpec(purpose="copy")) == script(asked, ReplySpec(purpose="copy")) == "over there"
