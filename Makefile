@@ -25,7 +25,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+# The repository's root is the package kithnet; mypy finds it under that name by a link.
 types: $(VENV)/.installed
+	mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/kithnet
 	cd $(VENV) && MYPYPATH=types bin/mypy --config-file ../pyproject.toml -p kithnet
 
 bench: models

@@ -56,11 +56,13 @@ async def answer(
 
 
 def supported(text: str, task: str, found: Sequence[Agreed]) -> bool:
-    """Whether a wording holds every agreed value, no content word from nowhere, and none more often than given."""
+    """Whether a wording holds every agreed value, adds nothing, repeats nothing, and is not the question again."""
     said = normalise(text)
     given = Counter(stem(word) for one in found for word in content_words(f"{one.question} {one.value}"))
     given |= Counter(stem(word) for word in content_words(task))
     used = Counter(stem(word) for word in content_words(text))
+    if any(normalise(one.question) in said for one in found):
+        return False
     return all(normalise(one.value or "") in said for one in found) and used <= given
 
 

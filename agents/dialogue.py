@@ -62,7 +62,7 @@ class Dialogues:
             "recursion_limit": 10 + STEPS_A_TURN * (start["max_turns"] + 1),
         }
         begun = await self._graph.aget_state(config)
-        if begun.values and not begun.next:
+        if begun.values and not begun.tasks:  # `next` leaves out a step that is done but not in a checkpoint yet
             return cast(State, begun.values)
         if not begun.values:
             pair = start["pair"]

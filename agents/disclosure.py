@@ -19,18 +19,36 @@ Action = Literal["tell", "ask", "refuse"]
 Sensitivity = Literal["ordinary", "private", "confidence"]
 
 CONFIDENCE_EXAMPLES = (
+    # asking for silence
     "Please keep this between us.",
     "Don't tell anyone about this.",
     "Promise you won't repeat this to anybody.",
+    "Not a word to the others.",
+    "It goes no further than you.",
+    "This must not get around.",
+    "Please, no gossip about this.",
+    "This is for your eyes only.",
+    "Guard this with your life.",
+    "Lock it away and forget it.",
+    "Take it to the grave.",
+    "Don't let it slip to anyone.",
+    "Please be discreet about this.",
+    # why
     "This is a secret.",
     "I'm only telling you.",
-    "Not a word to the others.",
-    "Can you keep a secret?",
-    "It goes no further than you.",
     "I haven't told anybody else.",
     "You are the only one who knows.",
+    "I would be so embarrassed if people found out.",
+    "Nobody is supposed to know.",
+    "Can you keep a secret?",
+    # promising silence
     "I won't tell anyone.",
     "Your secret is safe with me.",
+    "My lips are sealed.",
+    "Wild horses couldn't drag it out of me.",
+    "I am silent as the grave.",
+    "I have already forgotten it.",
+    "Locked up, and I threw away the key.",
 )
 OPEN_EXAMPLES = (
     "Tell everyone the good news!",
@@ -47,6 +65,13 @@ OPEN_EXAMPLES = (
     "I don't know anyone there.",
     "Keep it, I have another one.",
     "You can tell me later.",
+    "I forgot my keys at home again.",
+    "We locked the door and went to bed.",
+    "She looked embarrassed at the party.",
+    "Please don't judge me.",
+    "It was a horse race.",
+    "Don't be late.",
+    "I know, right?",
 )
 _CONFIDENCE_PHRASES = tuple(
     tuple(phrase.split())
@@ -168,7 +193,7 @@ class Discretion:
     compared one by one. It errs towards confidence: a needless refusal harms less than a leak.
     """
 
-    NEAR = 0.35
+    NEAR = 0.40
     MARGIN = 0.15
 
     def __init__(self, embedder: Embedder | None = None) -> None:

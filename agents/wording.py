@@ -96,8 +96,10 @@ def questions(text: str) -> list[str]:
 
 def core(task: str) -> str:
     """What a task asks, without courtesies: "Please find out: Where is it?" asks "Where is it?"."""
-    telling = [part for part in sentences(task) if content_words(part)]
-    asked = telling[0] if len(telling) == 1 else task
+    asked = task
+    if len(found := questions(task)) == 1:
+        about = content_stems(found[0])
+        asked = " ".join(part for part in sentences(task) if part == found[0] or content_stems(part) & about)
     _, _, rest = asked.partition(": ")
     first = words(rest)[:1]
     return rest if first and first[0] in INTERROGATIVES and rest.endswith("?") else asked

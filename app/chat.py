@@ -1,8 +1,11 @@
 """`kith chat`: talk with a personal agent at the terminal; what is said is remembered."""
 
 import asyncio
+import io
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +40,15 @@ class Lines:
 
 def terminal() -> Lines:
     """Standard input and output; a prompt is shown only to a person."""
+    # Unbuffered: `sys.stdin` has a lock, and a thread that waits in it when the program ends takes the program down.
+    typed = io.FileIO(sys.stdin.fileno(), closefd=False)
 
     def read() -> str | None:
         if sys.stdin.isatty():
             sys.stdout.write("> ")
             sys.stdout.flush()
-        line = sys.stdin.readline()
-        return line.rstrip("\n") if line else None
+        line = typed.readline()
+        return line.decode("utf-8", errors="replace").rstrip("\r\n") if line else None
 
     def stream(piece: str) -> None:
         sys.stdout.write(piece)
@@ -77,6 +82,20 @@ def chat(
     return run
 
 
+async def _next_line(read: Callable[[], str | None]) -> str | None:
+    """Wait for a line in a thread that dies with the program: Ctrl-C must not wait for someone to press Enter."""
+    loop = asyncio.get_running_loop()
+    line: asyncio.Future[str | None] = loop.create_future()
+
+    def work() -> None:
+        text = read()
+        with suppress(RuntimeError):  # the chat has ended meanwhile, and its loop with it
+            loop.call_soon_threadsafe(lambda: None if line.done() else line.set_result(text))
+
+    threading.Thread(target=work, daemon=True).start()
+    return await line
+
+
 class _Chat:
     """One chat session at the terminal."""
 
@@ -96,7 +115,7 @@ class _Chat:
         if last := self._last_time():
             say(f"(last time: {last})")
         try:
-            while (line := await asyncio.to_thread(self._lines.read)) is not None:
+            while (line := await _next_line(self._lines.read)) is not None:
                 if line.strip() == "/quit":
                     break
                 await self._line(line.strip())

@@ -174,4 +174,5 @@ _LINES: dict[str, Callable[[Event], str]] = {
         f"{e.get('answer')} [{', '.join(e.get('citations') or ()) or 'no evidence'}; {e.get('stopped_because')}]"
     ),
     "ledgers": _ledgers,
+    "chat": lambda e: f"{e.get('partner')}: {e.get('text')} | {e.get('reply')}",
 }

@@ -110,7 +110,8 @@ def run(world: Path, models: Path, config: Config, *, parts: int, seed: int) -> 
         | {
             "parts": parts, "cited": found, "consulted": len(asked.consulted), "turns": asked.state["turn"],
             "calls": usage.calls, "sent": usage.sent, "evaluated": usage.evaluated, "generated": usage.generated,
-            "searched": asked.state["searched"], "peak_mb": round(peak), "model_s": round(usage.seconds, 1), "embed_s": round(embedding, 1),
+            "searched": asked.state["searched"], "peak_mb": round(peak), "model_s": round(usage.seconds, 1),
+            "embed_s": round(embedding, 1),
         },
     ]  # fmt: skip
     in_models = usage.seconds + embedding

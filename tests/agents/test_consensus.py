@@ -96,7 +96,12 @@ def test_a_wording_that_holds_every_value_and_adds_none_is_the_answer(scripted: 
 
 @pytest.mark.parametrize(
     "wording",
-    ["The spare key is under the blue pot in Vienna.", "It is lost.", "", "the blue pot, the blue pot, under the blue pot"],
+    [
+        "The spare key is under the blue pot in Vienna.",
+        "It is lost.",
+        "",
+        "the blue pot, the blue pot, under the blue pot",
+    ],
 )
 def test_a_wording_that_adds_or_loses_something_is_replaced_by_the_values_as_they_are(
     scripted: Make, wording: str

@@ -67,7 +67,9 @@ def test_recall_runs_before_the_first_word_of_each_agent(bench: Any, key_world: 
             assert event["sender"] in recalled
 
 
-def test_what_the_instructor_knows_already_is_put_to_the_partner_to_agree_on_and_nobody_is_consulted(bench: Any) -> None:
+def test_what_the_instructor_knows_already_is_put_to_the_partner_to_agree_on_and_nobody_is_consulted(
+    bench: Any,
+) -> None:
     store = bench.world(
         [("dora", "ana", "The spare key is under the blue flower pot."), ("ana", "ben", "Nice weather."),
          ("ben", "cleo", "Hello.")]
@@ -265,7 +267,13 @@ def test_no_message_is_heard_by_anyone_unless_a_disclosure_says_so(bench: Any, s
     random_ = random.Random(seed)
     people = ["ana", "ben", "cleo", "dora", "ed"]
     things = ["passport", "violin", "spare key", "wallet", "camera"]
-    ways = ["rests quietly beneath", "hides well behind", "hangs high above", "lies safely inside", "waits patiently by"]
+    ways = [
+        "rests quietly beneath",
+        "hides well behind",
+        "hangs high above",
+        "lies safely inside",
+        "waits patiently by",
+    ]
     places = ["grandfather clock", "garden shed", "green suitcase", "attic chest", "bicycle basket"]
     lines = [("ana", "ben", "Nice weather."), ("ben", "cleo", "Hello."), ("cleo", "dora", "Coffee?")]
     for thing, way, place in zip(things, random_.sample(ways, 5), random_.sample(places, 5), strict=True):
@@ -294,13 +302,17 @@ def _blurt(lines: list[tuple[str, str, str]]) -> ScriptedModel:
         if spec.purpose == "plan":
             return '{"questions": []}'
         if spec.purpose == "score":
-            return next(line.partition(":")[0] for line in prompt.splitlines() if line[:1] == "m" and line[1:2].isdigit())
+            return next(
+                line.partition(":")[0] for line in prompt.splitlines() if line[:1] == "m" and line[1:2].isdigit()
+            )
         if spec.purpose == "speak":
             notes = next(line for line in prompt.splitlines() if line.startswith("Notes: "))
             return f"{notes.removeprefix('Notes: ')} {secret.rpartition(' the old ')[2]}"
-        return [line for line in prompt.splitlines() if line.startswith("Message, ")][-1].partition(": ")[2] if (
-            spec.purpose == "copy"
-        ) else ""
+        return (
+            [line for line in prompt.splitlines() if line.startswith("Message, ")][-1].partition(": ")[2]
+            if (spec.purpose == "copy")
+            else ""
+        )
 
     return ScriptedModel(script)
 
@@ -318,7 +330,11 @@ def _shared_run(spoken: list[str], text: list[str], task: list[str], width: int 
 # --- a model that fails ---
 
 
-FAILURES = [ReplyInvalid("cut off inside JSON: XYZZY"), ContextOverflow("the prompt has XYZZY tokens"), "XYZZY }{ <|im_end|>"]
+FAILURES = [
+    ReplyInvalid("cut off inside JSON: XYZZY"),
+    ContextOverflow("the prompt has XYZZY tokens"),
+    "XYZZY }{ <|im_end|>",
+]
 
 
 @pytest.mark.parametrize("broken", FAILURES, ids=["invalid", "overflow", "garbage"])

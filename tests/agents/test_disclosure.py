@@ -161,7 +161,12 @@ def test_a_memory_kept_from_everybody_is_not_told_though_its_words_are_harmless(
 
 @pytest.mark.parametrize(
     "text",
-    ["I heard the engine of my boat broke.", "It broke, the engine.", "THE ENGINE OF MY BOAT!", "engines, broken? broke!"],
+    [
+        "I heard the engine of my boat broke.",
+        "It broke, the engine.",
+        "THE ENGINE OF MY BOAT!",
+        "engines, broken? broke!",
+    ],
 )
 def test_a_text_that_repeats_a_refused_memory_does_not_leave(text: str) -> None:
     assert leak(text, [SECRET]) is SECRET
@@ -192,7 +197,9 @@ def test_a_refused_value_is_stopped_in_any_order_and_between_any_words(
 
 @settings(max_examples=80, deadline=None)
 @given(secret=st.lists(FACTS, min_size=1, max_size=2), said=FILLER)
-def test_what_the_gate_lets_out_never_holds_the_whole_of_a_refused_value(secret: list[list[str]], said: list[str]) -> None:
+def test_what_the_gate_lets_out_never_holds_the_whole_of_a_refused_value(
+    secret: list[list[str]], said: list[str]
+) -> None:
     items = [Item((), " ".join(one), " ".join(one), "confidence", frozenset()) for one in secret]
     text = " ".join([*said, *secret[0][:1]])
     assume(leak(text, items) is None)

@@ -188,7 +188,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["r0", "r1"]), STEPS), max_size=25))
-def test_no_sequence_of_steps_makes_a_value_known_without_evidence(steps: list[tuple[str, tuple[object, ...]]]) -> None:
+def test_no_sequence_of_steps_makes_a_value_known_without_evidence(steps: list[tuple[str, tuple[Any, ...]]]) -> None:
     ledger = infonav.open_rationale(infonav.new_ledger("ana", TASK), "Who has it?")
     for rid, (name, *given_) in steps:
         before = ledger

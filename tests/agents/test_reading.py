@@ -28,7 +28,9 @@ def hit(id: str, text: str, score: float = 0.8, sender: str = "dora", day: int |
     return Hit(id, "message", text, score, score, None, 1.0, sender, "cleo", at, "s1", (id,), sender)
 
 
-def read(model: ChatModel, *hits: Hit, question: str = QUESTION, support: float = 0.25) -> tuple[Finding | None, list[str]]:
+def read(
+    model: ChatModel, *hits: Hit, question: str = QUESTION, support: float = 0.25
+) -> tuple[Finding | None, list[str]]:
     failed: list[str] = []
     shown = [Passage(h, h.score) for h in hits]
     found = asyncio.run(reading.read(model, question, shown, replace(Settings(), support=support), failed.append))
@@ -155,7 +157,10 @@ def test_a_memory_about_someone_else_counts_for_the_share_it_is_about(bench) -> 
 @settings(max_examples=40, deadline=None)
 @given(scores=st.lists(st.floats(0, 1), min_size=2, max_size=2))
 def test_passages_never_gain_by_the_people_they_are_about(scores: list[float]) -> None:
-    hits = [hit(f"m{n}", text, score) for n, (text, score) in enumerate(zip(("Fay sang.", "It rained."), scores, strict=True))]
+    hits = [
+        hit(f"m{n}", text, score)
+        for n, (text, score) in enumerate(zip(("Fay sang.", "It rained."), scores, strict=True))
+    ]
     nobody = SimpleNamespace(owner="cleo")  # no hit asks anything, so that no neighbour is looked up
     for named in ({}, {"fay": ("Fay",)}, {"dora": ("Dora",), "gus": ("Gus",)}):
         found = reading.passages(nobody, hits, "What did Dora say?", named)  # type: ignore[arg-type]
@@ -176,7 +181,9 @@ TASK = "Find out who has the spare key and when the landlord is coming to the ho
 
 
 def test_a_plan_keeps_questions_that_split_the_task_and_drops_invented_ones(scripted: Make) -> None:
-    proposed = '{"questions": ["Who has the spare key?", "When is the landlord coming?", "Who won the war?", "spare key"]}'
+    proposed = (
+        '{"questions": ["Who has the spare key?", "When is the landlord coming?", "Who won the war?", "spare key"]}'
+    )
     kept = ("Who has the spare key?", "When is the landlord coming?")
     assert plan(scripted(plan=proposed), TASK) == (kept, [])
     assert plan(scripted(plan=proposed, capable=True), TASK) == (kept, [])

@@ -8,8 +8,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,14 @@ def test_a_dialogue_killed_in_the_middle_ends_the_same_and_repeats_no_finished_s
 ) -> None:
     trace, calls = tmp_path / "trace.jsonl", tmp_path / "calls.txt"
     calls.touch()
-    command = [sys.executable, str(CHILD), str(key_world.database.path), str(tmp_path / "state.db"), str(trace), str(calls)]
+    command = [
+        sys.executable,
+        str(CHILD),
+        str(key_world.database.path),
+        str(tmp_path / "state.db"),
+        str(trace),
+        str(calls),
+    ]
 
     def lines(what: str) -> list[str]:
         return [line.split()[1] for line in calls.read_text().splitlines() if line.startswith(what)]
@@ -101,3 +109,55 @@ def test_a_dialogue_killed_in_the_middle_ends_the_same_and_repeats_no_finished_s
     assert len(lines("done")) == len(set(lines("done")))  # what had finished was not done again
     said = [event["id"] for event in read_trace(trace) if event["kind"] == "utterance"]
     assert len(said) == len(set(said)) == ended["turn"] + 2  # the dialogue and one consultation of two words
+
+
+def test_a_dialogue_cut_off_at_any_commit_of_its_checkpoints_ends_the_same(
+    bench: Any, key_world: Store, tmp_path: Path
+) -> None:
+    """Every state that the database passes through is one that a kill may leave behind."""
+    state = key_world.database.path.parent / "state.db"
+    left: list[Path] = []
+
+    def script(messages: Any, spec: Any) -> str:
+        return '{"questions": []}' if spec.purpose == "plan" else ""
+
+    def keep() -> None:
+        if state.exists():
+            left.append(tmp_path / f"left{len(left)}.db")
+            with (
+                contextlib.closing(sqlite3.connect(state)) as now,
+                contextlib.closing(sqlite3.connect(left[-1])) as copy,
+            ):
+                now.backup(copy)
+
+    with watched(state, keep):
+        whole = bench.talk(key_world, KEY, ("ana", "ben"), ScriptedModel(script, capable=False))
+    assert len(left) > 20
+    for snapshot in left[:: max(1, len(left) // 25)]:
+        for file in state.parent.glob("state.db*"):
+            file.unlink()
+        with contextlib.closing(sqlite3.connect(snapshot)) as now, contextlib.closing(sqlite3.connect(state)) as copy:
+            now.backup(copy)
+        ended = bench.talk(key_world, KEY, ("ana", "ben"), ScriptedModel(script, capable=False))
+        assert json.dumps(ended.state["result"]) == json.dumps(whole.state["result"])
+        assert ended.state["utterances"] == whole.state["utterances"]
+
+
+@contextlib.contextmanager
+def watched(state: Path, keep: Callable[[], None]) -> Iterator[None]:
+    """Call `keep` about a thousand times a second from another thread."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            with contextlib.suppress(sqlite3.Error):  # the file is being made
+                keep()
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()

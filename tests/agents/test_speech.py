@@ -69,7 +69,11 @@ def test_a_capable_model_may_say_it_its_own_way(scripted: Make) -> None:
 
 @pytest.mark.parametrize(
     "wording",
-    ["Dora told me something.", "", "It is under the pot, and the alarm code of the villa in Sintra is four digits long."],
+    [
+        "Dora told me something.",
+        "",
+        "It is under the pot, and the alarm code of the villa in Sintra is four digits long.",
+    ],
 )
 def test_a_wording_that_loses_a_fact_or_adds_one_is_not_said(scripted: Make, wording: str) -> None:
     assert phrased(scripted(capable=True, speak=wording)) == DRAFT

@@ -31,4 +31,6 @@ class Slow(ScriptedModel):
 if __name__ == "__main__":
     world = Path(sys.argv[1])
     plan = Plan(int(sys.argv[2]), seed=1, in_flight=2)
-    simulate(world, world.parent / "models", Config(), plan, lambda tally, planned: None, model=Slow(script, capable=False))
+    simulate(
+        world, world.parent / "models", Config(), plan, lambda tally, planned: None, model=Slow(script, capable=False)
+    )

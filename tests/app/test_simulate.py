@@ -24,7 +24,7 @@ from kithnet.memory.store import Store
 from kithnet.network.generate import GenerateSpec, generate
 from kithnet.runtime.chat import Message, ReplySpec
 from kithnet.runtime.config import Config
-from kithnet.runtime.errors import InputError, ModelUnavailable, WorldBusy
+from kithnet.runtime.errors import InputError, ModelUnavailable, StorageError, WorldBusy
 from kithnet.runtime.scripted import ScriptedModel
 from kithnet.runtime.trace import read_trace
 
@@ -141,9 +141,29 @@ def test_a_model_that_goes_away_ends_the_run_and_the_same_command_goes_on(world:
     assert len(said) == len(set(said))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_space(world: Path) -> None:
+    with pytest.raises(ModelUnavailable):
+        run(world, model=ScriptedModel([], capable=False))
+    (begun,) = all_runs(world)
+    begun.trace.unlink()
+    begun.trace.symlink_to("/dev/full")
+    with pytest.raises(StorageError, match="cannot write") as full:
+        run(world)
+    assert full.value.exit_status == 1
+    assert full.value.hint
+    begun.trace.unlink()
+    done = run(world)
+    assert (done.run.id, done.done) == (begun.id, 4)
+
+
 def test_other_settings_or_another_plan_begin_a_run_of_their_own(world: Path) -> None:
     gone = ScriptedModel([], capable=False)
-    for plan, config in ((PLAN, Config()), (replace(PLAN, seed=2), Config()), (PLAN, Config.load(None, ["recall.k=3"]))):
+    for plan, config in (
+        (PLAN, Config()),
+        (replace(PLAN, seed=2), Config()),
+        (PLAN, Config.load(None, ["recall.k=3"])),
+    ):
         with pytest.raises(ModelUnavailable):
             run(world, plan, config=config, model=gone)
     assert len(all_runs(world)) == 3
@@ -173,7 +193,7 @@ def test_a_simulation_killed_in_the_middle_goes_on_and_repeats_no_finished_task(
     assert done.run.folder == begun
     assert (done.planned, done.done, done.failed) == (4, 4, 0)
     assert Counter(event["task"] for event in events(done, "task_done")) == Counter(["t1", "t2", "t3", "t4"])
-    after = events(done)[len(before):]
+    after = events(done)[len(before) :]
     assert not {event["dialogue"].partition(".")[0] for event in after if "dialogue" in event} & finished
     said = [event["id"] for event in events(done, "utterance")]
     assert len(said) == len(set(said))

@@ -102,9 +102,7 @@ def test_a_command_that_needs_no_model_imports_nothing_heavy(command: str, tmp_p
         f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\nsys.exit(status)"
     )
     environ = {**os.environ, "KITHNET_HOME": str(tmp_path / "home")}
-    done = subprocess.run(
-        [sys.executable, "-c", script, *command.split()], env=environ, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", script, *command.split()], env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == ""
     assert not (tmp_path / "home").exists()

@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -57,12 +58,14 @@ def test_every_module_and_public_class_says_what_it_is() -> None:
         for node in tree.body:
             is_error = isinstance(node, ast.ClassDef) and path == "runtime/errors.py"  # its tree says it
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and not is_error:
-                documented = ast.get_docstring(node) or any(ast.get_docstring(n) for n in node.body if _is_method(n))
+                documented = ast.get_docstring(node) or any(
+                    ast.get_docstring(part) for part in node.body if _is_method(part)
+                )
                 silent += [] if documented or _is_shape(node) else [f"{path}:{node.name}"]
     assert silent == []
 
 
-def _is_method(node: ast.AST) -> bool:
+def _is_method(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 

@@ -153,9 +153,9 @@ def test_migrations_make_the_tables_that_the_schema_declares(store: Store, world
     found = inspect(engine)
     for name, table in schema.metadata.tables.items():
         assert [column["name"] for column in found.get_columns(name)] == [column.name for column in table.columns]
-        assert [c["name"] for c in found.get_columns(name) if not c["nullable"] and c["name"] not in table.primary_key] == [
-            column.name for column in table.columns if not column.nullable and not column.primary_key
-        ]
+        assert [
+            c["name"] for c in found.get_columns(name) if not c["nullable"] and c["name"] not in table.primary_key
+        ] == [column.name for column in table.columns if not column.nullable and not column.primary_key]
     engine.dispose()
 
 
