@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from kithnet.agents import infonav, reading
 from kithnet.agents.disclosure import Action
 from kithnet.agents.infonav import Ledger
-from kithnet.agents.personal import PersonalAgent
+from kithnet.agents.personal import CHAT, PersonalAgent
 from kithnet.agents.prompting import render
 from kithnet.agents.reading import Finding, Passage
 from kithnet.agents.settings import Settings
@@ -57,7 +57,7 @@ class Conversation:
         self, agent: PersonalAgent, partner: str, partner_name: str, session: str, model: ChatModel, settings: Settings,
         trace: Trace, *, trusted: bool,
     ) -> None:  # fmt: skip
-        self._agent, self._partner, self._session = agent, partner, f"{reading.CHAT}{session}"
+        self._agent, self._partner, self._session = agent, partner, f"{CHAT}{session}"
         self._model, self._settings, self._trace, self._trusted = model, settings, trace, trusted
         self._called = partner_name
         self.ledger = Ledger(agent.person, f"chat with {partner}")

@@ -6,6 +6,7 @@ A consultation is the same graph once more, with a third party, a smaller reach 
 that is killed in the middle of one resumes inside it.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from itertools import pairwise
@@ -162,6 +163,6 @@ async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
     for person, partner in (state["pair"], state["pair"][::-1]) if stage.journal else ():
         journal.write(stage.agent_of(person), partner, infonav.from_json(state["ledgers"][person]), state["id"])
     result = {"answer": answered.text, "citations": list(answered.citations), "known": answered.known,
-              "worded_by": answered.worded_by, "agreed": [asdict(one) for one in agreed]}  # fmt: skip
+              "worded_by": answered.worded_by, "agreed": json.loads(json.dumps([asdict(one) for one in agreed]))}  # fmt: skip
     stage.trace.emit("answer", dialogue=state["id"], stopped_because=stopped, turns=state["turn"], **result)
     return {"stopped": stopped, "result": result}

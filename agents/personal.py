@@ -10,6 +10,8 @@ from kithnet.agents.wording import content_words, named_people, unknown_names, w
 from kithnet.memory.owner import Hit, OwnerMemory, Recall
 
 AROUND = 2
+CHAT = "kith-chat:"
+"""How the ids of sessions begin in which people chat with an agent, which writes its owner's side itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,9 @@ class PersonalAgent:
         may_know = (hit.sender, hit.receiver, hit.told_by, *(hit.audience or ()))
         present = frozenset(p for p in may_know if p and p != self.person)
         sensitivity = self.discretion.of(hit.text, [other.text for other in around])
-        if hit.audience is not None and sensitivity == "ordinary":
-            sensitivity = "confidence"  # it was noted for few, whatever its words
+        own = hit.session.startswith(CHAT) and not present <= self.known_names.keys()
+        if (hit.audience is not None or own) and sensitivity == "ordinary":
+            sensitivity = "confidence"  # noted for few, or said by the agent's own person: whatever its words
         return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from kithnet.agents.personal import CHAT
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import content_stems, named_people, normalise, sentences, speaker_in, words
@@ -16,8 +17,6 @@ from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 LONGEST_VALUE = 24
 LONGEST_QUOTE = 40
 NONE = "none"
-CHAT = "kith-chat:"
-"""How the ids of sessions begin in which an agent itself wrote its owner's side."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,8 @@ async def _worded(stage: Stage, agent: PersonalAgent, turn: Turn, saying: _Sayin
         ]
     )
     draft = speech.compose(saying.claims, asks, saying.declined)
-    facts = [*(c.value for c in saying.claims), *asks]
+    claimed = {c.question for c in saying.claims}
+    facts = [*(c.value for c in saying.claims), *(q for q in asks if q not in claimed)]
     text = await speech.phrase(stage.model, draft, facts, (agent.name, _called(agent, turn.partner)), stage.settings)
     if speech.gate(text, saying.refused, heard) is None:
         return text

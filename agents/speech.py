@@ -67,9 +67,13 @@ def compose(claims: Sequence[Claim], asks: Sequence[str], declined: Sequence[str
     """The plain wording of an utterance, complete and literal."""
     parts = [_claimed(claim, first=at == 0) for at, claim in enumerate(claims)]
     parts += [f"I have nothing I can share on “{question}”" + ("" if _ends(question) else ".") for question in declined]
-    if asks:
+    claimed = {claim.question for claim in claims}
+    needed = [question for question in asks if question not in claimed]
+    if needed:
         lead = "Can you help me with this" if not parts else "What I still need"
-        parts.append(f"{lead}: {' '.join(asks)}")
+        parts.append(f"{lead}: {' '.join(needed)}")
+    if len(needed) < len(asks):
+        parts.append("Is that what you know, too?")
     return " ".join(parts) or "I have nothing to add."
 
 

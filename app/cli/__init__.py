@@ -13,6 +13,7 @@ from kithnet.runtime.errors import InputError, KithnetError, StorageError
 SPINS = "1000"
 """How long llama.cpp's threads spin for each other before they sleep (read by OpenMP when it is loaded). By default
 they spin so long that two threads on two cores stand still whenever another program wants a core."""
+STOPPED = 130
 STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
@@ -59,9 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f" ({error.filename})" if error.filename else ""
         hint = "free space or make the folder writable, or set KITHNET_HOME to another one; then run the same again"
         return output.fail(StorageError(f"{error.strerror}{where}", hint), as_json)
+    if status == STOPPED:  # typer turns Ctrl-C into this status without a word
+        return _stopped()
     return status if isinstance(status, int) else 0
 
 
 def _stopped() -> int:
     print("stopped; the same command continues where it stopped", file=sys.stderr)
-    return 130
+    return STOPPED

@@ -22,7 +22,7 @@ from kithnet.runtime.chat import Message, OnText, Reply, ReplySpec, Scores
 from kithnet.runtime.scripted import ScriptedModel
 from kithnet.runtime.trace import TraceWriter
 
-SECONDS = 0.5
+SECONDS = 0.3
 
 
 def script(messages: Sequence[Message], spec: ReplySpec) -> str:

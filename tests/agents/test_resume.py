@@ -8,17 +8,24 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kithnet.agents.checkpoints import open_saver
+import aiosqlite
+from langchain_core.runnables import RunnableConfig
+
+from kithnet.agents.checkpoints import PrunedSaver, open_saver
+from kithnet.agents.dialogue import Dialogues
+from kithnet.agents.disclosure import Policy
 from kithnet.agents.infonav import Evidence
+from kithnet.agents.settings import Settings
+from kithnet.agents.stage import Stage, State
+from kithnet.app.cast import Cast
 from kithnet.memory.store import Store
 from kithnet.runtime.scripted import ScriptedModel
-from kithnet.runtime.trace import read_trace
+from kithnet.runtime.trace import NullTrace, read_trace
 
 CHILD = Path(__file__).with_name("slow_dialogue.py")
 KEY = "Where is the spare key?"
@@ -96,7 +103,7 @@ def test_a_dialogue_killed_in_the_middle_ends_the_same_and_repeats_no_finished_s
             while len(lines("done")) < number - 1 or lines("start")[-1] in lines("done"):
                 assert child.poll() is None and time.monotonic() < deadline
                 time.sleep(0.02)
-            time.sleep(0.2)  # well inside the call
+            time.sleep(0.1)  # well inside the call
             os.kill(child.pid, signal.SIGKILL)
         finally:
             child.kill()
@@ -111,53 +118,56 @@ def test_a_dialogue_killed_in_the_middle_ends_the_same_and_repeats_no_finished_s
     assert len(said) == len(set(said)) == ended["turn"] + 2  # the dialogue and one consultation of two words
 
 
-def test_a_dialogue_cut_off_at_any_commit_of_its_checkpoints_ends_the_same(
-    bench: Any, key_world: Store, tmp_path: Path
-) -> None:
-    """Every state that the database passes through is one that a kill may leave behind."""
-    state = key_world.database.path.parent / "state.db"
-    left: list[Path] = []
+class Kept(PrunedSaver):
+    """Copies the database after everything that is written to it: what a kill at that moment would leave behind."""
 
+    folder: Path
+    copies: int = 0
+
+    async def aput(self, *args: Any, **more: Any) -> RunnableConfig:
+        saved = await super().aput(*args, **more)
+        self._keep()
+        return saved
+
+    async def aput_writes(self, *args: Any, **more: Any) -> None:
+        await super().aput_writes(*args, **more)
+        self._keep()
+
+    def _keep(self) -> None:
+        copy_of(self.folder / "state.db", self.folder / f"left{self.copies:03}.db")
+        self.copies += 1
+
+
+def copy_of(source: Path, target: Path) -> None:
+    with contextlib.closing(sqlite3.connect(source)) as now, contextlib.closing(sqlite3.connect(target)) as copy:
+        now.backup(copy)
+
+
+def test_a_dialogue_cut_off_at_any_write_of_its_checkpoints_ends_the_same(key_world: Store, tmp_path: Path) -> None:
     def script(messages: Any, spec: Any) -> str:
         return '{"questions": []}' if spec.purpose == "plan" else ""
 
-    def keep() -> None:
-        if state.exists():
-            left.append(tmp_path / f"left{len(left)}.db")
-            with (
-                contextlib.closing(sqlite3.connect(state)) as now,
-                contextlib.closing(sqlite3.connect(left[-1])) as copy,
-            ):
-                now.backup(copy)
+    async def talk(saver: PrunedSaver) -> State:
+        model = ScriptedModel(script, capable=False)
+        stage = Stage(model, Cast(key_world, Policy()).agent, Settings(), NullTrace(), journal=False)
+        return await Dialogues(stage, saver).run("t1", KEY, "ana", "ben")
 
-    with watched(state, keep):
-        whole = bench.talk(key_world, KEY, ("ana", "ben"), ScriptedModel(script, capable=False))
-    assert len(left) > 20
-    for snapshot in left[:: max(1, len(left) // 25)]:
-        for file in state.parent.glob("state.db*"):
-            file.unlink()
-        with contextlib.closing(sqlite3.connect(snapshot)) as now, contextlib.closing(sqlite3.connect(state)) as copy:
-            now.backup(copy)
-        ended = bench.talk(key_world, KEY, ("ana", "ben"), ScriptedModel(script, capable=False))
-        assert json.dumps(ended.state["result"]) == json.dumps(whole.state["result"])
-        assert ended.state["utterances"] == whole.state["utterances"]
+    async def whole() -> State:
+        async with aiosqlite.connect(tmp_path / "state.db") as connection:
+            saver = Kept(connection)
+            saver.folder = tmp_path
+            await saver.setup()
+            return await talk(saver)
 
+    async def rest(left: Path) -> State:
+        async with open_saver(left) as saver:
+            return await talk(saver)
 
-@contextlib.contextmanager
-def watched(state: Path, keep: Callable[[], None]) -> Iterator[None]:
-    """Call `keep` about a thousand times a second from another thread."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.is_set():
-            with contextlib.suppress(sqlite3.Error):  # the file is being made
-                keep()
-            time.sleep(0.001)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
+    ended = asyncio.run(whole())
+    assert ended["result"]["citations"] == ["m5"]
+    copies = sorted(tmp_path.glob("left*.db"))
+    assert len(copies) > 40
+    for left in copies:
+        again = asyncio.run(rest(left))
+        assert json.dumps(again["result"]) == json.dumps(ended["result"]), left.name
+        assert again["utterances"] == ended["utterances"]

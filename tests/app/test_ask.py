@@ -1,9 +1,7 @@
 """`kith ask`: what it answers, and what it says when it cannot."""
 
 import json
-import os
 import socket
-import stat
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -191,17 +189,6 @@ def test_a_model_that_goes_away_in_the_middle_is_not_an_answer(world: Path) -> N
 
     with pytest.raises(ModelUnavailable):
         asked(world, model=ScriptedModel(gone, capable=False))
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_unwritable_home_is_told(world: Path) -> None:
-    world.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    try:
-        with pytest.raises(StorageError) as raised:
-            asked(world)
-    finally:
-        world.chmod(stat.S_IRWXU)
-    assert raised.value.hint
 
 
 def test_a_home_that_takes_no_folders_is_told(world: Path) -> None:

@@ -59,8 +59,8 @@ def test_defaults_need_no_file() -> None:
     config = Config.load()
     assert config == Config()
     assert (config.dialogue.max_turns, config.dialogue.stall_turns, config.dialogue.max_questions) == (10, 3, 6)
-    assert (config.consult.depth, config.consult.fan_out, config.consult.budget) == (2, 2, 8)
-    assert (config.recall.k, config.recall.budget_tokens) == (6, 400)
+    assert (config.consult.depth, config.consult.fan_out, config.consult.budget) == (2, 3, 16)
+    assert (config.recall.k, config.recall.budget_tokens) == (12, 800)
     assert (config.disclosure.default_sensitive, config.disclosure.owner) == ("ask", "auto")
 
 
@@ -103,10 +103,10 @@ def test_disclosure_rules_keep_their_order_and_their_days(tmp_path: Path) -> Non
         ("recal.k=2", "called recal", "did you mean recall?"),
         ("dialogue.max_turn=2", "called dialogue.max_turn", "dialogue.max_turns"),
         ("limits.zzz=2", "called limits.zzz", "calls, tokens, seconds"),
-        ("recall.k=0", "recall.k is 0; it must be a whole number from 1 to 100", "default is 6"),
-        ("recall.k=many", "recall.k is 'many'; it must be a whole number", "default is 6"),
-        ("recall.k=2.5", "recall.k is 2.5; it must be a whole number", "default is 6"),
-        ("recall.k=true", "recall.k is True; it must be a whole number", "default is 6"),
+        ("recall.k=0", "recall.k is 0; it must be a whole number from 1 to 100", "default is 12"),
+        ("recall.k=many", "recall.k is 'many'; it must be a whole number", "default is 12"),
+        ("recall.k=2.5", "recall.k is 2.5; it must be a whole number", "default is 12"),
+        ("recall.k=true", "recall.k is True; it must be a whole number", "default is 12"),
         ("model.temperature=nan", "it must be a number from 0.0 to 2.0", "default is 0.0"),
         ("limits.calls=-1", "it must be a whole number, 0 or more", "default is 0"),
         ("limits.seconds=inf", "it must be a number, 0.0 or more", "default is 0.0"),
