@@ -82,7 +82,8 @@ async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rat
                 saying.claims.append(_claim(agent, question, rationale.held[0], evidence, item))
                 return
             saying.refused.append(item)
-    if question in turn.pending and (rationale.settled or rationale.held):
+    last_word = turn.state["turn"] + 2 >= turn.state["max_turns"]
+    if question in turn.pending and (rationale.settled or last_word):
         saying.declined.append(question)
 
 
