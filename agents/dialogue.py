@@ -1,6 +1,6 @@
 """The dialogue of two agents as a LangGraph graph (iAgents, section 3): one node a step, a checkpoint after each.
 
-    listen -> plan -> update -> consult -> speak -> (stop?) -> listen ... -> conclude
+    observe (listen, plan) -> update (recall, read) -> consult? -> speak -> (stop?) -> observe ... -> conclude
 
 A consultation is the same graph once more, with a third party, a smaller reach and a thread of its own; so a run
 that is killed in the middle of one resumes inside it.
@@ -9,7 +9,6 @@ that is killed in the middle of one resumes inside it.
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from itertools import pairwise
 from typing import Any, Protocol, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -28,7 +27,7 @@ from kithnet.runtime.errors import LimitExceeded
 
 Graph = CompiledStateGraph[State, Stage, State, State]
 Step = Callable[[State, Stage], Awaitable[dict[str, Any]]]
-STEPS_A_TURN = 6
+STEPS_A_TURN = 5
 
 
 class Node(Protocol):
@@ -91,21 +90,26 @@ class Dialogues:
         async def consult(state: State, stage: Stage) -> dict[str, Any]:
             return await turn.consult_third(state, stage, self._ask_third)
 
-        async def listen(state: State, stage: Stage) -> dict[str, Any]:
-            return turn.listen(state, stage)
+        async def observe(state: State, stage: Stage) -> dict[str, Any]:
+            heard = turn.listen(state, stage)
+            return {**heard, **await turn.plan(State(**{**state, **heard}), stage)}
+
+        def worth_asking(state: State, runtime: Runtime[Stage]) -> str:
+            stopped = bool(state["stopped"])
+            return "consult" if not stopped and turn.wants_third(state, runtime.context) else "speak"
 
         graph: StateGraph[State, Stage, State, State] = StateGraph(State, context_schema=Stage)
         steps: dict[str, Step] = {
-            "listen": listen, "plan": turn.plan, "update": turn.update, "consult": consult, "speak": speaking.speak,
+            "observe": observe, "update": turn.update, "consult": consult, "speak": speaking.speak,
+            "conclude": _conclude,
         }  # fmt: skip
         for name, step in steps.items():
             graph.add_node(name, _node(step))
-        graph.add_node("conclude", _node(_conclude))
-        names = list(steps)
-        graph.add_edge(START, names[0])
-        for one, following in pairwise(names):
-            graph.add_edge(one, following)
-        graph.add_conditional_edges("speak", _next, ["listen", "conclude"])
+        graph.add_edge(START, "observe")
+        graph.add_edge("observe", "update")
+        graph.add_conditional_edges("update", worth_asking, ["consult", "speak"])
+        graph.add_edge("consult", "speak")
+        graph.add_conditional_edges("speak", _next, ["observe", "conclude"])
         graph.add_edge("conclude", END)
         return graph
 
@@ -126,7 +130,7 @@ def _node(step: Step) -> Node:
 
 
 def _next(state: State) -> str:
-    return "conclude" if stop_reason(state) or state["stopped"] else "listen"
+    return "conclude" if stop_reason(state) or state["stopped"] else "observe"
 
 
 def stop_reason(state: State) -> str:

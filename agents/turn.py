@@ -167,6 +167,16 @@ class _Look:
         )
 
 
+def wants_third(state: State, stage: Stage) -> bool:
+    """Whether anything is worth a third party at this turn."""
+    return bool(_ready(turn_of(state), stage))
+
+
+def _ready(turn: Turn, stage: Stage) -> tuple[Rationale, ...]:
+    firm = stage.settings.firm
+    return consult.ready(turn.ledger, asked_by_partner=turn.pending, partner=turn.partner, firm=firm)
+
+
 async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Update:
     """Put what is still unknown to third parties; their conclusions come back as heard evidence."""
     turn = turn_of(state)
@@ -175,9 +185,7 @@ async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Upda
     work = _Asking(
         turn.ledger, dict(state["visited"]), state["budget"], list(state["consulted"]), state["searched"], number
     )
-    for rationale in consult.ready(
-        turn.ledger, asked_by_partner=turn.pending, partner=turn.partner, firm=stage.settings.firm
-    ):
+    for rationale in _ready(turn, stage):
         if not work.stopped:
             await _ask_around(state, stage, agent, turn, rationale, work, ask_third)
     return {
