@@ -1,6 +1,6 @@
 """Consensus: what two ledgers support together, merged by code (AGENTS: deterministic merge, conflicts listed)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
@@ -29,21 +29,16 @@ class Agreed:
         return tuple(dict.fromkeys(source for item in self.evidence for source in item.sources))
 
 
-def merge(instructor: Ledger, assistant: Ledger, said: Mapping[str, str]) -> tuple[Agreed, ...]:
+def merge(instructor: Ledger, assistant: Ledger, said: Mapping[str, Sequence[Held]]) -> tuple[Agreed, ...]:
     """Merge rationale by rationale, in the instructor's order.
 
-    said: question -> value, for what the assistant spoke. Of the assistant's ledger only that takes part: a value it
-    knew and would not tell does not reach the answer through the back door.
+    said: question -> what the assistant spoke. Of its ledger only that takes part, with the utterances as evidence: a
+    value it knew and would not tell does not reach the answer through the back door.
     """
     pairs = ((r, assistant.find(r.question)) for r in instructor.rationales if not instructor.is_whole(r))
-    return tuple(_agreed(one, _spoken(other, said) if other else None) for one, other in pairs)
-
-
-def _spoken(rationale: Rationale, said: Mapping[str, str]) -> Rationale:
-    """The rationale as far as it was spoken."""
-    value = said.get(rationale.question)
-    held = tuple(one for one in rationale.held if value is not None and agree(one.value, value))
-    return replace(rationale, held=held)
+    return tuple(
+        _agreed(one, replace(other, held=tuple(said.get(one.question, ()))) if other else None) for one, other in pairs
+    )
 
 
 def _agreed(one: Rationale, other: Rationale | None) -> Agreed:

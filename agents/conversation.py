@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from textwrap import shorten
 
 from kithnet.agents import infonav, reading
 from kithnet.agents.disclosure import Action
@@ -202,9 +203,9 @@ class Conversation:
         """Write the session's memory from the owner's point of view; returns its id, None for an empty chat."""
         if not self.exchanges:
             return None
-        said = "; ".join(exchange.text for exchange in self.exchanges[:8])
+        said = "; ".join(shorten(exchange.text, 80, placeholder=" …") for exchange in self.exchanges[:8])
         remembered = self._agent.memory.remember(
-            about=self._partner, text=f"{self._partner} talked with me about: {said}", told_by=self._agent.person,
+            about=self._partner, text=f"{self._called} talked with me about: {said}", told_by=self._agent.person,
             kind="summary", evidence=(), session=self._session, audience=(self._partner,),
         )  # fmt: skip
         return remembered.id

@@ -17,10 +17,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from kithnet.agents import infonav, journal, speaking, turn
+from kithnet.agents import infonav, journal, speaking, speech, turn
 from kithnet.agents.answer import answer
 from kithnet.agents.consensus import merge
 from kithnet.agents.consult import Reach
+from kithnet.agents.infonav import Held
 from kithnet.agents.stage import Stage, State, opening
 from kithnet.agents.wording import core, questions
 from kithnet.runtime.errors import LimitExceeded
@@ -92,7 +93,7 @@ class Dialogues:
 
         async def observe(state: State, stage: Stage) -> dict[str, Any]:
             heard = turn.listen(state, stage)
-            return {**heard, **await turn.plan(State(**{**state, **heard}), stage)}
+            return {**heard, **await turn.plan(cast(State, {**state, **heard}), stage)}
 
         def worth_asking(state: State, runtime: Runtime[Stage]) -> str:
             stopped = bool(state["stopped"])
@@ -152,9 +153,7 @@ def _worn_out(state: State) -> str:
 async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
     """Consensus of both ledgers, the answer with its evidence, and each side's own memories of the talk."""
     instructor, assistant = (infonav.from_json(state["ledgers"][person]) for person in state["pair"])
-    said = {
-        c["question"]: c["value"] for u in state["utterances"] if u["sender"] == assistant.owner for c in u["claims"]
-    }
+    said = _claims_of(state, assistant.owner)
     agreed = merge(instructor, assistant, said)
     stopped = state["stopped"] or stop_reason(state)
     if not state["top"]:
@@ -170,3 +169,12 @@ async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
               "worded_by": answered.worded_by, "agreed": json.loads(json.dumps([asdict(one) for one in agreed]))}  # fmt: skip
     stage.trace.emit("answer", dialogue=state["id"], stopped_because=stopped, turns=state["turn"], **result)
     return {"stopped": stopped, "result": result}
+
+
+def _claims_of(state: State, person: str) -> dict[str, list[Held]]:
+    """What a person spoke in a dialogue: by question, the values with the utterances that held them."""
+    spoken: dict[str, list[Held]] = {}
+    for utterance in map(speech.from_json, state["utterances"]):
+        for claim in utterance.claims if utterance.sender == person else ():
+            spoken.setdefault(claim.question, []).append(Held(claim.value, (claim.heard_in(utterance.id),)))
+    return spoken

@@ -228,6 +228,12 @@ class Discretion:
         return bool(np.any((near >= self.NEAR) & (near - away >= self.MARGIN)))
 
 
+def stronger(left: Sensitivity, right: Sensitivity) -> Sensitivity:
+    """The more sensitive of the two."""
+    order: tuple[Sensitivity, ...] = ("ordinary", "private", "confidence")
+    return max(left, right, key=order.index)
+
+
 def _has_phrase(text: str) -> bool:
     spoken = words(text)
     return any(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from kithnet.agents.disclosure import Sensitivity
 from kithnet.agents.wording import agree
 from kithnet.runtime.errors import LedgerError
 
@@ -32,6 +33,7 @@ class Evidence:
     id: "m12" or "k3" in the agent's own memory, or the id of an utterance it heard. sources: handles of the messages
     at the origin; a handle opens nothing for anyone but the person who holds it. witness: that person.
     hops: how many times the value was passed on (0: own memory). support: how well the evidence fits, in [0, 1].
+    sensitivity: as the first who told it judged it; it travels with the value, whose words alone may not show it.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Evidence:
     hops: int = 0
     support: float = 1.0
     quote: str = ""
+    sensitivity: Sensitivity = "ordinary"
 
 
 @dataclass(frozen=True, slots=True)

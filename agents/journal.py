@@ -1,5 +1,6 @@
 """What an agent writes down after a conversation: egocentric memories, from its owner's point of view (EMMA)."""
 
+from kithnet.agents.disclosure import stronger
 from kithnet.agents.infonav import Ledger
 from kithnet.agents.personal import PersonalAgent
 
@@ -19,7 +20,7 @@ def write(agent: PersonalAgent, partner: str, ledger: Ledger, dialogue: str) -> 
         if not heard or not rationale.value:
             continue
         sources = tuple(dict.fromkeys(source for item in heard for source in item.sources))
-        sensitive = any(agent.discretion.of(item.quote) != "ordinary" for item in heard)
+        sensitive = any(stronger(item.sensitivity, agent.discretion.of(item.quote)) != "ordinary" for item in heard)
         remembered = agent.memory.remember(
             about=partner, text=f"{rationale.question} {rationale.value}", told_by=heard[0].witness, kind="fact",
             evidence=(), handles=sources, session=dialogue, importance=heard[0].support,

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from kithnet.agents.disclosure import Decision, Discretion, Item, Owner, Policy, decide
+from kithnet.agents.disclosure import Decision, Discretion, Item, Owner, Policy, decide, stronger
 from kithnet.agents.infonav import Evidence
 from kithnet.agents.wording import content_words, named_people, unknown_names, words
 from kithnet.memory.owner import Hit, OwnerMemory, Recall
 
 AROUND = 2
+OUTSIDE = "@owner"
+"""Who sits at the keyboard and chats with the own agent; no imported person is called so."""
 CHAT = "kith-chat:"
 """How the ids of sessions begin in which people chat with an agent, which writes its owner's side itself."""
 
@@ -88,13 +90,14 @@ class PersonalAgent:
 
     def _item(self, evidence: Evidence, value: str, quote: str) -> Item:
         if evidence.hops and not evidence.id.startswith(("m", "k")):
-            return Item(evidence.sources, quote, value, self.discretion.of(quote), frozenset({evidence.witness}))
+            sensitivity = stronger(evidence.sensitivity, self.discretion.of(quote))
+            return Item(evidence.sources, quote, value, sensitivity, frozenset({evidence.witness}))
         hit = self.memory.message(evidence.id)
         around = self.memory.neighbours(evidence.id, before=AROUND, after=AROUND) if hit.kind == "message" else ()
         may_know = (hit.sender, hit.receiver, hit.told_by, *(hit.audience or ()))
         present = frozenset(p for p in may_know if p and p != self.person)
         sensitivity = self.discretion.of(hit.text, [other.text for other in around])
-        own = hit.session.startswith(CHAT) and not present <= self.known_names.keys()
+        own = OUTSIDE in present
         if (hit.audience is not None or own) and sensitivity == "ordinary":
             sensitivity = "confidence"  # noted for few, or said by the agent's own person: whatever its words
         return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at)

@@ -7,7 +7,7 @@ from typing import Any
 from kithnet.agents import infonav, speech
 from kithnet.agents.disclosure import Decision, Item
 from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
-from kithnet.agents.personal import PersonalAgent
+from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.agents.speech import Claim, Utterance
 from kithnet.agents.stage import Stage, State, Turn, turn_of, with_ledger
 
@@ -90,7 +90,10 @@ async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rat
 def _claim(agent: PersonalAgent, question: str, held: Held, evidence: Evidence, item: Item) -> Claim:
     quote = evidence.quote or held.value
     said = who_said(agent, evidence)
-    return Claim(question, held.value, quote, said, evidence.sources, evidence.witness, evidence.hops, evidence.support)
+    return Claim(
+        question, held.value, quote, said, evidence.sources, evidence.witness, evidence.hops, evidence.support,
+        item.sensitivity,
+    )  # fmt: skip
 
 
 def who_said(agent: PersonalAgent, evidence: Evidence) -> str:
@@ -106,6 +109,8 @@ def who_said(agent: PersonalAgent, evidence: Evidence) -> str:
 
 
 def _called(agent: PersonalAgent, person: str | None) -> str:
+    if person == OUTSIDE:
+        return "you"
     return agent.known_names.get(person or "", (person or "someone",))[0]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from kithnet.agents.disclosure import Item, leak
+from kithnet.agents.disclosure import Item, Sensitivity, leak
 from kithnet.agents.infonav import Evidence
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
@@ -20,7 +20,7 @@ from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 class Claim:
     """An answer that is spoken: the value, the words it was read from, and opaque handles of the evidence.
 
-    said: who said it to whom, as far as the speaker knows. witness, hops, support: as in `Evidence`.
+    said: who said it to whom, as far as the speaker knows. The rest is as in `Evidence`.
     """
 
     question: str
@@ -31,10 +31,13 @@ class Claim:
     witness: str
     hops: int
     support: float
+    sensitivity: Sensitivity = "ordinary"
 
     def heard_in(self, utterance: str) -> Evidence:
         """The claim as evidence for the listener: the utterance, one hop further from the origin."""
-        return Evidence(utterance, self.sources, self.witness, self.hops + 1, self.support, self.quote)
+        return Evidence(
+            utterance, self.sources, self.witness, self.hops + 1, self.support, self.quote, self.sensitivity
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from kithnet.agents.speech import Claim
 from kithnet.agents.stage import Stage, State, Turn, turn_of, with_ledger
 from kithnet.agents.wording import content_stems, questions
 from kithnet.memory.owner import Recall
+from kithnet.runtime.errors import LimitExceeded
 
 Update = dict[str, Any]
 LIMIT = "limit: "
@@ -80,12 +81,16 @@ async def update(state: State, stage: Stage) -> Update:
     recalls = [
         asyncio.create_task(look.recall()) for look in looks
     ]  # they run on while the model reads what came first
+    stopped = state["stopped"]
     try:
         for look, recall in zip(looks, recalls, strict=True):
             recalled, shown = await recall
             searched += recalled.searched
             if found := await look.found(recalled, shown):
                 ledger = infonav.learn(ledger, look.rationale.id, *found)
+    except LimitExceeded as limit:  # what was learned before it is kept
+        stage.trace.emit("limit", dialogue=state["id"], why=limit.message)
+        stopped = f"{LIMIT}{limit.message}"
     finally:  # not a TaskGroup: it would hide a limit or a model that is gone inside an ExceptionGroup
         for recall in recalls:
             recall.cancel()
@@ -94,6 +99,7 @@ async def update(state: State, stage: Stage) -> Update:
         "ledgers": with_ledger(state, ledger),
         "seen": {**state["seen"], turn.speaker: seen},
         "searched": searched,
+        "stopped": stopped,
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kithnet.agents.conversation import Conversation, Exchange
 from kithnet.agents.infonav import Ledger, Rationale
+from kithnet.agents.personal import OUTSIDE
 from kithnet.app import collaborate
 from kithnet.app.collaborate import Scene
 from kithnet.app.runs import Run, new_run
@@ -19,7 +20,6 @@ from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import InputError, KithnetError, ModelError
 
-OWNER = "you"
 HELP = """/memory  what the last reply was made from, and what is noted of you
 /plan    what you asked, what is known and what is not
 /ask PERSON QUESTION  let the agent find something out from someone it knows
@@ -68,7 +68,7 @@ def chat(
     """
     with Store.open(world / "kith.db") as store:
         ego = store.resolve(person).id
-        other = store.resolve(partner).id if partner else OWNER
+        other = store.resolve(partner).id if partner else OUTSIDE
     if other == ego:
         raise InputError(f"{ego} cannot chat with itself as a partner", "leave --as out to chat with your own agent")
     run = new_run(world, "chat", config)
@@ -106,7 +106,7 @@ class _Chat:
         names = {person.id: person.name for person in scene.store.people()}
         self._talk = Conversation(
             self._agent, partner, names.get(partner, "You"), scene.run.id,
-            scene.stage.model, scene.stage.settings, scene.trace, trusted=partner == OWNER,
+            scene.stage.model, scene.stage.settings, scene.trace, trusted=partner == OUTSIDE,
         )  # fmt: skip
 
     async def hold(self) -> None:
@@ -132,15 +132,23 @@ class _Chat:
         if not line:
             return
         if command == "/memory":
-            self._lines.say(_memory(self._talk.exchanges, [m.text for m in self._agent.memory.memories(limit=5)]))
+            self._lines.say(_memory(self._talk.exchanges, self._noted()))
         elif command == "/plan":
             self._lines.say(_plan(self._talk.ledger))
+        elif command == "/ask" and self._partner != OUTSIDE:
+            self._lines.say(f"(only {self._agent.name} may send this agent out; ask it yourself with `kith ask`)")
         elif command == "/ask":
             await self._ask(*rest.partition(" ")[::2])
         elif command.startswith("/"):
             self._lines.say(HELP)
         else:
             await self._talked(line)
+
+    def _noted(self) -> list[str]:
+        """The newest notes the partner may see: all of them for the own person, else those noted for the partner."""
+        notes = self._agent.memory.memories(limit=200)
+        trusted = self._partner == OUTSIDE
+        return [m.text for m in notes if trusted or (m.audience and self._partner in m.audience)][:5]
 
     async def _talked(self, line: str) -> None:
         try:

@@ -16,7 +16,9 @@ def simulate(
     world: Annotated[str, typer.Argument(help="The world.")],
     tasks: Annotated[int, typer.Option("--tasks", min=1, help="How many tasks to draw over the network.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Which tasks are drawn.")] = 0,
-    in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="Tasks at once.")] = 4,
+    in_flight: Annotated[
+        int | None, typer.Option("--in-flight", min=1, help="Tasks at once; default: executor.in_flight.")
+    ] = None,
     lockstep: Annotated[
         bool, typer.Option("--lockstep", help="One task after another, no memories written: repeats exactly.")
     ] = False,
@@ -33,7 +35,7 @@ def simulate(
     from kithnet.app.locate import settings, world_named
 
     place, loaded = world_named(world), settings(config, setting)
-    plan = run.Plan(tasks, seed, in_flight, lockstep)
+    plan = run.Plan(tasks, seed, in_flight or loaded.executor.in_flight, lockstep)
     with output.progress(f"simulating {place.name}", "tasks") as bar:
         started = time.perf_counter()
 

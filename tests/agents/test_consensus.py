@@ -29,6 +29,11 @@ def ledger(owner: str, *values: tuple[str, Evidence], question: str = QUESTION) 
     return made
 
 
+def told(value: str) -> Held:
+    """What the partner said, as it was heard."""
+    return Held(value, (evidence("u:t1:2", "ben", support=0.9, hops=1),))
+
+
 POT = ("under the pot", evidence("m1", "ana"))
 SHELF = ("on the shelf", evidence("m2", "ben", support=0.9))
 
@@ -36,21 +41,23 @@ SHELF = ("on the shelf", evidence("m2", "ben", support=0.9))
 def test_a_value_the_assistant_knew_but_did_not_say_never_reaches_the_answer() -> None:
     (agreed,) = merge(ledger("ana"), ledger("ben", SHELF), said={})
     assert (agreed.value, agreed.evidence, agreed.rivals) == (None, (), ())
-    (agreed,) = merge(ledger("ana"), ledger("ben", SHELF), said={QUESTION: "in the car"})
-    assert agreed.value is None
-    (agreed,) = merge(ledger("ana"), ledger("ben", SHELF), said={QUESTION: "on the shelf"})
+    (agreed,) = merge(ledger("ana"), ledger("ben", SHELF), said={QUESTION: [told("in the car")]})
+    assert (agreed.value, agreed.rivals) == ("in the car", ())  # the shelf, which it knew, is nowhere
+    (agreed,) = merge(ledger("ana"), ledger("ben", SHELF), said={QUESTION: [told("on the shelf")]})
     assert (agreed.value, agreed.both) == ("on the shelf", False)
 
 
 def test_values_that_agree_are_joined_with_all_their_evidence() -> None:
-    (agreed,) = merge(ledger("ana", POT), ledger("ben", ("Under the pot.", SHELF[1])), {QUESTION: "Under the pot."})
+    (agreed,) = merge(
+        ledger("ana", POT), ledger("ben", ("Under the pot.", SHELF[1])), {QUESTION: [told("Under the pot.")]}
+    )
     assert agreed.both
-    assert {one.id for one in agreed.evidence} == {"m1", "m2"}
+    assert {one.id for one in agreed.evidence} == {"m1", "u:t1:2"}  # its own m2 was not spoken of
     assert set(agreed.sources) == {"m-ana", "m-ben"}
 
 
 def test_conflicting_values_are_listed_not_merged_away() -> None:
-    (agreed,) = merge(ledger("ana", POT), ledger("ben", SHELF), {QUESTION: "on the shelf"})
+    (agreed,) = merge(ledger("ana", POT), ledger("ben", SHELF), {QUESTION: [told("on the shelf")]})
     assert agreed.value == "on the shelf"
     assert [rival.value for rival in agreed.rivals] == ["under the pot"]
     assert agreed.sources == ("m-ben",)

@@ -385,3 +385,22 @@ def test_each_side_remembers_what_it_heard_with_the_handle_of_the_origin(bench: 
 def test_without_a_journal_the_world_is_left_as_it_was(bench: Any, key_world: Store) -> None:
     bench.talk(key_world, KEY, ("ana", "ben"))
     assert key_world.stats().memories == 0
+
+
+def test_a_confidence_that_a_rule_lets_out_once_stays_a_confidence_for_the_next(bench: Any) -> None:
+    lines = [
+        ("dora", "cleo", "Please keep this between us."),
+        ("dora", "cleo", "I am moving to Lisbon in October."),
+        ("ana", "ben", "Lunch was good."),
+        ("ben", "cleo", "The bus was late."),
+    ]
+    world = bench.world(lines)
+    rules = Policy(rules=(Rule("tell", person="ben"),))
+    talk = bench.talk(world, "Where is Dora moving in October?", ("ana", "ben"), policy=rules, journal=True)
+    told = [u for u in talk.heard if u["receiver"] == "ben" and "Lisbon" in u["text"]]
+    assert told, "cleo may tell ben by the rule"
+    assert not any("Lisbon" in u["text"] for u in talk.heard if u["receiver"] == "ana")
+    assert "Lisbon" not in talk.state["result"]["answer"]
+    assert not world.owner("ben").recall("Where is Dora moving in October?", partner="ana").hits or all(
+        "Lisbon" not in hit.text for hit in world.owner("ben").recall("Dora moving October", partner="ana").hits
+    )

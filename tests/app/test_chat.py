@@ -215,3 +215,13 @@ def test_who_cannot_chat_is_bad_input(world: Path) -> None:
         with pytest.raises(error) as raised:
             Session(world, [], person=person, partner=partner)
         assert raised.value.hint
+
+
+def test_another_partner_sees_none_of_the_owner_s_notes_and_cannot_send_the_agent_out(world: Path) -> None:
+    Session(world, ["Remember that my locker code is 4471."])
+    visit = Session(world, ["/memory", "/ask dora Where is the wedding?", "What is the locker code?"], partner="ben")
+    assert "4471" not in visit.shown
+    assert "4471" not in visit.prompts
+    assert "Lisbon" not in visit.shown
+    assert any("only Cleo may send this agent out" in line for line in visit.said)
+    assert "4471" in Session(world, ["/memory"]).shown
