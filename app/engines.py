@@ -10,7 +10,7 @@ from kithnet.memory.vectors import VectorIndex
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.config import Config
 from kithnet.runtime.embed import LlamaEmbedder
-from kithnet.runtime.errors import UnknownModel, WorldBusy
+from kithnet.runtime.errors import StorageError, UnknownModel
 from kithnet.runtime.local import LocalModel
 from kithnet.runtime.registry import Registry
 
@@ -72,7 +72,7 @@ def vectors(store: Store, world: Path, loaded: LlamaEmbedder | None) -> Iterator
 
     try:
         index = ChromaIndex.open(folder, loaded.name, loaded.dim)
-    except WorldBusy:  # an indexer is at work: recall is lexical meanwhile
+    except StorageError:  # an indexer is at work (WorldBusy), or the vectors are damaged: recall is lexical meanwhile
         yield None
         return
     try:

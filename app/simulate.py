@@ -104,7 +104,8 @@ async def _work(
     todo = [task for task in planned if task.id not in finished]
     tally = Tally(done=len(finished))
     async with collaborate.scene(world, models, config, run, model=model, journal=not plan.lockstep) as scene:
-        _open(scene, world, plan, planned, first=not finished)
+        told = run.trace.is_file() and any(e["kind"] == "task" for e in read_trace(run.trace))
+        _open(scene, world, plan, planned, first=not told)
         executor: Executor = SerialExecutor() if plan.lockstep else AsyncExecutor(plan.in_flight)
         jobs = [Job(task, frozenset({task.instructor, task.assistant})) for task in todo]
         tell(tally, len(planned))

@@ -134,9 +134,12 @@ def describe(folder: Path, name: str) -> WorldReport:
 
 
 def index_world(
-    folder: Path, name: str, models: Path, embedder: str, progress: Progress | None = None
+    folder: Path, name: str, models: Path, embedder: str, progress: Progress | None = None, fresh: bool = False
 ) -> "IndexReport":
-    """Embed what has no vector yet; the next call continues. Raises UnknownWorld, UnknownModel, WorldBusy, StorageError."""
+    """Embed what has no vector yet; the next call continues. fresh: begin again, whatever vectors there are.
+
+    Raises UnknownWorld, UnknownModel, WorldBusy, StorageError.
+    """
     from kithnet.memory.chroma import ChromaIndex  # these three take a second to import
     from kithnet.memory.indexer import Indexer
     from kithnet.runtime.embed import LlamaEmbedder
@@ -146,7 +149,7 @@ def index_world(
     with (
         open_world(folder, name) as store,
         closing(LlamaEmbedder.load(Registry(models).resolve(embedder))) as loaded,
-        closing(ChromaIndex.open(vectors, loaded.name, loaded.dim)) as index,
+        closing((ChromaIndex.rebuild if fresh else ChromaIndex.open)(vectors, loaded.name, loaded.dim)) as index,
     ):
         return Indexer(store, index, loaded).run(progress)
 

@@ -30,7 +30,7 @@ from kithnet.memory.vectors import Vectors, check_shape
 from kithnet.runtime.errors import StorageError, WorldBusy
 
 COLLECTION = "texts"
-REBUILD = "run `kith memory reindex` to make the vectors again; nothing else is lost"
+REBUILD = "run `kith world index WORLD --fresh` to make the vectors again; nothing else is lost"
 
 
 class ChromaIndex:

@@ -34,7 +34,9 @@ def storage_error(error: sqlite3.Error, path: Path) -> StorageError:
         return StorageError(f"could not write {path}: {error}", "free some disk space, then run this again")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StorageError(f"cannot open or write {path}: {error}", "check the folder and its permissions")
-    return StorageError(f"{path}: {error}", "see `kith memory fsck`")
+    return StorageError(
+        f"{path}: {error}", "put a copy of the world's folder back, or make the world again with --replace"
+    )
 
 
 class Database:

@@ -48,7 +48,8 @@ class OwnerMemory:
     ) -> None:
         if index is not None and embedder is not None and index.embedder != embedder.name:
             raise InputError(
-                f"the vectors were made by {index.embedder}, not by {embedder.name}", "run `kith memory reindex`"
+                f"the vectors were made by {index.embedder}, not by {embedder.name}",
+                "run `kith world index WORLD --fresh`",
             )
         self.owner = owner
         self._database = database

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -76,7 +77,7 @@ class RemoteModel:
         capable: bool = True,
         context: int = 32768,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
+        if not _is_web_address(url):
             raise ConfigError(f"{url!r} is not a web address", "give a base URL such as http://127.0.0.1:8080/v1")
         if timeout <= 0 or retries < 0 or context < 1:
             raise ConfigError(f"timeout={timeout}, retries={retries}, context={context} is out of range")
@@ -289,3 +290,11 @@ def _usage(tokens: _Tokens, seconds: float) -> Usage:
     cached = (tokens.prompt_tokens_details or _Details()).cached_tokens or 0
     evaluated = max(tokens.prompt_tokens - cached, 0)
     return Usage(tokens.prompt_tokens, evaluated, tokens.completion_tokens, seconds, calls=1)
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port out of range, a bracket that is not closed
+        return False

@@ -14,6 +14,7 @@ SPINS = "1000"
 """How long llama.cpp's threads spin for each other before they sleep (read by OpenMP when it is loaded). By default
 they spin so long that two threads on two cores stand still whenever another program wants a core."""
 STOPPED = 130
+NAME_ERRNOS = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}
 STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
@@ -42,6 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
+    if not arguments:
+        arguments = ["--help"]
+    if unreadable := next((a for a in arguments if not a.isprintable() and _has_surrogate(a)), None):
+        told = unreadable.encode("utf-8", "replace").decode()
+        return output.fail(InputError(f"{told!r} is not UTF-8 text", "type it in a UTF-8 terminal"), as_json)
     try:
         status = typer.main.get_command(build()).main(args=arguments, prog_name="kith", standalone_mode=False)
     except typer.Abort:
@@ -55,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _stopped()
     except OSError as error:
+        if error.errno in NAME_ERRNOS:
+            told = str(error.filename or "a name")[:80]
+            return output.fail(
+                InputError(f"{told}: {error.strerror}", "check the name or path that was given"), as_json
+            )
         if error.errno not in STORAGE_ERRNOS:
             raise
         where = f" ({error.filename})" if error.filename else ""
@@ -63,6 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if status == STOPPED:  # typer turns Ctrl-C into this status without a word
         return _stopped()
     return status if isinstance(status, int) else 0
+
+
+def _has_surrogate(text: str) -> bool:
+    return any(0xD800 <= ord(character) <= 0xDFFF for character in text)
 
 
 def _stopped() -> int:

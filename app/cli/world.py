@@ -140,6 +140,9 @@ def index(
     embedder: Annotated[
         str, typer.Option("--embedder", help="The sentence embedder, as `kith model list` names it.")
     ] = "minilm-l6",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin again: for damaged vectors, or another embedder.")
+    ] = False,
     as_json: output.AsJson = False,
 ) -> None:
     """Embed the messages, so that recall also finds what is said in other words. Stopped, it continues next time.
@@ -149,7 +152,7 @@ def index(
     from kithnet.app.worlds import index_world
 
     with output.progress("embedding", "texts") as tell:
-        report = index_world(_folder(), name, _models(), embedder, tell)
+        report = index_world(_folder(), name, _models(), embedder, tell, fresh)
     text = f"{report.done:,} texts embedded in {report.seconds:.1f} s, {report.pending:,} to do"
     output.show(
         {"world": name, "done": report.done, "pending": report.pending, "seconds": report.seconds}, text, as_json

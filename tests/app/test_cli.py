@@ -188,3 +188,20 @@ def test_rules_of_the_configuration_decide_in_their_order() -> None:
     assert policy.rules[0].fits(dated, "ben", 1)
     assert not policy.rules[0].fits(dated, "ana", 1)
     assert not policy.rules[0].fits(replace(dated, at=datetime(2024, 4, 30)), "ben", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["ask", "ana", "ben", "What \udcff is it?"], "not UTF-8"),
+        (["trace", "x" * 5000], "too long"),
+        (["ask", "ana", "ben", "Why?", "-c", "model.url=http://127.0.0.1:99999/v1"], "not a web address"),
+        (["ask", "ana", "ben", "Why?", "-c", "model.url=http://[::bad/v1"], "not a web address"),
+    ],
+)
+def test_input_that_no_system_call_would_take_is_a_plain_error(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    small_world(home / "worlds" / "w").close()
+    assert main([*arguments, "--json"]) == 2
+    assert says in json.loads(capsys.readouterr().out)["error"]["message"]
