@@ -32,7 +32,10 @@ def find(worlds: Path, name: str, world: str | None = None) -> Run:
 
     Raises UnknownRun with near matches, or where several worlds have such a run.
     """
-    as_path = Path(name).expanduser()
+    try:
+        as_path = Path(name).expanduser()
+    except RuntimeError as error:
+        raise UnknownRun(f"{name}: {error}", "give a path that can be found") from error
     folder = as_path.parent if as_path.name == "trace.jsonl" else as_path
     if (folder / "trace.jsonl").is_file() and (len(as_path.parts) > 1 or not worlds.is_dir()):
         return Run(folder.resolve().name, folder)

@@ -68,7 +68,7 @@ class WorldReport:
 def open_world(folder: Path, name: str) -> Store:
     """The store of a world; close it after use. Raises UnknownWorld."""
     place = world_folder(folder, name)
-    if not (place / "kith.db").is_file():
+    if not (place / "kith.db").is_file() or not (place / "kith.db").stat().st_size:
         known = ", ".join(worlds(folder))
         hint = f"there are: {known}" if known else "make one: `kith world generate --name demo`"
         raise UnknownWorld(f"there is no world {name!r}", hint)

@@ -163,7 +163,10 @@ class Registry:
             return self.folder / "hf" / self._hub_parts(name)
         if name and "/" not in name and not name.endswith(".gguf"):
             return self.folder / f"{name}.gguf"
-        return Path(name).expanduser()
+        try:
+            return Path(name).expanduser()
+        except RuntimeError as error:
+            raise UnknownModel(f"{name}: {error}", "give a path that can be found") from error
 
     def _hub_parts(self, name: str) -> Path:
         found = _HUB_NAME.fullmatch(name)

@@ -187,7 +187,7 @@ class RemoteModel:
                             on_text(choice.delta.content)
         except (openai.OpenAIError, httpx2.TransportError) as error:
             raise self._failed(error, 1) from error
-        except (json.JSONDecodeError, pydantic.ValidationError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, pydantic.ValidationError) as error:
             raise self._nonsense(f"its stream makes no sense: {error}") from error
         if finish is None:
             raise self._nonsense("its stream ended before the reply did")

@@ -205,3 +205,16 @@ def test_input_that_no_system_call_would_take_is_a_plain_error(
     small_world(home / "worlds" / "w").close()
     assert main([*arguments, "--json"]) == 2
     assert says in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_a_home_of_nobody_is_a_plain_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("KITHNET_HOME", "~nobody-of-this-name/x")
+    assert main(["world", "list", "--json"]) == 2
+    assert "KITHNET_HOME" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_an_empty_database_is_no_world(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "worlds" / "w").mkdir(parents=True)
+    (home / "worlds" / "w" / "kith.db").touch()
+    assert main(["world", "show", "w", "--json"]) == 2
+    assert "no world" in json.loads(capsys.readouterr().out)["error"]["message"]

