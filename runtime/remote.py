@@ -193,8 +193,9 @@ class RemoteModel:
             raise self._nonsense("its stream ended before the reply did")
         return _Told("".join(pieces), finish, usage)
 
-    def _nonsense(self, what: str) -> ReplyInvalid:
-        return ReplyInvalid(f"{self._url} did not answer as a chat model: {what}", "check that the URL ends in /v1")
+    def _nonsense(self, what: str) -> ModelUnavailable:
+        """Whatever is there, it is no chat model: a person should hear of it, not get answers made without one."""
+        return ModelUnavailable(f"{self._url} did not answer as a chat model: {what}", "check that the URL ends in /v1")
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try, and try again after failures that may pass."""

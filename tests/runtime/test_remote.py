@@ -221,7 +221,7 @@ def test_a_prompt_the_server_finds_too_long_is_an_overflow(server: Server, act: 
 )
 def test_nonsense_is_no_reply(server: Server, body: str) -> None:
     server.acts = [send(body)]
-    assert server.url in fails(ReplyInvalid, server.url).message
+    assert server.url in fails(ModelUnavailable, server.url).message
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_nonsense_is_no_reply(server: Server, body: str) -> None:
 )
 def test_a_stream_that_breaks_off_is_an_error(server: Server, chunks: tuple[Any, ...]) -> None:
     server.acts = [events(*chunks)]
-    fails(ReplyInvalid, server.url, on_text=lambda piece: None)
+    fails(ModelUnavailable, server.url, on_text=lambda piece: None)
 
 
 def test_a_stream_whose_connection_drops_is_unavailable(server: Server) -> None:
