@@ -63,6 +63,8 @@ class Conversation:
         self._called = partner_name
         self.ledger = Ledger(agent.person, f"chat with {partner}")
         self.exchanges: list[Exchange] = []
+        self.owner = f"{agent.person} with {partner}"
+        """The name under which the model knows this talk (see ReplySpec.owner)."""
 
     async def say(self, text: str, on_text: OnText | None = None) -> Exchange:
         """Answer one message of the partner; both turns are stored before this returns. Raises ModelError."""
@@ -169,11 +171,13 @@ class Conversation:
 
     def _prompt(self, text: str, notes: Sequence[Hit], past: Sequence[Exchange]) -> tuple[list[Message], ReplySpec]:
         """A chat for a capable model; for another one a short transcript, which it continues better."""
-        seed = self._settings.seed
+        seed, owner = self._settings.seed, self.owner
         if not self._model.traits.capable:
             turns = [{"text": one.text, "reply": one.reply} for one in past[-RECENT:]]
             written = render("transcript", name=self._agent.name, partner=self._called, turns=turns, text=text)
-            spec = ReplySpec(max_tokens=48, temperature=0.0, seed=seed, stop=("\n",), raw=True, purpose="chat")
+            spec = ReplySpec(
+                max_tokens=48, temperature=0.0, seed=seed, stop=("\n",), raw=True, purpose="chat", owner=owner
+            )
             return [Message("user", written)], spec
         shown = [{"speaker": h.sender, "listener": h.receiver, "text": h.text} for h in notes]
         messages = [
@@ -182,7 +186,8 @@ class Conversation:
         for one in past:
             messages += [Message("user", one.text), Message("assistant", one.reply)]
         messages.append(Message("user", render("chat_turn", text=text, notes=shown)))
-        return messages, ReplySpec(max_tokens=160, temperature=self._settings.temperature, seed=seed, purpose="chat")
+        temperature = self._settings.temperature
+        return messages, ReplySpec(max_tokens=160, temperature=temperature, seed=seed, purpose="chat", owner=owner)
 
     def _used(self, reply: str, finding: Finding | None, shown: Sequence[Hit]) -> tuple[Hit, ...]:
         """The memories a reply was made from: what was found, or the notes a capable model was given."""

@@ -15,6 +15,7 @@ from kithnet.agents.personal import OUTSIDE
 from kithnet.app import collaborate
 from kithnet.app.collaborate import Scene
 from kithnet.app.runs import Run, new_run
+from kithnet.app.warmth import warm
 from kithnet.memory.store import Store
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.config import Config
@@ -76,7 +77,7 @@ def chat(
     async def go() -> None:
         async with collaborate.scene(world, models, config, run, model=model) as scene:
             scene.trace.emit("run", run=run.id, command="chat", world=world.name, model=scene.stage.model.traits.name)
-            await _Chat(scene, ego, other, lines).hold()
+            await _Chat(scene, world, ego, other, lines).hold()
 
     asyncio.run(go())
     return run
@@ -99,10 +100,11 @@ async def _next_line(read: Callable[[], str | None]) -> str | None:
 class _Chat:
     """One chat session at the terminal."""
 
-    def __init__(self, scene: Scene, ego: str, partner: str, lines: Lines) -> None:
+    def __init__(self, scene: Scene, world: Path, ego: str, partner: str, lines: Lines) -> None:
         self._scene, self._ego, self._partner, self._lines = scene, ego, partner, lines
         self._agent = scene.cast.agent(ego)
         self._asked = 0
+        self._world = world
         names = {person.id: person.name for person in scene.store.people()}
         self._talk = Conversation(
             self._agent, partner, names.get(partner, "You"), scene.run.id,
@@ -115,10 +117,11 @@ class _Chat:
         if last := self._last_time():
             say(f"(last time: {last})")
         try:
-            while (line := await _next_line(self._lines.read)) is not None:
-                if line.strip() == "/quit":
-                    break
-                await self._line(line.strip())
+            async with warm(self._scene.stage.model, self._world, self._talk.owner, self._scene.trace):
+                while (line := await _next_line(self._lines.read)) is not None:
+                    if line.strip() == "/quit":
+                        break
+                    await self._line(line.strip())
         finally:
             self._talk.close()
 

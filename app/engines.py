@@ -10,8 +10,11 @@ from kithnet.memory.vectors import VectorIndex
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.config import Config
 from kithnet.runtime.embed import LlamaEmbedder
+from kithnet.runtime.engine.kvchoice import kv_choice
+from kithnet.runtime.engine.kvtypes import DEFAULT, KvTypes
 from kithnet.runtime.errors import StorageError, UnknownModel
-from kithnet.runtime.local import LocalModel
+from kithnet.runtime.local import LocalModel, LocalOptions
+from kithnet.runtime.lora import AdapterFile
 from kithnet.runtime.registry import Registry
 
 CONTEXT, REMOTE_CONTEXT = 8192, 32768
@@ -43,7 +46,18 @@ def open_chat_model(config: Config, models: Path) -> ChatModel:
             context=chosen.context or REMOTE_CONTEXT,
         )  # fmt: skip
     path = Registry(models).resolve(chosen.name)
-    return LocalModel.load(path, context=chosen.context or CONTEXT, slots=chosen.slots, threads=chosen.threads or None)
+    adapters = tuple(AdapterFile(one.name, Path(one.path), one.scale) for one in chosen.adapters)
+    options = LocalOptions(
+        context=chosen.context or CONTEXT, parallel=chosen.parallel, kv_mb=chosen.kv_mb, threads=chosen.threads,
+        adapters=adapters, kv=_kv(chosen.kv, path),
+    )  # fmt: skip
+    return LocalModel.load(path, options)
+
+
+def _kv(setting: str, model: Path) -> KvTypes:
+    if setting == "auto":
+        return kv_choice(model) or DEFAULT
+    return KvTypes.parse(setting)
 
 
 @contextmanager

@@ -24,11 +24,22 @@ class ReplySpec:
     match. grammar: GBNF, for models whose traits say `grammar`; never together with schema. stop: strings that
     end the reply and are not part of it. raw: the messages' contents are joined and continued as plain text,
     without a chat template. purpose: a label for traces and meters.
+
+    top_p: draw from the likeliest tokens that make up this share. min_p: tokens less likely than this share of the
+    likeliest are never drawn. logit_bias: (token id, added to its logit) pairs. timeout: seconds until the call is
+    given up as ModelUnavailable, None for no end. adapter: name of a LoRA adapter the model was loaded with, empty
+    for none. owner: whose agent asks; what was evaluated last under a name can be saved under it.
     """
 
     max_tokens: int = 128
     temperature: float = 0.0
     seed: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.05
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    timeout: float | None = None
+    adapter: str = ""
+    owner: str = ""
     schema: Mapping[str, Any] | None = None
     grammar: str | None = None
     stop: tuple[str, ...] = ()
@@ -40,6 +51,11 @@ class ReplySpec:
             raise ConfigError(
                 f"max_tokens={self.max_tokens}, temperature={self.temperature}, seed={self.seed} is out of range",
                 "max_tokens is at least 1, temperature and seed at least 0",
+            )
+        if not (0 < self.top_p <= 1 and 0 <= self.min_p <= 1 and (self.timeout is None or self.timeout > 0)):
+            raise ConfigError(
+                f"top_p={self.top_p}, min_p={self.min_p}, timeout={self.timeout} is out of range",
+                "top_p is above 0 and at most 1, min_p from 0 to 1, timeout above 0 or None",
             )
         if self.schema is not None and self.grammar is not None:
             raise ConfigError("a reply takes a schema or a grammar, not both", "drop one of the two")
@@ -67,11 +83,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`finish` is "length" when max_tokens cut the text off."""
+    """`finish` is "length" when max_tokens cut the text off. stopped_by: which of the stop strings ended it, empty
+    where none did or the backend does not say."""
 
     text: str
     finish: Literal["stop", "length"]
     usage: Usage
+    stopped_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from kithnet.runtime.engine.kvtypes import NAMES, KvTypes
 from kithnet.runtime.errors import ConfigError
 
 
@@ -19,22 +20,43 @@ def _within(default: Any, low: float, high: float = math.inf) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterConfig:
+    """A LoRA adapter that a request may choose by its name. path: a GGUF file. scale: multiplies its own strength."""
+
+    name: str = ""
+    path: str = ""
+    scale: float = _within(1.0, -100.0, 100.0)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
     """name: a model of the registry, a GGUF path, or the remote model's name. url: an OpenAI-compatible base URL;
     empty runs the model here. api_key_env: the environment variable that holds the key. context: tokens of one
-    conversation, 0 for the model's own. slots: conversations kept in the cache at once. threads: 0 for all cores.
-    timeout: seconds a call may take. retries: of a call that failed in passing."""
+    conversation, 0 for the model's own. parallel: requests evaluated at once. kv_mb: megabytes that the KV cache may
+    take, 0 for two contexts of tokens. kv: its precision, keys/values; auto: what `kith model kv` chose, else q8_0.
+    threads: 0 for all cores. timeout: seconds a call may take. retries: of a call that failed in passing."""
 
     name: str = "smollm2-135m"
     url: str = ""
     api_key_env: str = "OPENAI_API_KEY"
     context: int = _within(0, 0, 1 << 20)
-    slots: int = _within(4, 1, 64)
+    parallel: int = _within(16, 1, 160)
+    kv_mb: float = _within(0.0, 0.0)
+    kv: str = "auto"
     threads: int = _within(0, 0, 1024)
     temperature: float = _within(0.0, 0.0, 2.0)
     seed: int = _within(0, 0, (1 << 32) - 1)
     timeout: float = _within(120.0, 0.1, 86_400.0)
     retries: int = _within(4, 0, 20)
+    adapters: tuple[AdapterConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            if self.kv != "auto":
+                KvTypes.parse(self.kv)
+        except ConfigError as error:
+            hint = f"write auto, one of {', '.join(NAMES)}, or keys/values, as in q8_0/q4_0"
+            raise ConfigError(f"model.kv is {self.kv!r}: {error.message}", hint) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +140,25 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ServeConfig:
+    """`kith serve`. host, port: where it listens; port 0 is any that is free. max_tokens, temperature: of a request
+    that names none. timeout: seconds one model call may take. in_flight: requests answered at once, more are refused.
+    body_bytes: of a request. inputs: texts of one embedding request. idle: seconds of silence that end a conversation
+    with an agent. grace: seconds that requests may go on once the server is told to stop."""
+
+    host: str = "127.0.0.1"
+    port: int = _within(8080, 0, 65535)
+    max_tokens: int = _within(1024, 1, 1 << 20)
+    temperature: float = _within(0.0, 0.0, 2.0)
+    timeout: float = _within(120.0, 0.1, 86_400.0)
+    in_flight: int = _within(64, 1, 10_000)
+    body_bytes: int = _within(4 << 20, 1024, 1 << 30)
+    inputs: int = _within(256, 1, 100_000)
+    idle: float = _within(900.0, 1.0, 604_800.0)
+    grace: float = _within(2.0, 0.0, 600.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     model: ModelConfig = ModelConfig()
     embedder: EmbedderConfig = EmbedderConfig()
@@ -127,6 +168,7 @@ class Config:
     disclosure: DisclosureConfig = DisclosureConfig()
     executor: ExecutorConfig = ExecutorConfig()
     limits: LimitsConfig = LimitsConfig()
+    serve: ServeConfig = ServeConfig()
 
     @classmethod
     def load(cls, path: Path | None = None, overrides: Sequence[str] = ()) -> "Config":

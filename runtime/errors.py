@@ -13,6 +13,7 @@ KithnetError
 ├── ModelError                 a model call that did not give a usable reply (exit status 1)
 │   ├── ContextOverflow        the prompt does not fit the context
 │   ├── ModelUnavailable       refused, timed out, 429 or 5xx after the retries, or the engine died
+│   │   └── ModelBusy          the queue of the local model is full
 │   ├── ReplyInvalid           the reply does not match the schema, or was cut off inside it
 │   └── LimitExceeded          a limit on calls, tokens or seconds was reached
 ├── StorageError               the disk is full, the home is unwritable, a database is damaged (exit status 1)
@@ -82,6 +83,10 @@ class ContextOverflow(ModelError):
 
 
 class ModelUnavailable(ModelError):
+    pass
+
+
+class ModelBusy(ModelUnavailable):
     pass
 
 

@@ -22,10 +22,12 @@ from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from kithnet.runtime.chat import Message
 from kithnet.runtime.errors import ModelFileError, SetupError
+from kithnet.runtime.layout import check_layout
 
 BINDING = "0.3.36"
 Ids = npt.NDArray[np.int32]
 _ERROR_LEVEL = 4  # GGML_LOG_LEVEL_ERROR
+_LONGEST_PIECE = 256  # bytes of one token
 _CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
@@ -50,6 +52,7 @@ def start_backend() -> None:
         )
     lib.llama_log_set(_collect, ctypes.c_void_p(0))
     lib.llama_backend_init()
+    check_layout()
 
 
 def forget_errors() -> None:
@@ -119,6 +122,16 @@ class LlamaModel:
         """Whether a prefix of an evaluated sequence can be kept; a recurrent state has no prefixes."""
         return not (lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle))
 
+    @property
+    def kv_widths(self) -> tuple[int, int]:
+        """Values in the keys, and in the values, of one token, over all layers."""
+        architecture = self.metadata("general.architecture") or ""
+        heads = max(lib.llama_model_n_head(self.handle), 1)
+        size = lib.llama_model_n_embd(self.handle) // heads
+        each = int(lib.llama_model_n_head_kv(self.handle)) * int(lib.llama_model_n_layer(self.handle))
+        key, value = (self.metadata(f"{architecture}.attention.{part}_length") for part in ("key", "value"))
+        return each * int(key or size), each * int(value or size)
+
     def metadata(self, key: str) -> str | None:
         size = lib.llama_model_meta_val_str(self.handle, key.encode(), None, 0)
         if size < 0:
@@ -143,16 +156,23 @@ class LlamaModel:
         """The bytes of one token; empty for control tokens. A code point may span several tokens."""
         known = self._pieces.get(token)
         if known is None:
-            buffer = ctypes.create_string_buffer(256)
-            size = lib.llama_token_to_piece(self.vocab, token, buffer, 256, 0, False)
+            buffer = ctypes.create_string_buffer(_LONGEST_PIECE)
+            size = lib.llama_token_to_piece(self.vocab, token, buffer, _LONGEST_PIECE, 0, False)
             known = self._pieces[token] = buffer.raw[: max(size, 0)]
         return known
 
     @functools.cached_property
     def visible_tokens(self) -> tuple[Ids, Ids]:
         """Tokens that print something (neither blank nor control): those of a single byte, and all of them."""
-        every = [t for t in range(self.vocab_size) if self.piece(t).strip()]
-        single = [t for t in every if len(self.piece(t)) == 1]
+        buffer = ctypes.create_string_buffer(_LONGEST_PIECE)
+        single: list[int] = []
+        every: list[int] = []
+        for token in range(self.vocab_size):
+            size = lib.llama_token_to_piece(self.vocab, token, buffer, _LONGEST_PIECE, 0, False)
+            if size > 0 and buffer.raw[:size].strip():
+                every.append(token)
+                if size == 1:
+                    single.append(token)
         return np.array(single, np.int32), np.array(every, np.int32)
 
     def is_end(self, token: int) -> bool:

@@ -1,128 +1,241 @@
-"""`LocalModel`: a chat model on llama.cpp, in this process, that evaluates a shared prompt prefix once."""
+"""`LocalModel`: a chat model on llama.cpp, in this process. Many requests are evaluated side by side."""
 
 import asyncio
+import contextlib
+import functools
 import json
 import os
-import time
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass
+from pathlib import Path
 
 import jinja2
 
 from kithnet.runtime.chat import Message, OnText, Reply, ReplySpec, Scores, Traits, Usage
-from kithnet.runtime.engine import Engine, Generated, Request, Stop, Stopped
-from kithnet.runtime.errors import ConfigError, ModelError, ModelFileError, ModelUnavailable
+from kithnet.runtime.engine import saved
+from kithnet.runtime.engine.context import MOST_SEQUENCES, Context
+from kithnet.runtime.engine.core import Core
+from kithnet.runtime.engine.jobs import Generated, Generation, Request, ScoreRequest, Scoring
+from kithnet.runtime.engine.kvtypes import DEFAULT, KvTypes
+from kithnet.runtime.engine.sampling import Choice, schema_grammar
+from kithnet.runtime.engine.stats import Counters, EngineStats
+from kithnet.runtime.engine.thread import Engine
+from kithnet.runtime.errors import ConfigError, ContextOverflow, ModelFileError, ModelUnavailable
+from kithnet.runtime.hook import EvalHook
 from kithnet.runtime.llama import LlamaModel, default_threads
-from kithnet.runtime.sampling import schema_grammar
+from kithnet.runtime.lora import AdapterFile, Adapters
 from kithnet.runtime.structured import check_schema, parse_reply
 
 CAPABLE_PARAMETERS = 3_000_000_000  # smaller models cannot be trusted to plan and phrase freely
-T = TypeVar("T")
+KEPT = 96  # sequences beside those in use: evaluated prompts kept for later, and continuations being scored
+PADDING = 256  # llama.cpp rounds the number of cells up to a multiple of this
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOptions:
+    """How a model runs here.
+
+    context: tokens of one request, prompt and reply together; never more than the model was trained for. parallel:
+    requests evaluated at once. kv: precision of keys and values. kv_mb: megabytes they may take in all; 0: as many
+    tokens again as one context, for prompts that are kept evaluated. threads: 0 for all cores this process may use.
+    capable: see Traits; by default, whether the model has at least 3e9 parameters. adapters: LoRA files, chosen by
+    name in a ReplySpec. hook: see runtime/hook.py.
+    """
+
+    context: int = 8192
+    parallel: int = 16
+    kv: KvTypes = DEFAULT
+    kv_mb: float = 0
+    threads: int = 0
+    capable: bool | None = None
+    adapters: Sequence[AdapterFile] = ()
+    hook: EvalHook | None = None
+
+    def __post_init__(self) -> None:
+        bad = self.context < 1 or self.threads < 0 or self.kv_mb < 0
+        if bad or not 1 <= self.parallel <= MOST_SEQUENCES - KEPT:
+            raise ConfigError(
+                f"context={self.context}, parallel={self.parallel}, threads={self.threads}, kv_mb={self.kv_mb} is out of range",
+                f"context is at least 1, parallel 1 to {MOST_SEQUENCES - KEPT}, threads and kv_mb 0 or more",
+            )
 
 
 class LocalModel:
     """A GGUF model behind the `ChatModel` seam. Safe to share between tasks, threads and event loops.
 
-    All requests run one after another on one engine thread. Build it with `LocalModel.load`.
+    Requests run on one engine thread. When it dies, all who wait get the error, and the next request a fresh engine.
+    Build it with `LocalModel.load`.
     """
 
-    def __init__(self, engine: Engine, traits: Traits) -> None:
-        self._engine = engine
-        self._traits = traits
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="llama")
-        self._running: set[Stop] = set()
+    def __init__(self, model: LlamaModel, options: LocalOptions) -> None:
+        self._model = model
+        self._options = options
+        self._adapters = Adapters(model, options.adapters)
+        self._counters = Counters()
+        self._lock = threading.Lock()
         self._closed = False
+        context = min(options.context, model.trained_context or options.context)
+        self._cells = cells_for(model, context, options.kv, options.kv_mb)
+        able = model.parameters >= CAPABLE_PARAMETERS if options.capable is None else options.capable
+        self._traits = Traits(model.path.stem, context, able, grammar=True)
+        self._engine = self._new_engine()
 
     @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        context: int = 8192,
-        slots: int = 6,
-        threads: int | None = None,
-        capable: bool | None = None,
-    ) -> "LocalModel":
+    def load(cls, path: str | os.PathLike[str], options: LocalOptions | None = None) -> "LocalModel":
         """Load a GGUF file.
 
-        context: tokens of one request, prompt and reply together; never more than the model was trained for.
-        slots: prompts kept evaluated at a time. threads: default, all cores this process may use.
-        capable: see Traits; default, whether it has at least 3e9 parameters.
-        Raises ModelFileError for a file that is no usable chat model, SetupError for an unknown binding.
+        Raises ModelFileError for a file that is no usable chat model, ConfigError where the KV budget holds less than
+        one context, SetupError for an unknown binding.
         """
-        if context < 1 or slots < 1 or (threads is not None and threads < 1):
-            raise ConfigError(f"context={context}, slots={slots}, threads={threads}: each must be at least 1")
+        options = options or LocalOptions()
         model = LlamaModel.load(path)
-        if not model.generates:
+        try:
+            if not model.generates:
+                raise ModelFileError(
+                    f"{path} is an embedding model: it cannot continue a text", "give the path of a chat model's GGUF"
+                )
+            return cls(model, options)
+        except BaseException:
             model.close()
-            raise ModelFileError(
-                f"{path} is an embedding model: it cannot continue a text", "give the path of a chat model's GGUF"
-            )
-        engine = Engine(model, context=context, slots=slots, threads=threads or default_threads())
-        able = model.parameters >= CAPABLE_PARAMETERS if capable is None else capable
-        return cls(engine, Traits(model.path.stem, engine.context, able, grammar=True))
+            raise
 
     @property
     def traits(self) -> Traits:
         return self._traits
 
+    def stats(self) -> EngineStats:
+        """What has been done and what is going on."""
+        return self._engine.stats()
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids of a text as it stands in a reply, for a logit bias."""
+        return self._model.tokenise(text, begin=False, special=False)
+
     async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
-        """See `ChatModel.reply`. Cancelling the awaiting task stops the decoding within milliseconds."""
-        grammar = _grammar_of(spec)
-        stop = Stop()
-        stream = _Stream(on_text, stop) if on_text else None
-
-        def work() -> tuple[int, Generated]:
-            prompt = self._prompt(messages, raw=spec.raw)
-            request = Request(
-                prompt, spec.max_tokens, spec.temperature, spec.seed, grammar, spec.stop, spec.schema is not None
-            )
-            return len(prompt), self._engine.generate(request, stop, stream.send if stream else None)
-
-        (sent, made), seconds = await self._in_thread(work, stop, stream)
-        if stream is not None and stream.failure is not None:
-            raise stream.failure
+        """See `ChatModel.reply`. Cancelling the awaiting task gives its place free within one batch."""
+        stream = _Stream(on_text) if on_text else None
+        job = await asyncio.to_thread(self._generation, messages, spec, stream.send if stream else None)
+        work = asyncio.ensure_future(self._alive().generate(job))
+        if stream is not None:
+            stream.work = work
+        try:
+            async with asyncio.timeout(spec.timeout):
+                made = await work
+        except TimeoutError as error:
+            raise ModelUnavailable(
+                f"{self._traits.name} was not done within {spec.timeout:g} s",
+                "raise the timeout, or ask for fewer tokens",
+            ) from error
+        except asyncio.CancelledError:
+            if stream is not None and stream.failure is not None:
+                raise stream.failure from None
+            raise
         if spec.schema is not None:
             parse_reply(made.text, spec.schema)
-        return Reply(made.text, made.finish, Usage(sent, made.evaluated, made.generated, seconds, calls=1))
+        usage = Usage(len(job.prompt), made.evaluated, made.generated, job.seconds, calls=1)
+        return Reply(made.text, made.finish, usage, made.stopped_by)
 
     async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
         """See `ChatModel.score`. A choice is tokenised on its own: after a raw prompt begin it with its space."""
         if not choices or not all(choices):
             raise ConfigError("score needs at least one choice, and no empty ones", "pass the texts to compare")
-        stop = Stop()
+        job, lengths = await asyncio.to_thread(self._scoring, messages, choices, raw)
+        scored = await self._alive().score(job)
+        usage = Usage(len(job.prompt) + sum(lengths), scored.evaluated, 0, job.seconds, calls=1)
+        return Scores(scored.logprobs, lengths, exact=True, usage=usage)
 
-        def work() -> Scores:
-            prompt = self._prompt(messages, raw=raw)
-            options = [self._engine.model.tokenise(c, begin=False, special=False) for c in choices]
-            scored = self._engine.score(prompt, options, stop)
-            lengths = tuple(map(len, options))
-            usage = Usage(len(prompt) + sum(lengths), scored.evaluated, 0, 0.0, calls=1)
-            return Scores(scored.logprobs, lengths, exact=True, usage=usage)
+    async def sleep(self, owner: str, file: Path) -> int:
+        """Save what was evaluated last for `owner` (see ReplySpec), so that `wake` need not evaluate it again.
 
-        scores, seconds = await self._in_thread(work, stop)
-        return Scores(scores.logprobs, scores.tokens, True, scores.usage + Usage(seconds=seconds))
+        Returns the tokens saved, 0 where nothing is held (no file is written then). Raises StorageError.
+        """
+
+        def state(core: Core) -> saved.State | None:
+            last = core.last_of(owner)
+            return saved.State(*last, core.state_of(*last)) if last else None
+
+        held = await self._alive().call(state)
+        if held is None:
+            return 0
+        await asyncio.to_thread(saved.write, file, self._fingerprint, held)
+        return len(held.tokens)
+
+    async def wake(self, owner: str, file: Path) -> int:
+        """Hold again what `sleep` saved. Returns its tokens, 0 where there is no room for them now.
+
+        Raises ModelFileError for a file that is damaged or of another model, adapter or KV precision.
+        """
+        state = await asyncio.to_thread(saved.read, file, self._fingerprint)
+        if state.adapter and state.adapter not in self._adapters.names:
+            raise ModelFileError(f"{file} was made with the adapter {state.adapter}", "load it, or delete the file")
+        put = await self._alive().call(lambda core: core.put_state(state.adapter, state.tokens, state.cells, owner))
+        return len(state.tokens) if put else 0
 
     async def close(self) -> None:
         """Stop what runs, then free the context and the weights. A second call does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        for stop in tuple(self._running):
-            stop.set()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._free)
-        self._thread.shutdown()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        await asyncio.to_thread(self._free)
 
     def _free(self) -> None:
         self._engine.close()
-        self._engine.model.close()
+        self._adapters.close()
+        self._model.close()
+
+    def _new_engine(self) -> Engine:
+        options = self._options
+        context = Context(
+            self._model, cells=self._cells, sequences=options.parallel + KEPT,
+            threads=options.threads or default_threads(), kv=options.kv, hook=options.hook,
+        )  # fmt: skip
+        return Engine(Core(context, self._adapters, self._counters, parallel=options.parallel), self._traits.name)
+
+    def _alive(self) -> Engine:
+        """The engine, a fresh one where the last has died."""
+        with self._lock:
+            if self._closed:
+                raise ModelUnavailable(f"{self._traits.name} has been closed", "load the model again")
+            if self._engine.dead:
+                self._counters.restarts += 1
+                self._engine = self._new_engine()
+            return self._engine
+
+    @functools.cached_property
+    def _fingerprint(self) -> saved.Fingerprint:
+        return saved.Fingerprint.of(self._model.path, str(self._options.kv))
+
+    def _generation(
+        self, messages: Sequence[Message], spec: ReplySpec, show: Callable[[str], None] | None
+    ) -> Generation:
+        grammar = _grammar_of(spec)
+        self._known_adapter(spec.adapter)
+        prompt = self._prompt(messages, raw=spec.raw)
+        choice = Choice(spec.temperature, spec.seed, spec.top_p, spec.min_p, spec.logit_bias)
+        request = Request(
+            prompt, spec.max_tokens, choice, grammar, spec.stop, spec.schema is not None, spec.adapter,
+            spec.owner,
+        )  # fmt: skip
+        return Generation(self._model, request, self._room(len(prompt)), show)
+
+    def _scoring(
+        self, messages: Sequence[Message], choices: Sequence[str], raw: bool
+    ) -> tuple[Scoring, tuple[int, ...]]:
+        prompt = self._prompt(messages, raw=raw)
+        options = [self._model.tokenise(c, begin=False, special=False) for c in choices]
+        self._room(len(prompt) + max(map(len, options)))
+        return Scoring(ScoreRequest(prompt, options)), tuple(map(len, options))
 
     def _prompt(self, messages: Sequence[Message], *, raw: bool) -> list[int]:
         if not messages:
             raise ConfigError("no messages to continue", "give at least one message")
+        if self._closed:
+            raise ModelUnavailable(f"{self._traits.name} has been closed", "load the model again")
         try:
-            tokens = self._engine.model.prompt(messages, raw=raw)
+            tokens = self._model.prompt(messages, raw=raw)
         except (jinja2.TemplateError, ValueError) as error:
             raise ConfigError(
                 f"the chat template of {self._traits.name} refuses these messages: {error}",
@@ -132,55 +245,58 @@ class LocalModel:
             raise ConfigError("the prompt is empty", "give messages with content")
         return tokens
 
-    async def _in_thread(self, work: Callable[[], T], stop: Stop, stream: "_Stream | None" = None) -> tuple[T, float]:
-        """Run on the engine thread. Returns the result and the seconds it took there, waiting not counted."""
-        if self._closed:
-            raise self._gone()
+    def _room(self, sent: int) -> int:
+        """Tokens left for the reply."""
+        if sent >= self._traits.context:
+            raise ContextOverflow(
+                f"the prompt has {sent} tokens and the context holds {self._traits.context}",
+                "shorten the prompt, or load the model with a larger context",
+            )
+        return self._traits.context - sent
 
-        def timed() -> tuple[T, float]:
-            if self._closed:
-                raise self._gone()
-            start = time.perf_counter()
-            return work(), time.perf_counter() - start
+    def _known_adapter(self, name: str) -> None:
+        if name and name not in self._adapters.names:
+            there = ", ".join(self._adapters.names) or "none"
+            raise ConfigError(f"{self._traits.name} has no adapter {name!r}", f"loaded with it: {there}")
 
-        self._running.add(stop)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, timed)
-        except Stopped as error:
-            if stream is not None and stream.failure is not None:
-                raise stream.failure from error
-            raise self._gone() from error
-        except asyncio.CancelledError:
-            stop.set()
-            raise
-        finally:
-            self._running.discard(stop)
 
-    def _gone(self) -> ModelError:
-        return ModelUnavailable(f"{self._traits.name} has been closed", "load the model again")
+def cells_for(model: LlamaModel, context: int, kv: KvTypes, kv_mb: float) -> int:
+    """Tokens that the KV cache is to hold. Raises ConfigError where `kv_mb` is too little for one context."""
+    if not kv_mb:
+        return 2 * context
+    each = kv.bytes_per_token(*model.kv_widths)
+    cells = int(kv_mb * MEGABYTE / max(each, 1)) // PADDING * PADDING
+    if cells < context:
+        needed = -(-context // PADDING) * PADDING * each / MEGABYTE
+        raise ConfigError(
+            f"kv_mb={kv_mb:g} holds {cells} tokens of {model.path.stem}, fewer than its context of {context}",
+            f"give {needed:.1f} MB or more, a smaller context, or a lower KV precision (kith model kv shows them)",
+        )
+    return cells
 
 
 class _Stream:
     """Carries pieces of text from the engine thread to the caller's event loop."""
 
-    def __init__(self, on_text: OnText, stop: Stop) -> None:
+    def __init__(self, on_text: OnText) -> None:
         self._on_text = on_text
-        self._stop = stop
         self._loop = asyncio.get_running_loop()
+        self.work: asyncio.Future[Generated] | None = None
         self.failure: Exception | None = None
 
     def send(self, text: str) -> None:
-        self._loop.call_soon_threadsafe(self._deliver, text)
+        with contextlib.suppress(RuntimeError):  # that loop has been closed: nobody listens any more
+            self._loop.call_soon_threadsafe(self._deliver, text)
 
     def _deliver(self, text: str) -> None:
-        if self._stop.is_set():
+        if self.failure is not None or self.work is None or self.work.cancelled():
             return
         try:
             self._on_text(text)
         except Exception as error:
             # Raised inside a loop callback it would only be logged: `reply` raises it instead.
             self.failure = error
-            self._stop.set()
+            self.work.cancel()
 
 
 def _grammar_of(spec: ReplySpec) -> str | None:

@@ -57,8 +57,7 @@ class ScriptedModel:
             check_schema(spec.schema)
         sent = self._sent(messages)
         text = self._next(messages, spec)
-        for stop in filter(None, spec.stop):
-            text = text.split(stop, 1)[0]
+        text, stopped_by = _stopped(text, spec.stop)
         pieces = _pieces(text)
         cut = len(pieces) > spec.max_tokens
         pieces = pieces[: spec.max_tokens]
@@ -69,7 +68,8 @@ class ScriptedModel:
             for piece in pieces:
                 on_text(piece)
         await asyncio.sleep(0)  # a real model gives other tasks a turn
-        return Reply(text, "length" if cut else "stop", Usage(sent, sent, len(pieces), 0.0, calls=1))
+        usage = Usage(sent, sent, len(pieces), 0.0, calls=1)
+        return Reply(text, "length" if cut else "stop", usage, "" if cut else stopped_by)
 
     async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
         """The next scripted reply names the pick; ReplyInvalid when it is not among the choices."""
@@ -119,6 +119,12 @@ def picked(pick: str, choices: Sequence[str], usage: Usage) -> Scores:
     index = list(choices).index(pick)
     logprobs = tuple(0.0 if i == index else float("-inf") for i in range(len(choices)))
     return Scores(logprobs, tuple(len(c.split()) for c in choices), exact=False, usage=usage)
+
+
+def _stopped(text: str, stops: Sequence[str]) -> tuple[str, str]:
+    """The text before the first stop string in it, and that string; the whole text and "" where there is none."""
+    at, stop = min(((text.find(one), one) for one in stops if one and one in text), default=(len(text), ""))
+    return text[:at], stop
 
 
 def _pieces(text: str) -> list[str]:
@@ -230,7 +236,7 @@ class ReplayModel:
         await asyncio.sleep(0)
         if on_text is not None and row["text"]:
             on_text(row["text"])
-        return Reply(row["text"], row["finish"], Usage(**row["usage"]))
+        return Reply(row["text"], row["finish"], Usage(**row["usage"]), row.get("stopped_by", ""))
 
     async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
         row = self._take(messages, _score_request(choices, raw), "score")["scores"]

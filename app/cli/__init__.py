@@ -20,7 +20,7 @@ STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 
 def build() -> typer.Typer:
     """The command tree. Its modules import only typer and the standard library at the top: `--help` stays fast."""
-    from kithnet.app.cli import ask, bench, chat, demo, doctor, model, simulate, trace, world
+    from kithnet.app.cli import ask, bench, chat, demo, doctor, model, serve, simulate, trace, world
 
     app = typer.Typer(
         name="kith",
@@ -29,7 +29,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         help="Personal agents that mirror a social network, talk to find out what they do not know, and run offline.",
     )
-    commands = (doctor.doctor, demo.demo, ask.ask, chat.chat, simulate.simulate, trace.trace)
+    commands = (doctor.doctor, demo.demo, ask.ask, chat.chat, simulate.simulate, serve.serve, trace.trace)
     for command in commands:
         app.command(command.__name__)(command)
     app.add_typer(model.app, name="model")

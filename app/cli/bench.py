@@ -61,3 +61,30 @@ def import_speed(
     with tempfile.TemporaryDirectory() as beside, output.working("measuring the import", as_json):
         result = bench.run(path, Path(beside), models_here(), settings(None, None).embedder.name)
     output.show(contract(result), as_text(result), as_json)
+
+
+@app.command()
+def engine(
+    model: Annotated[str, typer.Option("--model", "-m", help="A chat model of this machine, or a GGUF file.")] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="memory, decode16, prefix, dialogue, wake, overhead or http; may be repeated."),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes: whether all works, not how fast.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the prompts.")] = 7,
+    as_json: output.AsJson = False,
+) -> None:
+    """The engine beside the plain llama_cpp.Llama, in turns: speed, reuse of prompts, memory, clients over HTTP.
+
+    Example: kith bench engine --only decode16 --only prefix
+    """
+    from kithnet.app.locate import models_here, settings
+    from kithnet.bench.engine import suite
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+    from kithnet.runtime.registry import Registry
+
+    path = Registry(models_here()).resolve(model or settings(None, None).model.name)
+    with output.progress("measuring") as progress:
+        result = suite.run(path, only=only or (), quick=quick, seed=seed, tell=progress)
+    output.show(contract(result), as_text(result), as_json)

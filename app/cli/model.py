@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from kithnet.runtime.files import OnProgress
     from kithnet.runtime.registry import ModelEntry, Registry
 
-app = typer.Typer(no_args_is_help=True, help="GGUF models on this machine: list, fetch, show.")
+app = typer.Typer(no_args_is_help=True, help="GGUF models on this machine: list, fetch, show, choose the KV precision.")
 
 _MEGABYTE = 1e6
 
@@ -97,6 +98,45 @@ def show(
         f"  path          {detail.path}",
     ]
     output.show(payload, "\n".join(lines), as_json)
+
+
+@app.command("kv")
+def kv(
+    name: Annotated[str, typer.Argument(help="A chat model's name, hf:OWNER/REPOSITORY/FILE.gguf, or a path.")],
+    context: Annotated[int, typer.Option("--ctx", metavar="N", help="Tokens of one conversation.")] = 2048,
+    budget: Annotated[
+        float | None, typer.Option("--budget", metavar="MB", help="What keys and values of all agents may take.")
+    ] = None,
+    agents: Annotated[
+        int | None, typer.Option("--agents", metavar="K", help="Conversations that must fit at once; 1 when left out.")
+    ] = None,
+    text: Annotated[
+        Path | None, typer.Option("--text", metavar="FILE", help="Judge by this text instead of a generated one.")
+    ] = None,
+    pair: Annotated[
+        list[str] | None, typer.Option("--pair", metavar="K/V", help="Measure only this, as q8_0/q4_0; repeatable.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Measure every pair of types, not only the usual ones.")] = False,
+    windows: Annotated[
+        int, typer.Option("--windows", metavar="N", help="Parts of the text to read; 0 for 4,096 tokens' worth.")
+    ] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the choice without keeping it.")] = False,
+    as_json: output.AsJson = False,
+) -> None:
+    """Choose the precision of a model's KV cache by what it costs in quality, measured here.
+
+    Each pair of types is compared with 16 bits on a text, at the context length asked for. With --budget or --agents
+    the most exact that fits is chosen, else the smallest whose mean KL is at most 0.01 nats with 95% of the likeliest
+    tokens kept and half of the best speed. The choice is kept beside the model, and model.kv = auto uses it.
+
+    Example: kith model kv smollm2-135m --ctx 2048 --budget 512 --agents 16
+    """
+    from kithnet.app import precision
+
+    wanted = precision.Wanted(context, budget, agents, text, tuple(pair or ()), every, windows, keep=not dry_run)
+    with output.progress(name, "tokens") as tell:
+        found = precision.find(_registry().folder, name, wanted, tell)
+    output.show(precision.contract(found), precision.as_text(found), as_json)
 
 
 def _in_megabytes(tell: output.Progress) -> "OnProgress":

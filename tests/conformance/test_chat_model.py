@@ -14,7 +14,7 @@ import pytest
 from kithnet.runtime.chat import ChatModel, Message, OnText, Reply, ReplySpec, Scores, Traits
 from kithnet.runtime.errors import ConfigError, ContextOverflow, ModelUnavailable, ReplyInvalid
 from kithnet.runtime.limits import Limits, Meter, limited, metered
-from kithnet.runtime.local import LocalModel
+from kithnet.runtime.local import LocalModel, LocalOptions
 from kithnet.runtime.remote import RemoteModel
 from kithnet.runtime.scripted import RecordingModel, ReplayModel, ScriptedModel
 
@@ -149,7 +149,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
         return lambda: RemoteModel(url, "tiny", context=CONTEXT)
     if kind.endswith("local"):
         path = request.getfixturevalue("chat_model_path")
-        inner: Make = lambda: LocalModel.load(path, context=CONTEXT, slots=3, threads=1)  # noqa: E731
+        inner: Make = lambda: LocalModel.load(path, LocalOptions(context=CONTEXT, threads=1))  # noqa: E731
     else:
         inner = lambda: ScriptedModel(script, context=CONTEXT)  # noqa: E731
     if kind.startswith("wrapped"):

@@ -19,7 +19,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bench": ROOMS,
     "app": ROOMS,
 }
-HEAVY = ("llama_cpp", "chromadb", "langgraph", "openai", "matplotlib", "scipy", "sqlalchemy", "networkx", "numpy")
+HEAVY = (
+    "llama_cpp", "chromadb", "langgraph", "openai", "matplotlib", "scipy", "sqlalchemy", "networkx", "numpy", "fastapi",
+    "uvicorn",
+)  # fmt: skip
 QUICK_COMMANDS = (
     "--help",
     "world --help",
@@ -28,6 +31,7 @@ QUICK_COMMANDS = (
     "model list",
     "ask --help",
     "chat --help",
+    "serve --help",
     "simulate --help",
     "trace --help",
     "doctor --help",

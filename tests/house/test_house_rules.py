@@ -21,7 +21,11 @@ MAY_CATCH_ALL = {
     "memory/chroma.py": "Chroma raises its Rust part's errors as bare Exceptions; they are told as ours",
     "memory/database.py": "a transaction is rolled back, then the error goes on",
     "memory/store.py": "a half-opened database is closed, then the error goes on",
-    "runtime/local.py": "what a listener raises is kept and raised where the reply is awaited",
+    "runtime/engine/encoder.py": "whatever ends an embedding thread is told to all who wait for it",
+    "runtime/engine/jobs.py": "a grammar is freed, then the error goes on",
+    "runtime/engine/thread.py": "whatever ends the engine's thread is told to all who wait for it",
+    "runtime/hook.py": "what a hook raises inside the C callback is kept and raised after the decode",
+    "runtime/local.py": "a half-loaded model is freed first; what a listener raises is raised where the reply is awaited",
 }
 TREE_LINE = re.compile(r"(?P<branches>(?:[│ ]   )*(?:[├└]── )?)(?P<name>\w+)")
 MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:root|home/\w+|Users/\w+|work)/[\w.-]")

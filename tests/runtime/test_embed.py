@@ -2,13 +2,14 @@
 
 import csv
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kithnet.runtime.embed import BATCH_TEXTS, BATCH_TOKENS, LlamaEmbedder, _batches
+from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.errors import ModelFileError, ModelUnavailable
 
 pytestmark = pytest.mark.model
@@ -68,11 +69,35 @@ def test_several_threads_may_embed_at_once(embedder: LlamaEmbedder) -> None:
     assert all(np.allclose(results[i], expected, atol=1e-5) for i in range(4))
 
 
-def test_batches_hold_every_text_once_within_their_bounds() -> None:
-    lengths = [3, 250, 256, 1, 90, 90, 90] + [2] * 200
-    groups = list(_batches(lengths))
-    assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
-    assert all(sum(lengths[i] for i in group) <= BATCH_TOKENS and len(group) <= BATCH_TEXTS for group in groups)
+def test_a_question_does_not_wait_behind_a_whole_index(embedder: LlamaEmbedder) -> None:
+    """Callers take turns: one text of one caller is done long before the many of another."""
+    texts = [f"message number {i} about the weather, the boat and the harbour" for i in range(1500)]
+    index = threading.Thread(target=embedder.embed, args=(texts,))
+    index.start()
+    for i in range(3):
+        embedder.embed([f"where is the boat, {i}?"])
+    waiting = index.is_alive()
+    index.join()
+    assert waiting
+
+
+def test_closing_tells_those_who_wait(embedder_path: Path) -> None:
+    once = LlamaEmbedder.load(embedder_path, threads=1)
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            once.embed([f"text {i} " * 20 for i in range(2000)])
+        except ModelUnavailable as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not once.busy:
+        time.sleep(0.01)
+    once.close()
+    thread.join()
+    assert len(raised) == 1
 
 
 @pytest.mark.data

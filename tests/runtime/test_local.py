@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from kithnet.runtime.chat import Message, ReplySpec
+from kithnet.runtime.engine.sampling import TextOut
 from kithnet.runtime.errors import ConfigError, ContextOverflow, ModelFileError, ModelUnavailable, ReplyInvalid
-from kithnet.runtime.local import LocalModel
-from kithnet.runtime.sampling import TextOut
+from kithnet.runtime.local import LocalModel, LocalOptions
 
 pytestmark = pytest.mark.model
 
@@ -33,14 +33,14 @@ def ask(text: str) -> list[Message]:
 @pytest.fixture(scope="module")
 def model(chat_model_path: Path) -> Iterator[LocalModel]:
     # One thread: with more, the suite crawls while other programs use the processor.
-    loaded = LocalModel.load(chat_model_path, context=1024, slots=3, threads=1)
+    loaded = LocalModel.load(chat_model_path, LocalOptions(context=1024, threads=1))
     yield loaded
     asyncio.run(loaded.close())
 
 
 def fresh(path: Path, messages: list[Message], spec: ReplySpec) -> str:
     async def go() -> str:
-        once = LocalModel.load(path, context=1024, slots=3, threads=1)
+        once = LocalModel.load(path, LocalOptions(context=1024, threads=1))
         try:
             return (await once.reply(messages, spec)).text
         finally:
@@ -106,7 +106,7 @@ def test_prompts_are_given_up_when_cells_run_short_and_answers_stay_right(chat_m
     long = [[Message("user", f"Story {i}: " + f"dog {i} ran over the hill and " * 20)] for i in range(5)]
 
     async def fill() -> list[str]:
-        small = LocalModel.load(chat_model_path, context=256, slots=6, threads=1)  # 512 cells for 5 x 200 tokens
+        small = LocalModel.load(chat_model_path, LocalOptions(context=256, threads=1))  # 512 cells for 5 x 200 tokens
         try:
             return [(await small.reply(messages, spec)).text for messages in long]
         finally:
@@ -252,7 +252,7 @@ def test_a_model_serves_several_event_loops(model: LocalModel) -> None:
 
 def test_closing_ends_what_runs(chat_model_path: Path) -> None:
     async def go() -> None:
-        once = LocalModel.load(chat_model_path, context=1024, slots=2, threads=1)
+        once = LocalModel.load(chat_model_path, LocalOptions(context=1024, threads=1))
         running = asyncio.create_task(once.reply(ask("Write a long story."), ReplySpec(max_tokens=900)))
         waiting = asyncio.create_task(once.reply(ask("Hello"), ReplySpec(max_tokens=900)))
         await asyncio.sleep(0.2)
@@ -278,7 +278,7 @@ def test_files_that_are_no_models_are_refused_without_noise(
     damaged.write_bytes(head[:40] + b"\xff" * 60 + head[100:])
     for path in (tmp_path / "absent.gguf", tmp_path, text, cut, stub, damaged, embedder_path):
         with pytest.raises(ModelFileError) as refused:
-            LocalModel.load(path, context=256)
+            LocalModel.load(path, LocalOptions(context=256))
         assert str(path) in refused.value.message
         assert refused.value.hint
     assert capfd.readouterr().err == ""
@@ -287,9 +287,9 @@ def test_files_that_are_no_models_are_refused_without_noise(
 def test_a_process_that_forgets_to_close_still_ends(chat_model_path: Path) -> None:
     code = (
         "import asyncio, sys\n"
-        "from kithnet.runtime.local import LocalModel\n"
+        "from kithnet.runtime.local import LocalModel, LocalOptions\n"
         "from kithnet.runtime.chat import Message, ReplySpec\n"
-        "m = LocalModel.load(sys.argv[1], context=256, threads=1)\n"
+        "m = LocalModel.load(sys.argv[1], LocalOptions(context=256, threads=1))\n"
         "print(asyncio.run(m.reply([Message('user', 'Hello')], ReplySpec(max_tokens=2))).finish)\n"
     )
     done = subprocess.run(
@@ -306,6 +306,6 @@ def test_half_a_code_point_and_half_a_stop_string_are_held_back() -> None:
     assert out.feed(b"ILL ") == "STILL "
     assert out.feed(b"S") == ""
     assert out.feed(b"TOP and more") == ""
-    assert out.stopped
+    assert out.stopped == "STOP"
     assert out.finish() == ""
     assert out.text == "é then STILL "

@@ -3,6 +3,9 @@
 import codecs
 import ctypes
 import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +18,20 @@ from kithnet.runtime.llama import LlamaModel, forget_errors, last_error
 Logits = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int32]
 
-MIN_P = 0.05  # tokens less likely than this share of the likeliest are never drawn
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])  # llama_token_data
+_SEEDS = 1 << 32
 _BEST_FIRST = (32, 1024)  # how many of the likeliest tokens to try on the grammar before the whole vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How tokens are drawn, as in `ReplySpec`: temperature 0 always takes the likeliest."""
+
+    temperature: float = 0.0
+    seed: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.05
+    logit_bias: tuple[tuple[int, float], ...] = ()
 
 
 @functools.lru_cache(maxsize=256)
@@ -39,7 +53,6 @@ class Grammar:
         """ConfigError when the text does not parse, is left-recursive or has no root rule."""
         if not text.strip():
             raise ConfigError("the grammar is empty", "give GBNF with a root rule, or no grammar at all")
-        self._model = model
         forget_errors()
         self._sampler = lib.llama_sampler_init_grammar(model.vocab, text.encode(), b"root")
         if not self._sampler:
@@ -47,6 +60,7 @@ class Grammar:
                 f"the grammar does not parse: {last_error('llama.cpp gave no reason')}",
                 "check its GBNF: rules are `name ::= ...`, one of them `root`, none left-recursive",
             )
+        self._single, self._every = model.visible_tokens  # made here: the first time takes a while
         end = lib.llama_vocab_eos(model.vocab)
         self._end = np.array([end], np.int32)
 
@@ -69,8 +83,7 @@ class Grammar:
         """Whether the reply can only end here: nothing but blanks and the end may follow."""
         if not self.allows(self._end)[0]:
             return False
-        single, every = self._model.visible_tokens
-        return not (self.allows(single).any() or self.allows(every).any())
+        return not (self.allows(self._single).any() or self.allows(self._every).any())
 
     def free(self) -> None:
         if self._sampler:
@@ -79,46 +92,92 @@ class Grammar:
 
 
 class Sampler:
-    """Draws tokens: greedy at temperature 0, else by temperature over the tokens that pass min-p.
+    """Draws tokens: the likeliest at temperature 0, else from llama.cpp's chain of top-p, min-p and temperature.
 
     A drawn token that the grammar rejects is drawn again from the allowed ones only: the allowed tokens keep
     their relative weights, and in the common case one token is checked instead of the vocabulary.
+    Free it when done.
     """
 
-    def __init__(self, temperature: float, seed: int, grammar: Grammar | None) -> None:
-        self._temperature = temperature
-        self._random = np.random.default_rng(seed)
+    def __init__(self, model: LlamaModel, choice: Choice, grammar: Grammar | None) -> None:
+        self._bias = _bias(choice.logit_bias, model.vocab_size)
         self._grammar = grammar
+        self._chain = _chain(choice) if choice.temperature > 0 else None
 
     def draw(self, logits: Logits) -> int:
+        """The next token. logits: (vocabulary,), left as they are. ConfigError where the grammar allows none."""
+        if self._bias is not None:
+            ids, weights = self._bias
+            logits = logits.copy()
+            logits[ids] += weights
         token = self._pick(logits)
         grammar = self._grammar
         if grammar is None or grammar.allows(np.array([token], np.int32))[0]:
             return token
-        if self._temperature == 0:
-            return self._first_allowed(logits, grammar)
-        masked = np.where(grammar.allows(np.arange(len(logits), dtype=np.int32)), logits, -np.inf)
-        return self._pick(masked.astype(np.float32, copy=False))
+        if self._chain is None:
+            return _first_allowed(logits, grammar)
+        every = np.arange(len(logits), dtype=np.int32)
+        allowed = every[grammar.allows(every)]
+        if not len(allowed):
+            raise _dead_end()
+        return self._draw_from(allowed, logits[allowed])
+
+    def free(self) -> None:
+        if self._chain is not None:
+            lib.llama_sampler_free(self._chain)
+            self._chain = None
 
     def _pick(self, logits: Logits) -> int:
-        if self._temperature == 0:
+        if self._chain is None:
             return int(logits.argmax())
-        top = float(logits.max())
-        ids = np.flatnonzero(logits >= top + np.log(MIN_P))
-        weights = np.exp((logits[ids].astype(np.float64) - top) / self._temperature)
-        return int(self._random.choice(ids, p=weights / weights.sum()))
+        return self._draw_from(np.arange(len(logits), dtype=np.int32), logits)
 
-    @staticmethod
-    def _first_allowed(logits: Logits, grammar: Grammar) -> int:
-        for count in (*_BEST_FIRST, len(logits)):
-            if count < len(logits):
-                ids = np.argpartition(logits, -count)[-count:].astype(np.int32)
-            else:
-                ids = np.arange(len(logits), dtype=np.int32)
-            allowed = ids[grammar.allows(ids)]
-            if len(allowed):
-                return int(allowed[logits[allowed].argmax()])
-        raise ConfigError("the grammar allows no token here", "the grammar has a dead end: check its rules")
+    def _draw_from(self, ids: Ids, logits: Logits) -> int:
+        candidates = np.zeros(len(ids), _CANDIDATE)
+        candidates["id"], candidates["logit"] = ids, logits
+        array = lib.llama_token_data_array(
+            data=candidates.ctypes.data_as(lib.llama_token_data_p), size=len(ids), selected=-1, sorted=False
+        )
+        lib.llama_sampler_apply(self._chain, ctypes.byref(array))
+        return int(candidates["id"][array.selected])
+
+
+def _chain(choice: Choice) -> Any:
+    chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+    if choice.top_p < 1:
+        lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_p(choice.top_p, 1))
+    if choice.min_p > 0:
+        lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_min_p(choice.min_p, 1))
+    lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_temp(choice.temperature))
+    lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_dist(choice.seed % _SEEDS))
+    return chain
+
+
+def _bias(pairs: Sequence[tuple[int, float]], vocabulary: int) -> tuple[Ids, Logits] | None:
+    if not pairs:
+        return None
+    ids, weights = zip(*dict(pairs).items(), strict=True)
+    if not all(0 <= token < vocabulary for token in ids):
+        wrong = next(token for token in ids if not 0 <= token < vocabulary)
+        raise ConfigError(f"logit_bias names token {wrong}", f"this model's tokens are 0 to {vocabulary - 1}")
+    return np.array(ids, np.int32), np.array(weights, np.float32)
+
+
+def _first_allowed(logits: Logits, grammar: Grammar) -> int:
+    """The likeliest token that the grammar allows."""
+    for count in (*_BEST_FIRST, len(logits)):
+        if count < len(logits):
+            ids = np.argpartition(logits, -count)[-count:].astype(np.int32)
+        else:
+            ids = np.arange(len(logits), dtype=np.int32)
+        allowed = ids[grammar.allows(ids)]
+        if len(allowed):
+            return int(allowed[logits[allowed].argmax()])
+    raise _dead_end()
+
+
+def _dead_end() -> ConfigError:
+    return ConfigError("the grammar allows no token here", "the grammar has a dead end: check its rules")
 
 
 class TextOut:
@@ -129,19 +188,20 @@ class TextOut:
         self._stop = tuple(s for s in stop if s)
         self._held = ""
         self._shown: list[str] = []
-        self.stopped = False
+        self.stopped = ""
+        """The stop string that came."""
 
     @property
     def text(self) -> str:
         return "".join(self._shown)
 
     def feed(self, piece: bytes) -> str:
-        """Take a token's bytes; returns the text now safe to show. Sets `stopped` when a stop string came."""
+        """Take a token's bytes; returns the text now safe to show. Sets `stopped` to the first stop string."""
         self._held += self._decode(piece)
-        found = [at for at in (self._held.find(s) for s in self._stop) if at >= 0]
+        found = [(at, s) for at, s in ((self._held.find(s), s) for s in self._stop) if at >= 0]
         if found:
-            self.stopped = True
-            return self._show(min(found), drop=True)
+            at, self.stopped = min(found)
+            return self._show(at, drop=True)
         return self._show(len(self._held) - self._hold_back())
 
     def finish(self) -> str:

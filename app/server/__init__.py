@@ -1,0 +1,1 @@
+"""`kith serve`: models and personal agents behind an OpenAI-compatible HTTP API."""
