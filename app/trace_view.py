@@ -177,5 +177,7 @@ _LINES: dict[str, Callable[[Event], str]] = {
         f"{e.get('answer')} [{', '.join(e.get('citations') or ()) or 'no evidence'}; {e.get('stopped_because')}]"
     ),
     "ledgers": _ledgers,
+    "wake": lambda e: f"{e.get('owner')}: {e.get('tokens')} tokens held again {e.get('why', '')}".rstrip(),
+    "sleep": lambda e: f"{e.get('owner')}: {e.get('tokens')} tokens saved {e.get('why', '')}".rstrip(),
     "chat": lambda e: f"{e.get('partner')}: {e.get('text')} | {e.get('reply')}",
 }

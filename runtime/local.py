@@ -7,12 +7,12 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jinja2
 
-from kithnet.runtime.chat import Message, OnText, Reply, ReplySpec, Scores, Traits, Usage
+from kithnet.runtime.chat import ChatModel, Message, OnText, Reply, ReplySpec, Scores, Traits, Usage
 from kithnet.runtime.engine import saved
 from kithnet.runtime.engine.context import MOST_SEQUENCES, Context
 from kithnet.runtime.engine.core import Core
@@ -105,6 +105,11 @@ class LocalModel:
     def traits(self) -> Traits:
         return self._traits
 
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names that a ReplySpec may choose."""
+        return self._adapters.names
+
     def stats(self) -> EngineStats:
         """What has been done and what is going on."""
         return self._engine.stats()
@@ -137,11 +142,13 @@ class LocalModel:
         usage = Usage(len(job.prompt), made.evaluated, made.generated, job.seconds, calls=1)
         return Reply(made.text, made.finish, usage, made.stopped_by)
 
-    async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
+    async def score(
+        self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False, adapter: str = ""
+    ) -> Scores:
         """See `ChatModel.score`. A choice is tokenised on its own: after a raw prompt begin it with its space."""
         if not choices or not all(choices):
             raise ConfigError("score needs at least one choice, and no empty ones", "pass the texts to compare")
-        job, lengths = await asyncio.to_thread(self._scoring, messages, choices, raw)
+        job, lengths = await asyncio.to_thread(self._scoring, messages, choices, raw, adapter)
         scored = await self._alive().score(job)
         usage = Usage(len(job.prompt) + sum(lengths), scored.evaluated, 0, job.seconds, calls=1)
         return Scores(scored.logprobs, lengths, exact=True, usage=usage)
@@ -222,12 +229,13 @@ class LocalModel:
         return Generation(self._model, request, self._room(len(prompt)), show)
 
     def _scoring(
-        self, messages: Sequence[Message], choices: Sequence[str], raw: bool
+        self, messages: Sequence[Message], choices: Sequence[str], raw: bool, adapter: str
     ) -> tuple[Scoring, tuple[int, ...]]:
+        self._known_adapter(adapter)
         prompt = self._prompt(messages, raw=raw)
         options = [self._model.tokenise(c, begin=False, special=False) for c in choices]
         self._room(len(prompt) + max(map(len, options)))
-        return Scoring(ScoreRequest(prompt, options)), tuple(map(len, options))
+        return Scoring(ScoreRequest(prompt, options, adapter)), tuple(map(len, options))
 
     def _prompt(self, messages: Sequence[Message], *, raw: bool) -> list[int]:
         if not messages:
@@ -258,6 +266,31 @@ class LocalModel:
         if name and name not in self._adapters.names:
             there = ", ".join(self._adapters.names) or "none"
             raise ConfigError(f"{self._traits.name} has no adapter {name!r}", f"loaded with it: {there}")
+
+
+class AdaptedModel:
+    """See `adapted`."""
+
+    def __init__(self, model: LocalModel, adapter: str) -> None:
+        self._model, self._adapter = model, adapter
+
+    @property
+    def traits(self) -> Traits:
+        return self._model.traits.with_(name=f"{self._model.traits.name}+{self._adapter}")
+
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
+        return await self._model.reply(messages, replace(spec, adapter=self._adapter), on_text)
+
+    async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
+        return await self._model.score(messages, choices, raw=raw, adapter=self._adapter)
+
+    async def close(self) -> None:
+        await self._model.close()
+
+
+def adapted(model: LocalModel, adapter: str) -> ChatModel:
+    """The same model, with one of its LoRA adapters in all that it says and scores."""
+    return AdaptedModel(model, adapter)
 
 
 def cells_for(model: LlamaModel, context: int, kv: KvTypes, kv_mb: float) -> int:

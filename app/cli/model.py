@@ -126,8 +126,8 @@ def kv(
     """Choose the precision of a model's KV cache by what it costs in quality, measured here.
 
     Each pair of types is compared with 16 bits on a text, at the context length asked for. With --budget or --agents
-    the most exact that fits is chosen, else the smallest whose mean KL is at most 0.01 nats with 95% of the likeliest
-    tokens kept and half of the best speed. The choice is kept beside the model, and model.kv = auto uses it.
+    the most exact that fits is chosen, else the smallest whose mean KL is at most 0.0075 nats and that keeps 95% of
+    the likeliest tokens. The choice is kept beside the model, and model.kv = auto uses it.
 
     Example: kith model kv smollm2-135m --ctx 2048 --budget 512 --agents 16
     """

@@ -4,10 +4,12 @@ import asyncio
 import itertools
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from kithnet.agents.conversation import Conversation, Exchange
 from kithnet.agents.personal import OUTSIDE
 from kithnet.app.collaborate import Scene
+from kithnet.app.warmth import sleep, wake
 from kithnet.runtime.chat import OnText, Usage
 from kithnet.runtime.limits import Meter, metered
 
@@ -28,11 +30,12 @@ class _Session:
 class People:
     """See `PersonalAgents`. One request at a time for each pair of agent and partner, the others wait.
 
-    idle: seconds of silence after which a conversation is ended, which writes what is remembered of it.
+    world: its folder. idle: seconds of silence after which a conversation is ended, which writes what is remembered
+    of it.
     """
 
-    def __init__(self, scene: Scene, idle: float) -> None:
-        self._scene, self._idle = scene, idle
+    def __init__(self, scene: Scene, world: Path, idle: float) -> None:
+        self._scene, self._world, self._idle = scene, world, idle
         self._names = {person.id: person.name for person in scene.store.people()}
         self._sessions: dict[tuple[str, str], _Session] = {}
         self._count = itertools.count(1)
@@ -55,7 +58,7 @@ class People:
         async with session.lock:
             if fresh:
                 await self._end(session)
-            talk = session.talk = session.talk or self._begin(person, other, session.meter)
+            talk = session.talk = session.talk or await self._begin(person, other, session.meter)
             before = session.meter.total
             try:
                 exchange = await talk.say(text, on_text)
@@ -63,19 +66,22 @@ class People:
                 session.last = time.monotonic()
             return exchange, _since(before, session.meter.total)
 
-    def _begin(self, person: str, partner: str, meter: Meter) -> Conversation:
+    async def _begin(self, person: str, partner: str, meter: Meter) -> Conversation:
         stage = self._scene.stage
-        return Conversation(
+        talk = Conversation(
             self._scene.cast.agent(person), partner, self._names.get(partner, "You"),
             f"{self._scene.run.id}-{next(self._count)}", metered(stage.model, meter), stage.settings,
             self._scene.trace, trusted=partner == OUTSIDE,
         )  # fmt: skip
+        await wake(stage.model, self._world, talk.owner, self._scene.trace)
+        return talk
 
     async def _end(self, session: _Session) -> None:
         """End the conversation of a session whose lock is held."""
         talk, session.talk = session.talk, None
         if talk is not None:
             await asyncio.shield(asyncio.to_thread(talk.close))
+            await sleep(self._scene.stage.model, self._world, talk.owner, self._scene.trace)
 
     async def tidy(self) -> None:
         while True:

@@ -15,6 +15,7 @@ from kithnet.app.server.web import create_app
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.config import Config
 from kithnet.runtime.embed import LlamaEmbedder
+from kithnet.runtime.local import LocalModel, adapted
 
 Told = Callable[[str, Sequence[str]], None]
 """Hears the server's URL and the names of its models once it answers."""
@@ -62,9 +63,14 @@ async def services(
     async with collaborate.scene(world, models, config, run, model=model) as scene:
         chat = scene.stage.model
         scene.trace.emit("run", run=run.id, command="serve", world=world.name, model=chat.traits.name)
-        yield _offered(chat, scene.embedder, People(scene, config.serve.idle))
+        yield _offered(chat, scene.embedder, People(scene, world, config.serve.idle))
 
 
 def _offered(chat: ChatModel, embedder: LlamaEmbedder | None, people: People | None) -> Services:
-    """One chat model under its own name; a local one tells what its engine does."""
-    return Services({chat.traits.name: chat}, embedder, people, stats=getattr(chat, "stats", None))
+    """One chat model under its own name, and one more name for each of its adapters; a local one tells what its
+    engine does."""
+    name = chat.traits.name
+    if not isinstance(chat, LocalModel):
+        return Services({name: chat}, embedder, people)
+    models = {name: chat, **{f"{name}+{one}": adapted(chat, one) for one in chat.adapters}}
+    return Services(models, embedder, people, stats=chat.stats)

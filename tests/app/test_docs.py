@@ -23,7 +23,7 @@ import typer
 from kithnet.app.cli import build, main
 from kithnet.app.cli.reference import commands, is_group
 from kithnet.app.trace_view import _LINES
-from kithnet.runtime.config import Config, RuleConfig
+from kithnet.runtime.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -220,7 +220,7 @@ def settings(cls: type = Config, prefix: str = "") -> Iterator[tuple[str, Field[
             continue
         yield name, one, hints[one.name]
         if get_origin(hints[one.name]) is tuple:
-            yield from settings(RuleConfig, f"{name}.")
+            yield from settings(get_args(hints[one.name])[0], f"{name}.")
 
 
 def test_every_setting_is_documented_with_its_default_and_range() -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from kithnet.runtime.engine.kvchoice import (
     LEAST_AGREEMENT,
-    LEAST_SPEED,
     MOST_KL,
     SAME,
     Kept,
@@ -163,9 +162,9 @@ def test_the_usual_pairs_begin_with_the_reference_and_tell_keys_from_values() ->
 # Choosing
 
 
-def row(types: str, kl: float, *, spread: float = 0.0, agreement: float = 1.0, speed: float = 50.0) -> KvRow:
+def row(types: str, kl: float, *, spread: float = 0.0, agreement: float = 1.0) -> KvRow:
     one = KvTypes.parse(types)
-    of = KvFigures(1000, kl, kl - spread, kl + spread, 4 * kl, 9 * kl, agreement, 0.0, speed)
+    of = KvFigures(1000, kl, kl - spread, kl + spread, 4 * kl, 9 * kl, agreement, 0.0, 50.0)
     return KvRow(one, one.bytes_per_token(*WIDTHS), of)
 
 
@@ -173,14 +172,11 @@ ROWS = [row("f16", 0), row("q8_0", 0.002), row("q8_0/q4_0", 0.0065), row("q5_1",
 EVERY = [KvTypes(keys, values) for keys in NAMES for values in NAMES]
 rows_of_any_model = st.lists(
     st.builds(
-        lambda types, kl, spread, agreement, speed: row(
-            str(types), kl, spread=spread, agreement=agreement, speed=speed
-        ),
+        lambda types, kl, spread, agreement: row(str(types), kl, spread=spread, agreement=agreement),
         st.sampled_from(EVERY),
         st.floats(0, 0.2),
         st.floats(0, 0.01),
         st.floats(0.5, 1),
-        st.floats(1, 100),
     ),
     min_size=1,
     max_size=8,
@@ -214,9 +210,7 @@ def test_equals_go_to_the_smaller() -> None:
 
 
 def test_without_a_budget_the_smallest_within_the_limits_is_chosen() -> None:
-    assert str(choose(ROWS, None, 1, 2048).types) == "q5_1"
-    slow = [replace(one, figures=replace(figures(one), tokens_per_second=10)) for one in ROWS[3:4]]
-    assert choose([*ROWS[:3], *slow], None, 1, 2048).types == MIXED
+    assert choose(ROWS, None, 1, 2048).types == MIXED
     doubtful = [row("q8_0", 0.002, agreement=LEAST_AGREEMENT - 0.01), row("q4_0", MOST_KL * 2)]
     chosen = choose(doubtful, None, 1, 2048)
     assert (chosen.types, "none is within the limits" in chosen.reason) == (Q8, True)
@@ -253,8 +247,7 @@ def test_a_choice_fits_and_nothing_that_fits_is_clearly_better(
 @given(rows=rows_of_any_model)
 def test_without_a_budget_a_choice_is_within_the_limits_or_the_most_exact(rows: list[KvRow]) -> None:
     of = figures(choose(rows, None, 1, 2048))
-    fastest = max(figures(one).tokens_per_second for one in rows)
-    good = of.kl_mean <= MOST_KL and of.agreement >= LEAST_AGREEMENT and of.tokens_per_second >= LEAST_SPEED * fastest
+    good = of.kl_mean <= MOST_KL and of.agreement >= LEAST_AGREEMENT
     assert good or of.kl_mean == min(figures(one).kl_mean for one in rows)
 
 
