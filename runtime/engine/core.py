@@ -62,6 +62,7 @@ class Core:
         self.tree = PrefixTree()
         self.counters = counters
         self._adapters = adapters
+        self._divisible = context.model.divisible
         self.parallel = parallel
         self._free = deque(range(context.sequences))
         self._waiting: deque[Waiting] = deque()
@@ -92,6 +93,7 @@ class Core:
 
     def step(self) -> None:
         """One batch. Raises only what is fatal for the whole context."""
+        self.context.stop.clear()  # it may have been meant for a batch that is over
         self._drop_cancelled()
         self._admit()
         pieces = self._plan()
@@ -201,7 +203,7 @@ class Core:
         for running in self._running:
             job = running.job
             begun = len(running.strands[0].held) < len(job.prompt)
-            if begun and running.order < waiting.order and job.adapter == waiting.job.adapter:
+            if self._divisible and begun and running.order < waiting.order and job.adapter == waiting.job.adapter:
                 coming = min(shared_prefix(job.prompt, prompt), len(prompt) - 1)
                 if coming - held >= WORTH_WAITING:
                     return True
@@ -281,7 +283,6 @@ class Core:
             if status == 0:
                 return True
             if status == STOPPED:
-                self.context.stop.clear()
                 return False
             if status != NO_CELLS:
                 raise EngineFailure(f"llama.cpp failed to decode (status {status}): {last_error('no reason given')}")
@@ -289,9 +290,17 @@ class Core:
                 raise ModelUnavailable("the KV cache is full", "load the model with a larger context or KV budget")
 
     def _undo(self, pieces: Sequence[tuple[Running, Strand, Piece]]) -> None:
-        """After a batch that was not completed: sequences hold what they held before it."""
+        """After a batch that was not completed: sequences hold what they held before it.
+
+        A recurrent state cannot be cut back: its prompt is evaluated from the start again.
+        """
         for _, strand, piece in pieces:
-            self.context.cut(strand.sequence, piece.start)
+            if self._divisible:
+                self.context.cut(strand.sequence, piece.start)
+            else:
+                self.context.cut(strand.sequence, 0)
+                strand.todo[:0] = strand.held
+                strand.held.clear()
 
     def _hand_out(self, pieces: Sequence[tuple[Running, Strand, Piece]]) -> None:
         row = 0
@@ -358,7 +367,7 @@ class Core:
 
     def _publish(self, adapter: str, strand: Strand) -> None:
         """Let the tree know what a strand holds; cells it has twice over are shared instead."""
-        if len(strand.held) == strand.published:
+        if len(strand.held) == strand.published or not self._divisible:
             return
         tokens = np.array(strand.held, np.int32)
         overlap = self.tree.hold(adapter, strand.sequence, tokens, strand.published)
