@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `kith` sets it, before llama.cpp is loaded
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `kith` sets them, before llama.cpp is loaded
+os.environ.setdefault("OMP_WAIT_POLICY", "active")
 
 _REAL_CONNECT = socket.socket.connect
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -17,7 +17,7 @@ MEGABYTE = 1e6
 
 async def measure(setup: Setup) -> Found:
     """Resident memory of this process after a warm-up and after many more requests."""
-    warm, requests = setup.size(200, 40), setup.size(2000, 300)
+    warm, requests = setup.size(200, 32), setup.size(2000, 100)
     draw = random.Random(setup.seed)
     async with opened(setup, CONTEXT) as model:
         await _ask(model, draw, warm)

@@ -51,5 +51,5 @@ class KvTypes:
         return sum(sizes)
 
 
-DEFAULT = KvTypes("q8_0", "q8_0")
-"""Half the memory of 16 bits; on a CPU, decoding that cells of other conversations slow down least."""
+DEFAULT = KvTypes("f16", "f16")
+"""The most exact, and the fastest to read long prompts with on a CPU (docs/engine.md); `kith model kv` chooses others."""

@@ -51,7 +51,7 @@ def test_a_choice_under_a_budget_is_kept_and_used(home: Path, capsys: pytest.Cap
     assert kv_choice(home / "smollm2-135m.gguf") == KvTypes.parse("q4_0")
     assert [precision(home), precision(home, "model.kv=q8_0/q4_0")] == ["q4_0", "q8_0/q4_0"]
     file.unlink()
-    assert precision(home) == "q8_0"
+    assert precision(home) == "f16"
 
 
 def precision(models: Path, *settings: str) -> str:

@@ -1,11 +1,13 @@
 """Jobs and references for tests of the engine: teacher-forced recording, and a plain context without any sharing."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
 from kithnet.runtime.engine.context import BATCH, Context, Logits, Piece
 from kithnet.runtime.engine.jobs import Generated, Strand
+from kithnet.runtime.engine.kvtypes import KvTypes
 from kithnet.runtime.llama import LlamaModel
 
 
@@ -38,13 +40,17 @@ class Forced:
         self.freed = True
 
 
-def alone(model: LlamaModel, prompt: Sequence[int], follow: Sequence[int], chunk: int = BATCH) -> list[Logits]:
-    """What a fresh context with one sequence says: the prompt in chunks, then token by token."""
-    context = Context(model, cells=2048, sequences=1, threads=1)
+def alone(
+    model: LlamaModel, prompt: Sequence[int], follow: Sequence[int], chunks: Sequence[int] = (), kv: str = "q8_0"
+) -> list[Logits]:
+    """What a fresh context with one sequence says: the prompt in chunks of these lengths, then token by token."""
+    context = Context(model, cells=2048, sequences=1, threads=1, kv=KvTypes.parse(kv))
     seen: list[Logits] = []
     at = 0
+    ends = list(accumulate(chunks or [min(BATCH, len(prompt) - i) for i in range(0, len(prompt), BATCH)]))
+    pieces = [list(prompt[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
     try:
-        for tokens in [*(list(prompt[i : i + chunk]) for i in range(0, len(prompt), chunk)), *([t] for t in follow)]:
+        for tokens in [*pieces, *([t] for t in follow)]:
             assert context.decode([Piece(0, at, tokens, 1)]) == 0
             at += len(tokens)
             if at >= len(prompt):

@@ -10,6 +10,7 @@ import pytest
 from kithnet.runtime.engine.context import Context, Logits
 from kithnet.runtime.engine.core import Core
 from kithnet.runtime.engine.jobs import Generated, Job, Scored, ScoreRequest, Scoring, log_softmax
+from kithnet.runtime.engine.kvtypes import KvTypes
 from kithnet.runtime.engine.stats import Counters
 from kithnet.runtime.errors import KithnetError
 from kithnet.runtime.llama import LlamaModel
@@ -53,9 +54,11 @@ class Maker:
         self._contexts: list[Context] = []
 
     def __call__(
-        self, *, cells: int = 2048, sequences: int = 24, parallel: int = 16, adapters: list[AdapterFile] | None = None
-    ) -> Core:
-        context = Context(self._model, cells=cells, sequences=sequences, threads=1)
+        self, *, cells: int = 2048, sequences: int = 24, parallel: int = 16, adapters: list[AdapterFile] | None = None,
+        kv: str = "q8_0",
+    ) -> Core:  # fmt: skip
+        """q8_0: with it logits do not depend on the shape of a batch (docs/engine.md)."""
+        context = Context(self._model, cells=cells, sequences=sequences, threads=1, kv=KvTypes.parse(kv))
         self._contexts.append(context)
         return Core(context, Adapters(self._model, adapters or ()), Counters(), parallel=parallel)
 
@@ -87,16 +90,17 @@ def divergence(reference: Logits, ours: Logits) -> float:
     return float((np.exp(p) * (p - q)).sum())
 
 
+@pytest.mark.parametrize("kv", ["f16", "q8_0"])
 def test_a_shared_prefix_gives_the_logits_of_a_fresh_context_to_the_last_bit(
-    make: Maker, model: LlamaModel, tokens: list[int]
+    make: Maker, model: LlamaModel, tokens: list[int], kv: str
 ) -> None:
-    core = make()
+    core = make(kv=kv)
     prefix, own, follow = tokens[:300], tokens[400:440], tokens[500:508]
     run(core, Forced(prefix, follow), Forced(tokens[600:700], follow))
     job = Forced([*prefix, *own], follow)
     run(core, job)
     assert job.evaluated == len(own)
-    assert same(job, alone(model, [*prefix, *own], follow))
+    assert same(job, alone(model, [*prefix, *own], follow, chunks=(len(prefix), len(own)), kv=kv))
 
 
 def test_sixteen_at_once_give_what_each_gives_alone(make: Maker, model: LlamaModel, tokens: list[int]) -> None:

@@ -260,7 +260,7 @@ def test_a_state_that_is_damaged_or_foreign_is_refused(
         elif harm == "garbage header":
             file.write_bytes(data[:12] + b"\xff" * 40 + data[52:])
         options = LocalOptions(
-            context=256, threads=1, kv=KvTypes("f16", "f16") if harm == "foreign" else KvTypes("q8_0", "q8_0")
+            context=256, threads=1, kv=KvTypes("q8_0", "q8_0") if harm == "foreign" else KvTypes("f16", "f16")
         )
         other = LocalModel.load(chat_model_path, options)
         try:
@@ -288,7 +288,7 @@ def test_a_full_or_forbidden_folder_leaves_no_half_state(model: LocalModel, tmp_
 
 
 def test_an_adapter_is_chosen_by_request_and_an_unknown_one_refused(chat_model_path: Path, tmp_path: Path) -> None:
-    files = (AdapterFile("pirate", write_adapter(tmp_path / "pirate.gguf", seed=1), 4.0),)
+    files = (AdapterFile("pirate", write_adapter(tmp_path / "pirate.gguf", seed=1), 40.0),)
     options = LocalOptions(context=512, threads=1, adapters=files)
 
     async def go() -> list[str]:
@@ -321,7 +321,7 @@ def test_options_out_of_range_are_refused(chat_model_path: Path, options: dict[s
 
 
 def test_a_kv_budget_is_kept(chat_model_path: Path) -> None:
-    once = LocalModel.load(chat_model_path, LocalOptions(context=512, kv_mb=10, threads=1))
+    once = LocalModel.load(chat_model_path, LocalOptions(context=512, kv_mb=10, threads=1, kv=KvTypes("q8_0", "q8_0")))
     try:
         cells = once.stats().cells
         assert cells >= 512
