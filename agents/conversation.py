@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from textwrap import shorten
+from typing import Any
 
-from kithnet.agents import infonav, reading
+from kithnet.agents import extracting, infonav, journal, reading
 from kithnet.agents.disclosure import Action
 from kithnet.agents.infonav import Ledger
 from kithnet.agents.personal import CHAT, PersonalAgent
@@ -14,7 +14,8 @@ from kithnet.agents.reading import Finding, Passage
 from kithnet.agents.settings import Settings
 from kithnet.agents.speaking import who_said
 from kithnet.agents.wording import content_words, words
-from kithnet.memory.owner import Hit
+from kithnet.memory.owner import Hit, Kept
+from kithnet.memory.writing.extract import Statement
 from kithnet.runtime.chat import ChatModel, Message, OnText, ReplySpec
 from kithnet.runtime.errors import ContextOverflow
 from kithnet.runtime.trace import Trace
@@ -58,11 +59,12 @@ class Conversation:
         self, agent: PersonalAgent, partner: str, partner_name: str, session: str, model: ChatModel, settings: Settings,
         trace: Trace, *, trusted: bool,
     ) -> None:  # fmt: skip
-        self._agent, self._partner, self._session = agent, partner, f"{CHAT}{session}"
+        self._agent, self.partner, self.session = agent, partner, f"{CHAT}{session}"
         self._model, self._settings, self._trace, self._trusted = model, settings, trace, trusted
-        self._called = partner_name
+        self._called, self.person = partner_name, agent.person
         self.ledger = Ledger(agent.person, f"chat with {partner}")
         self.exchanges: list[Exchange] = []
+        self._found: list[Statement] = []
         self.owner = f"{agent.person} with {partner}"
         """The name under which the model knows this talk (see ReplySpec.owner)."""
 
@@ -76,12 +78,12 @@ class Conversation:
             reply = await self._from_model(text, shown, on_text)
         elif on_text:
             on_text(reply)
-        await asyncio.to_thread(self._store, text, reply)
         used = self._used(reply, finding, shown)
+        await asyncio.to_thread(self._store, text, reply, used)
         exchange = Exchange(text, reply, used, held_back)
         self.exchanges.append(exchange)
         self._trace.emit(
-            "chat", person=self._agent.person, partner=self._partner, text=text, reply=reply,
+            "chat", person=self._agent.person, partner=self.partner, text=text, reply=reply,
             used=[h.id for h in used], held_back=held_back,
         )  # fmt: skip
         return exchange
@@ -91,11 +93,11 @@ class Conversation:
         settings = self._settings
         recalled = await self._agent.recall(text, k=settings.k, budget=settings.budget_tokens, partner=self._other)
         needed = settings.support if asks(text) else max(settings.support, SMALL_TALK)
-        return [h for h in recalled.hits if h.session != self._session and h.score >= needed]
+        return [h for h in recalled.hits if h.session != self.session and h.score >= needed]
 
     @property
     def _other(self) -> str | None:
-        return None if self._trusted else self._partner
+        return None if self._trusted else self.partner
 
     async def _allowed(self, text: str, hits: Sequence[Hit]) -> tuple[list[Hit], int]:
         """The hits the partner may be shown, and how many were held back; decisions are written down."""
@@ -105,9 +107,9 @@ class Conversation:
         held_back = 0
         for hit in hits:
             evidence = self._agent.evidence(hit)
-            _, decision = await self._agent.weigh(evidence, hit.text, hit.text, self._partner, text)
+            _, decision = await self._agent.weigh(evidence, hit.text, hit.text, self.partner, text)
             action: Action = "tell" if decision.told else "refuse"
-            self._agent.memory.disclose([hit.id], partner=self._partner, task=text, rule=decision.rule, action=action)
+            self._agent.memory.disclose([hit.id], partner=self.partner, task=text, rule=decision.rule, action=action)
             held_back += not decision.told
             if decision.told:
                 shown.append(hit)
@@ -135,7 +137,7 @@ class Conversation:
             hit = passage.hit
             if not self._trusted and hit.id not in shown:
                 evidence = self._agent.evidence(hit)
-                _, decision = await self._agent.weigh(evidence, hit.text, hit.text, self._partner, text)
+                _, decision = await self._agent.weigh(evidence, hit.text, hit.text, self.partner, text)
                 if not decision.told:
                     continue
             kept.append(passage)
@@ -196,21 +198,37 @@ class Conversation:
             return (finding.passage.hit, asked) if asked else (finding.passage.hit,)
         return tuple(shown[:NOTES]) if self._model.traits.capable and reply != UNKNOWN else ()
 
-    def _failed(self, why: str) -> None:
-        self._trace.emit("model_failed", person=self._agent.person, purpose="copy", why=why)
+    def _failed(self, why: str, purpose: str = "copy") -> None:
+        self._trace.emit("model_failed", person=self._agent.person, purpose=purpose, why=why)
 
-    def _store(self, text: str, reply: str) -> None:
+    def _store(self, text: str, reply: str, used: Sequence[Hit]) -> None:
+        """Keep both turns. The reply is marked as said from memory, with the memories it was made from."""
         memory = self._agent.memory
-        memory.write_turn(self._partner, text, sender=self._partner, session=self._session)
-        memory.write_turn(self._partner, reply, sender=self._agent.person, session=self._session)
+        memory.write_turn(self.partner, text, sender=self.partner, session=self.session)
+        said = memory.write_turn(self.partner, reply, sender=self._agent.person, session=self.session, recalled=True)
+        memory.record_usage(said, [hit.id for hit in used], self.partner)
+
+    async def look_back(self) -> None:
+        """Let a model that can do it look for statements beside those of the rules; `close` writes them down."""
+        if self.exchanges and extracting.wanted(self._model, self._settings):
+            hits = await asyncio.to_thread(self._agent.memory.session, self.session)
+            heard = [hit for hit in hits if hit.sender != self._agent.person]
+            self._found = await extracting.found_by(
+                self._model, self._agent, heard, self._settings, lambda why: self._failed(why, "remember")
+            )
 
     def close(self) -> str | None:
-        """Write the session's memory from the owner's point of view; returns its id, None for an empty chat."""
+        """Write the session down from the owner's point of view; returns its summary's id, None for an empty chat."""
         if not self.exchanges:
             return None
-        said = "; ".join(shorten(exchange.text, 80, placeholder=" …") for exchange in self.exchanges[:8])
-        remembered = self._agent.memory.remember(
-            about=self._partner, text=f"{self._called} talked with me about: {said}", told_by=self._agent.person,
-            kind="summary", evidence=(), session=self._session, audience=(self._partner,),
-        )  # fmt: skip
-        return remembered.id
+        kept = journal.write_session(self._agent, self.session, self.partner, extra=self._found, called=self._called)
+        self._trace.emit("remembered", person=self._agent.person, partner=self.partner, **remembered(kept))
+        return kept.summary
+
+
+def remembered(kept: Kept) -> dict[str, Any]:
+    """What writing a session came to, for a trace."""
+    return {
+        "session_summary": kept.summary, "added": list(kept.added), "confirmed": list(kept.confirmed),
+        "updated": kept.updated, "linked": kept.linked,
+    }  # fmt: skip

@@ -1,13 +1,14 @@
 """A personal agent: one person's memory, contacts and policy. It can reach nothing of anyone else's."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kithnet.agents.disclosure import Decision, Discretion, Item, Owner, Policy, decide, stronger
 from kithnet.agents.infonav import Evidence
-from kithnet.agents.wording import content_words, named_people, unknown_names, words
+from kithnet.agents.wording import content_words, named_people, unknown_names
 from kithnet.memory.owner import Hit, OwnerMemory, Recall
+from kithnet.memory.writing.extract import Senses
 
 AROUND = 2
 OUTSIDE = "@owner"
@@ -27,7 +28,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class PersonalAgent:
-    """The agent of `person`; `names` are the person's own names."""
+    """The agent of `person`; `names` are the person's own names. senses: tells by meaning what a statement is about."""
 
     person: str
     names: tuple[str, ...]
@@ -37,6 +38,7 @@ class PersonalAgent:
     policy: Policy
     owner: Owner
     discretion: Discretion
+    senses: Senses | None = None
 
     @property
     def name(self) -> str:
@@ -54,16 +56,13 @@ class PersonalAgent:
     async def recall(self, question: str, *, k: int, budget: int, hint: str = "", partner: str | None = None) -> Recall:
         """What the owner's memory holds on a question.
 
-        People the question names weigh as speakers and are left out of the words that are looked for: else every
-        greeting that calls them by name would outrank what they said. partner: for whom it is recalled; memories
-        whose audience leaves them out are no candidates.
+        People the question names weigh as speakers. partner: for whom it is recalled; memories whose audience leaves
+        them out are no candidates.
         """
-        speakers = named_people(question, self.known_names)
-        names = {part for person in speakers for name in self.known_names[person] for part in words(name)}
-        kept = " ".join(part for part in question.split() if not _is_name(part, names)) or question
-        query = f"{kept} {' '.join(content_words(hint))}".strip()
+        speakers = tuple(named_people(question, self.known_names))
+        query = f"{question} {' '.join(content_words(hint))}".strip()
         return await asyncio.to_thread(
-            self.memory.recall, query, partner=partner, speakers=tuple(speakers), k=k, budget=budget
+            self.memory.recall, query, partner=partner, speakers=speakers, k=k, budget=budget
         )
 
     def named(self, question: str) -> dict[str, Sequence[str]]:
@@ -101,8 +100,3 @@ class PersonalAgent:
         if (hit.audience is not None or own) and sensitivity == "ordinary":
             sensitivity = "confidence"  # noted for few, or said by the agent's own person: whatever its words
         return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at)
-
-
-def _is_name(part: str, names: Collection[str]) -> bool:
-    spoken = [word.removesuffix("'s") for word in words(part)]
-    return bool(spoken) and all(word in names for word in spoken)

@@ -11,6 +11,7 @@ class Settings:
     max_questions: rationales a plan may add. depth, fan_out, budget: how far, how wide and how often third parties
     are consulted. k, budget_tokens: hits and tokens of one recall. support: how well a memory must fit a question
     before it counts as evidence, in [0, 1]; firm: below which people the question names are asked all the same.
+    extract: what finds statements at the end of a session: the rules, or a model beside them ("auto": a capable one).
     """
 
     max_turns: int = 10
@@ -25,3 +26,4 @@ class Settings:
     firm: float = 0.6
     temperature: float = 0.0
     seed: int = 0
+    extract: str = "auto"

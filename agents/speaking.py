@@ -130,6 +130,8 @@ def _row(agent: PersonalAgent, turn: Turn, evidence: str, item: Item, decision: 
             rule=decision.rule,
             action="tell" if decision.told else "refuse",
         )
+        if decision.told:
+            agent.memory.record_usage(turn.utterance_id, own, turn.partner)
     return row
 
 

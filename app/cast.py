@@ -11,6 +11,7 @@ from kithnet.agents.personal import Contact, PersonalAgent
 from kithnet.memory.rows import Person, Tie
 from kithnet.memory.store import Store
 from kithnet.memory.vectors import Embedder, VectorIndex
+from kithnet.memory.writing.senses import MeantSlots
 from kithnet.runtime.config import DisclosureConfig
 from kithnet.runtime.errors import IsolatedPerson
 
@@ -57,6 +58,7 @@ class Cast:
         self._store, self._policy, self._owner = store, policy, owner or UnattendedOwner()
         self._embedder, self._index = embedder, index
         self._discretion = Discretion(embedder)
+        self._senses = MeantSlots(embedder) if embedder else None
         self._people = {person.id: person for person in store.people(outside=True)}
         self._ties = _ties_by_person(store.ties())
         self._agents: dict[str, PersonalAgent] = {}
@@ -93,8 +95,9 @@ class Cast:
             Contact(alter, names_of(self._people[alter]), messages) for alter, messages in self._ties[person]
         )
         return PersonalAgent(
-            person, names_of(known), known.persona, memory, contacts, self._policy, self._owner, self._discretion
-        )
+            person, names_of(known), known.persona, memory, contacts, self._policy, self._owner, self._discretion,
+            self._senses,
+        )  # fmt: skip
 
 
 def _ties_by_person(ties: Sequence[Tie]) -> defaultdict[str, list[tuple[str, int]]]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kithnet.agents import journal
 from kithnet.agents.conversation import Conversation, Exchange
 from kithnet.agents.infonav import Ledger, Rationale
 from kithnet.agents.personal import OUTSIDE
@@ -122,8 +123,15 @@ class _Chat:
                     if line.strip() == "/quit":
                         break
                     await self._line(line.strip())
+                await self._talk.look_back()
         finally:
             self._talk.close()
+            self._seen_by_partner()
+
+    def _seen_by_partner(self) -> None:
+        """A partner of the world remembers the talk too, from their own point of view."""
+        if self._partner != OUTSIDE and self._talk.exchanges:
+            journal.write_session(self._scene.cast.agent(self._partner), self._talk.session, self._ego)
 
     def _last_time(self) -> str:
         memories = self._agent.memory.memories(limit=200)

@@ -54,6 +54,7 @@ def settings_of(config: Config) -> Settings:
         firm=config.recall.firm,
         temperature=config.model.temperature,
         seed=config.model.seed,
+        extract=config.memory.extract,
     )
 
 

@@ -79,14 +79,17 @@ def embedder(config: Config, models: Path) -> Iterator[LlamaEmbedder | None]:
 def vectors(store: Store, world: Path, loaded: LlamaEmbedder | None) -> Iterator[VectorIndex | None]:
     """The world's vector index, or None while none of it has been made."""
     folder = world / "vectors"
-    if loaded is None or not (folder / "current").is_file():
+    in_server = (folder / "server.json").is_file()
+    if loaded is None or not (in_server or (folder / "current").is_file()):
         yield None
         return
     from kithnet.memory.chroma import ChromaIndex  # a second's import, for worlds that have vectors
+    from kithnet.memory.chroma_server import ChromaServerIndex
 
+    index: VectorIndex
     try:
-        index = ChromaIndex.open(folder, loaded.name, loaded.dim)
-    except StorageError:  # an indexer is at work (WorldBusy), or the vectors are damaged: recall is lexical meanwhile
+        index = (ChromaServerIndex if in_server else ChromaIndex).open(folder, loaded.name, loaded.dim)
+    except StorageError:  # at work (WorldBusy), damaged, or the server is down: recall is lexical meanwhile
         yield None
         return
     try:

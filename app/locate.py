@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kithnet.app.home import models_folder, worlds_folder
+from kithnet.app.world_names import ERASING, is_world
 from kithnet.app.worlds import world_folder, worlds
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import UnknownWorld
@@ -21,7 +22,20 @@ class Place:
 
 
 def world_named(name: str | None) -> Place:
-    """The world called `name`, or the only one there is. Raises UnknownWorld."""
+    """The world called `name`, or the only one there is; an erasure that was interrupted in it is finished first.
+
+    Raises UnknownWorld, WorldBusy while something is being erased from it.
+    """
+    place = world_place(name)
+    if (place.folder / ERASING).exists():
+        from kithnet.app import erasure  # it opens the world
+
+        erasure.resume(place.folder)
+    return place
+
+
+def world_place(name: str | None) -> Place:
+    """The same as it is. Raises UnknownWorld."""
     folder = worlds_folder(os.environ)
     known = worlds(folder)
     if name is None:
@@ -31,7 +45,7 @@ def world_named(name: str | None) -> Place:
             raise UnknownWorld(f"which world? {which}", hint)
         name = known[0]
     found = world_folder(folder, name)
-    if not (found / "kith.db").is_file():
+    if not is_world(found):
         hint = f"there are: {', '.join(known)}" if known else "`kith world generate --name demo` makes one"
         raise UnknownWorld(f"there is no world {name!r}", hint)
     return Place(name, found, models_folder(os.environ))

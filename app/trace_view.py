@@ -179,5 +179,9 @@ _LINES: dict[str, Callable[[Event], str]] = {
     "ledgers": _ledgers,
     "wake": lambda e: f"{e.get('owner')}: {e.get('tokens')} tokens held again {e.get('why', '')}".rstrip(),
     "sleep": lambda e: f"{e.get('owner')}: {e.get('tokens')} tokens saved {e.get('why', '')}".rstrip(),
+    "remembered": lambda e: (
+        f"{e.get('person')} of the talk with {e.get('partner')}: {len(e.get('added') or ())} new, "
+        f"{len(e.get('confirmed') or ())} known, {e.get('updated')} closed, {e.get('linked')} links"
+    ),
     "chat": lambda e: f"{e.get('partner')}: {e.get('text')} | {e.get('reply')}",
 }

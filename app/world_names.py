@@ -5,6 +5,12 @@ from pathlib import Path
 
 from kithnet.runtime.errors import UnknownWorld
 
+DATABASES = ("kith.db", "database.url")
+"""What a world's folder holds one of: its database, or where that is."""
+
+ERASING = "erase.pending"
+"""A file in a world's folder while something is being erased from it."""
+
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 
 
@@ -12,7 +18,12 @@ def worlds(folder: Path) -> list[str]:
     """Names of the worlds in `folder`, in order; [] when there is no such folder."""
     if not folder.is_dir():
         return []
-    return sorted(entry.parent.name for entry in folder.glob("*/kith.db") if NAME.fullmatch(entry.parent.name))
+    return sorted(entry.name for entry in folder.iterdir() if NAME.fullmatch(entry.name) and is_world(entry))
+
+
+def is_world(folder: Path) -> bool:
+    """Whether this folder holds a world, whatever state its database is in."""
+    return any((folder / name).is_file() for name in DATABASES)
 
 
 def world_folder(folder: Path, name: str) -> Path:

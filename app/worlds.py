@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 from filelock import FileLock, Timeout
 
-from kithnet.app.world_names import world_folder, worlds
+from kithnet.app.world_names import ERASING, is_world, world_folder, worlds
+from kithnet.memory import database as databases
+from kithnet.memory.postgres import own_schema
 from kithnet.memory.rows import Progress
 from kithnet.memory.store import Store
 from kithnet.network.graph import Statistics, graph_of, message_counts, statistics
 from kithnet.network.records import World
-from kithnet.runtime.errors import StorageError, UnknownWorld, WorldBusy
+from kithnet.runtime.errors import KithnetError, StorageError, UnknownWorld, WorldBusy
 
 if TYPE_CHECKING:
+    from kithnet.memory.chroma import ChromaIndex
+    from kithnet.memory.chroma_server import ChromaServerIndex
     from kithnet.memory.indexer import IndexReport
+    from kithnet.runtime.embed import LlamaEmbedder
 
 __all__ = [
     "WorldReport",
@@ -66,27 +71,41 @@ class WorldReport:
 
 
 def open_world(folder: Path, name: str) -> Store:
-    """The store of a world; close it after use. Raises UnknownWorld."""
+    """The store of a world; close it after use. An erasure that was interrupted in it is finished first.
+
+    Raises UnknownWorld, WorldBusy while something is being erased from it.
+    """
     place = world_folder(folder, name)
-    if not (place / "kith.db").is_file() or not (place / "kith.db").stat().st_size:
+    empty = (place / "kith.db").is_file() and not (place / "kith.db").stat().st_size
+    if empty or not is_world(place):
         known = ", ".join(worlds(folder))
         hint = f"there are: {known}" if known else "make one: `kith world generate --name demo`"
         raise UnknownWorld(f"there is no world {name!r}", hint)
+    if (place / ERASING).exists():
+        from kithnet.app import erasure  # it opens the world itself
+
+        erasure.resume(place)
     return Store.open(place / "kith.db")
 
 
 def free_name(folder: Path, name: str, replace: bool) -> None:
     """Check, before any work, that a world may be made under this name. Raises UnknownWorld."""
-    if (world_folder(folder, name) / "kith.db").exists() and not replace:
+    if is_world(world_folder(folder, name)) and not replace:
         raise UnknownWorld(f"the world {name!r} exists", "choose another name, or use --replace")
 
 
 def create_world(
-    folder: Path, name: str, world: World, progress: Progress | None = None, replace: bool = False
+    folder: Path,
+    name: str,
+    world: World,
+    progress: Progress | None = None,
+    replace: bool = False,
+    database: str | None = None,
 ) -> WorldReport:
     """Store `world` under `name` and make it appear in one step; a kill at any moment leaves none or all of it.
 
     replace: an older world of that name is removed, with its runs and vectors, once the new one is complete.
+    database: URL of the PostgreSQL database that keeps it, in a schema of its own; None for a file in its folder.
     Raises UnknownWorld when the name is taken, WorldBusy while another process makes it, StorageError, RecordError.
     """
     started = time.monotonic()
@@ -94,13 +113,15 @@ def create_world(
     with _making(folder, name):
         _sweep(folder, name)
         free_name(folder, name, replace)
-        fresh = folder / f"{UNFINISHED}{name}.{uuid.uuid4().hex[:8]}"
+        suffix = uuid.uuid4().hex[:8]
+        fresh = folder / f"{UNFINISHED}{name}.{suffix}"
+        address = own_schema(database, name, suffix) if database else None
         try:
-            with Store.create(fresh / "kith.db", source=world.source) as store:
+            with Store.create(fresh / "kith.db", world.source, address) as store:
                 stored = store.ingest(world.people, world.ties, world.messages, world.tasks, world.dropped, progress)
             _publish(fresh, place)
         except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
+            _remove(fresh)
             raise
     shape = statistics(graph_of(world.people, world.ties, message_counts(world.messages)))
     return WorldReport(
@@ -134,14 +155,21 @@ def describe(folder: Path, name: str) -> WorldReport:
 
 
 def index_world(
-    folder: Path, name: str, models: Path, embedder: str, progress: Progress | None = None, fresh: bool = False
+    folder: Path,
+    name: str,
+    models: Path,
+    embedder: str,
+    progress: Progress | None = None,
+    fresh: bool = False,
+    chroma: str | None = None,
 ) -> "IndexReport":
-    """Embed what has no vector yet; the next call continues. fresh: begin again, whatever vectors there are.
+    """Embed what has no vector yet; the next call continues.
 
-    Raises UnknownWorld, UnknownModel, WorldBusy, StorageError.
+    fresh: make all vectors again beside those there are, and go over to them once they are complete.
+    chroma: URL of the Chroma server that keeps them from now on; None: where they are kept already, at first a folder.
+    Raises UnknownWorld, UnknownModel, InputError, WorldBusy, StorageError.
     """
-    from kithnet.memory.chroma import ChromaIndex  # these three take a second to import
-    from kithnet.memory.indexer import Indexer
+    from kithnet.memory.indexer import Indexer, compare  # these three take a second to import
     from kithnet.runtime.embed import LlamaEmbedder
     from kithnet.runtime.registry import Registry
 
@@ -149,9 +177,34 @@ def index_world(
     with (
         open_world(folder, name) as store,
         closing(LlamaEmbedder.load(Registry(models).resolve(embedder))) as loaded,
-        closing((ChromaIndex.rebuild if fresh else ChromaIndex.open)(vectors, loaded.name, loaded.dim)) as index,
+        closing(_index(vectors, name, loaded, fresh, chroma)) as index,
     ):
-        return Indexer(store, index, loaded).run(progress)
+        report = Indexer(store, index, loaded).run(progress)
+        if fresh:
+            if compare(store, index):
+                raise StorageError(f"the new vectors in {vectors} are not complete", "run the same command again")
+            index.adopt()
+        return report
+
+
+def _index(
+    vectors: Path, name: str, loaded: "LlamaEmbedder", fresh: bool, url: str | None
+) -> "ChromaIndex | ChromaServerIndex":
+    """The index to fill. Vectors that go from a folder to a server, or to another one, are made again there."""
+    from kithnet.memory.chroma import ChromaIndex
+    from kithnet.memory.chroma_server import ChromaServerIndex, stated
+
+    about = None if fresh and url else stated(vectors)
+    url = url or (about.url if about else None)
+    if url is None:
+        return (ChromaIndex.beside if fresh else ChromaIndex.open)(vectors, loaded.name, loaded.dim)
+    if about and about.url == url and not fresh:
+        return ChromaServerIndex.open(vectors, loaded.name, loaded.dim)
+    index = ChromaServerIndex.rebuild(vectors, url, name, loaded.name, loaded.dim)
+    (vectors / "current").unlink(missing_ok=True)
+    for generation in vectors.glob("gen-*"):
+        shutil.rmtree(generation, ignore_errors=True)
+    return index
 
 
 def stored_graph(store: Store) -> nx.Graph:
@@ -187,11 +240,11 @@ def _sweep(folder: Path, name: str) -> None:
     """
     for left in sorted(folder.glob(f"{ASIDE}{name}.*")):
         if (folder / name).exists():
-            shutil.rmtree(left, ignore_errors=True)
+            _remove(left)
         else:
             left.rename(folder / name)
     for left in sorted(folder.glob(f"{UNFINISHED}{name}.*")):
-        shutil.rmtree(left, ignore_errors=True)
+        _remove(left)
 
 
 def _publish(fresh: Path, place: Path) -> None:
@@ -200,4 +253,14 @@ def _publish(fresh: Path, place: Path) -> None:
     if place.exists():
         place.rename(aside)
     fresh.rename(place)
-    shutil.rmtree(aside, ignore_errors=True)
+    if aside.exists():
+        _remove(aside)
+
+
+def _remove(folder: Path) -> None:
+    """Delete a world's folder, and first what it keeps in PostgreSQL; without its server it stays, for another time."""
+    try:
+        databases.remove(folder / "kith.db")
+    except KithnetError:
+        return
+    shutil.rmtree(folder, ignore_errors=True)

@@ -10,14 +10,15 @@ query among ids fails if one of them is not held; so the ids that are held are k
 
 Restricting a query to one owner's texts by Chroma's `ids` filter, measured at 40,000 vectors of 384 numbers on two
 cores: 16 ms among 200, 7 ms among 2,000, 13 ms among 20,000, with the same ten best as an exact search. Reading the
-owner's vectors out to multiply them here costs 6 ms for 200 and 800 ms for 20,000, so the filter is used.
+owner's vectors out to multiply them here costs 6 ms for 200 and 800 ms for 20,000, so the filter is used. It takes
+100 ms among 100,000 of 100,000; an owner of half the index or more is therefore searched for without it.
 """
 
 import contextlib
 import json
 import shutil
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,18 +27,20 @@ from chromadb.api.client import Client
 from chromadb.config import Settings
 from filelock import FileLock, Timeout
 
+from kithnet.memory import copying
 from kithnet.memory.vectors import Vectors, check_shape
 from kithnet.runtime.errors import StorageError, WorldBusy
 
 COLLECTION = "texts"
 REBUILD = "run `kith world index WORLD --fresh` to make the vectors again; nothing else is lost"
+PAGE = 5_000  # vectors read at once when a generation is copied
 
 
 class ChromaIndex:
-    """A `VectorIndex` in a folder. Made by `open` or `rebuild`; close it when done."""
+    """A `VectorIndex` in a folder. Made by `open`, `rebuild` or `beside`; close it when done."""
 
     def __init__(self, generation: Path, embedder: str, dim: int, lock: FileLock) -> None:
-        """Take over one generation's folder and its held lock. Use `open` or `rebuild` instead."""
+        """Take over one generation's folder and its held lock. Use the class's methods instead."""
         self.embedder = embedder
         self.dim = dim
         self._folder = generation.resolve()
@@ -86,6 +89,48 @@ class ChromaIndex:
         with _locked(folder) as lock:
             return cls(_begin(folder, embedder, dim), embedder, dim, lock)
 
+    @classmethod
+    def beside(cls, folder: Path, embedder: str, dim: int) -> Self:
+        """A generation beside the current one, which stays in use until `adopt`; one that was begun so is continued.
+
+        Raises StorageError when the folder cannot be written, WorldBusy when it is open.
+        """
+        with _locked(folder) as lock:
+            for generation in strays(folder):
+                with contextlib.suppress(StorageError):
+                    if _about(generation) == (embedder, dim):
+                        return cls(generation, embedder, dim, lock)
+                shutil.rmtree(generation, ignore_errors=True)
+            return cls(_new(folder, embedder, dim), embedder, dim, lock)
+
+    def adopt(self) -> None:
+        """Make this generation the current one and remove the others. Raises StorageError."""
+        _point_to(self._folder)
+
+    def renew(self, keep: Collection[int]) -> None:
+        """Go over to a new generation with only the vectors of `keep`; the old one's folder is removed.
+
+        The way to be rid of a vector: Chroma keeps what was deleted in its files. This object is closed; a process that
+        wants no trace of the others on disk opens the folder no more (`copying` says why).
+        Raises StorageError; the old generation is then still the current one.
+        """
+        generation = _new(self._folder.parent, self.embedder, self.dim)
+        wanted = sorted(self._known.intersection(keep))
+        if not copying.copy(self._pages(wanted), generation, self.embedder, self.dim, len(wanted)):
+            raise StorageError(f"the vectors in {self._folder} could not be copied", REBUILD)
+        self._client.close()
+        _point_to(generation)
+        self._lock.release()
+        if left := strays(generation.parent):
+            raise StorageError(f"could not remove {left[0]}", "check its permissions, then run this again")
+
+    def _pages(self, wanted: Sequence[int]) -> Iterator[tuple[list[int], Vectors]]:
+        for start in range(0, len(wanted), PAGE):
+            names = [str(item) for item in wanted[start : start + PAGE]]
+            with self._told_plainly():
+                found: Any = self._collection.get(ids=names, include=["embeddings"])
+            yield [int(name) for name in found["ids"]], np.asarray(found["embeddings"], dtype=np.float32)
+
     def upsert(self, ids: Sequence[int], vectors: Vectors) -> None:
         check_shape(ids, vectors, self.dim)
         names = [str(item) for item in ids]
@@ -107,6 +152,11 @@ class ChromaIndex:
             return []
         if among is None:
             return self._nearest(vector, k, None)
+        if 2 * len(among) >= len(self._known):  # to leave the others out afterwards is cheaper than to name all these
+            wanted = among if isinstance(among, Set) else frozenset(among)
+            near = [pair for pair in self._nearest(vector, 3 * k, None) if pair[0] in wanted]
+            if len(near) >= k:
+                return near[:k]
         while True:
             known = self._known
             try:
@@ -181,20 +231,60 @@ def _locked(folder: Path) -> Iterator[FileLock]:
 
 def _begin(folder: Path, embedder: str, dim: int) -> Path:
     """Make an empty generation the current one and remove the others."""
+    generation = _new(folder, embedder, dim)
+    _point_to(generation)
+    return generation
+
+
+def _new(folder: Path, embedder: str, dim: int) -> Path:
+    """An empty generation that nothing points to yet."""
     try:
-        older = sorted(folder.glob("gen-*"))
-        number = max((int(path.name[4:]) for path in older if path.name[4:].isdigit()), default=0) + 1
-        generation = folder / f"gen-{number}"
+        numbers = (path.name[4:] for path in folder.glob("gen-*"))
+        generation = folder / f"gen-{max((int(n) for n in numbers if n.isdigit()), default=0) + 1}"
         generation.mkdir()
         (generation / "about.json").write_text(json.dumps({"embedder": embedder, "dim": dim}), "utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write in {folder}: {error}", "check its permissions and space") from error
+    return generation
+
+
+def _point_to(generation: Path) -> None:
+    folder = generation.parent
+    try:
         pointer = folder / "current.new"
         pointer.write_text(generation.name, "utf-8")
         pointer.replace(folder / "current")
     except OSError as error:
         raise StorageError(f"cannot write in {folder}: {error}", "check its permissions and space") from error
-    for path in older:
+    for path in strays(folder):
         shutil.rmtree(path, ignore_errors=True)  # what remains is not pointed to, and goes next time
-    return generation
+
+
+def strays(folder: Path) -> list[Path]:
+    """Generations that nothing points to: begun and not finished, or not quite removed."""
+    pointer = folder / "current"
+    current = pointer.read_bytes().strip() if pointer.is_file() else b""
+    return [path for path in sorted(folder.glob("gen-*")) if path.name.encode() != current]
+
+
+def about(folder: Path) -> tuple[str, int] | None:
+    """Embedder and dimension of the current generation of a world's `vectors/` folder; None when there is none.
+
+    Raises StorageError when it is damaged.
+    """
+    generation = _current(folder)
+    return None if generation is None else _about(generation)
+
+
+def discard(folder: Path) -> None:
+    """Remove every generation and the pointer: the next index begins again. Raises WorldBusy when the folder is open."""
+    with _locked(folder) as lock:
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != "lock":
+                path.unlink()
+        lock.release()
 
 
 def _about(generation: Path) -> tuple[str, int]:

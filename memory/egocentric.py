@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
 
 from kithnet.memory import schema, texts
+from kithnet.memory.dialects import larger, smaller
 from kithnet.memory.scope import Scope
 from kithnet.runtime.errors import InputError, UnknownPerson
 
@@ -29,7 +30,10 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A statement to keep. audience: keys of the people it may be told, None for everybody; see `remember`."""
+    """A statement to keep. audience: keys of the people it may be told, None for everybody; see `remember`.
+
+    starts, ends: of an event or a plan.
+    """
 
     about: int
     told_by: int
@@ -43,6 +47,8 @@ class Note:
     importance: float
     supersedes: int | None
     handles: tuple[str, ...] = ()
+    starts: datetime | None = None
+    ends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,17 @@ def remember(connection: Connection, scope: Scope, note: Note) -> Remembered:
     _check_evidence(connection, scope, note)
     same = _same(connection, scope, note)
     if same is not None:
-        _reinforce(connection, scope, same, note)
+        reinforce(connection, scope, same, note)
         return Remembered(f"k{same}", True)
     replaced = _replaced(connection, scope, note)
-    now = datetime.now(UTC).replace(tzinfo=None)
+    memory = add(connection, scope, note)
+    for old in replaced:
+        close(connection, scope, old, memory, note.at, note.evidence[0] if note.evidence else None)
+    return Remembered(f"k{memory}", False)
+
+
+def add(connection: Connection, scope: Scope, note: Note) -> int:
+    """Write a note as a new memory, whatever else says the same; returns its number."""
     memory = _inserted(
         connection,
         schema.memory,
@@ -104,22 +117,37 @@ def remember(connection: Connection, scope: Scope, note: Note) -> Remembered:
             "fingerprint": texts.fingerprint(note.text),
             "session": session_key(connection, note.session) if note.session is not None else None,
             "valid_from": note.at,
-            "recorded_at": now,
+            "recorded_at": datetime.now(UTC).replace(tzinfo=None),
             "importance": min(max(note.importance, 0.0), 1.0),
             "uses": 0,
             "rev": 1,
             "handles": json.dumps(note.handles),
+            "starts": note.starts,
+            "ends": note.ends,
         },
     )
     _add_evidence(connection, memory, note.evidence)
     for person in sorted(note.audience or ()):
         connection.execute(insert(schema.audience).values(memory=memory, person=person))
-    for old in replaced:
-        closed = {"valid_to": note.at or now, "superseded_by": memory, "rev": schema.memory.c.rev + 1}
-        connection.execute(_own(update(schema.memory), scope, schema.memory.c.id == old).values(closed))
-        first = note.evidence[0] if note.evidence else None
-        connection.execute(insert(schema.link).values(a=memory, b=old, type="updates", evidence=first))
-    return Remembered(f"k{memory}", False)
+    return memory
+
+
+def close(
+    connection: Connection, scope: Scope, old: int, successor: int, at: datetime | None, evidence: int | None
+) -> None:
+    """End the validity of `old`, which `successor` takes the place of, and link the two.
+
+    A clock that went back ends it at its own beginning: no memory stops holding before it starts.
+    """
+    since = connection.scalar(scope.memories(schema.memory.c.valid_from).where(schema.memory.c.id == old))
+    end = at or datetime.now(UTC).replace(tzinfo=None)
+    closed = {
+        "valid_to": end if since is None else max(end, since),
+        "superseded_by": successor,
+        "rev": schema.memory.c.rev + 1,
+    }
+    connection.execute(_own(update(schema.memory), scope, schema.memory.c.id == old).values(closed))
+    connection.execute(insert(schema.link).values(a=successor, b=old, type="updates", evidence=evidence))
 
 
 def _own(statement: Any, scope: Scope, *conditions: ColumnElement[bool]) -> Any:
@@ -174,8 +202,9 @@ def _replaced(connection: Connection, scope: Scope, note: Note) -> list[int]:
     return [int(found) for found in connection.scalars(query)]
 
 
-def _reinforce(connection: Connection, scope: Scope, memory: int, note: Note) -> None:
-    stronger = func.min(1.0, func.max(schema.memory.c.importance, note.importance) + 0.05)
+def reinforce(connection: Connection, scope: Scope, memory: int, note: Note) -> None:
+    """Count a memory that was heard again for more, with the evidence it did not have yet."""
+    stronger = smaller(1.0, larger(schema.memory.c.importance, note.importance) + 0.05)
     values = {"importance": stronger, "rev": schema.memory.c.rev + 1}
     connection.execute(_own(update(schema.memory), scope, schema.memory.c.id == memory).values(values))
     known = connection.scalars(select(schema.evidence.c.message).where(schema.evidence.c.memory == memory))
@@ -208,9 +237,15 @@ def session_key(connection: Connection, session: str) -> int:
 
 
 def write_message(
-    connection: Connection, sender: int, receiver: int, body: str, session: str, at: datetime | None
+    connection: Connection,
+    sender: int,
+    receiver: int,
+    body: str,
+    session: str,
+    at: datetime | None,
+    recalled: bool = False,
 ) -> int:
-    """Add one message at the end of the world; return its number."""
+    """Add one message at the end of the world; return its number. recalled: an agent said it from memory."""
     last = connection.scalar(select(func.max(schema.message.c.seq)))
     return _inserted(
         connection,
@@ -222,6 +257,7 @@ def write_message(
             "text": texts.keep(connection, body),
             "session": session_key(connection, session),
             "at": at,
+            "recalled": recalled,
         },
     )
 

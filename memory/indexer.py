@@ -44,6 +44,26 @@ class _Batch:
     gone: tuple[int, ...]  # to delete
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Keys of texts, apart from those that wait in the outbox. missing: without a vector. ghosts: only a vector."""
+
+    missing: frozenset[int]
+    ghosts: frozenset[int]
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.ghosts)
+
+
+def compare(store: Store, index: VectorIndex) -> Difference:
+    """What an index should hold and does not (a new generation, a restored backup), and the reverse."""
+    with store.database.read() as connection:
+        queued = set(connection.scalars(select(schema.outbox.c.text)))
+        keys = set(connection.scalars(select(schema.text.c.key)))
+    held = index.ids()
+    return Difference(frozenset(keys - queued - held), frozenset(held - keys - queued))
+
+
 class Indexer:
     """Brings `index` up to date with `store`. Recall works meanwhile, with the vectors that are there."""
 
@@ -109,17 +129,12 @@ class Indexer:
     def _reconcile(self) -> None:
         """Queue what the index should hold and does not (a new generation, a restored backup), and the reverse."""
         self._store.note("embedder", self._embedder.name)
-        waiting = select(schema.outbox.c.text)
         with self._store.database.read() as connection:
-            settled = select(schema.text.c.key).where(schema.text.c.key.not_in(waiting))
-            expected = int(connection.execute(select(func.count()).select_from(settled.subquery())).scalar_one())
-            if expected == self._index.count and not _count(connection):
+            if _settled(connection) == self._index.count and not _count(connection):
                 return
-            keys = set(connection.scalars(settled))
-            queued = set(connection.scalars(waiting))
-        held = self._index.ids()
-        self._queue("upsert", keys - held)
-        self._queue("delete", held - keys - queued)
+        found = compare(self._store, self._index)
+        self._queue("upsert", found.missing)
+        self._queue("delete", found.ghosts)
 
     def _queue(self, op: str, keys: Collection[int]) -> None:
         rows = [{"op": op, "text": key} for key in sorted(keys)]
@@ -162,8 +177,15 @@ def _lease(connection: Connection, holder: str) -> None:
     connection.execute(insert(schema.lease).values(row))
 
 
+def _settled(connection: Connection) -> int:
+    """How many texts should have their vector by now."""
+    waiting = select(schema.outbox.c.text)
+    settled = select(func.count()).select_from(schema.text).where(schema.text.c.key.not_in(waiting))
+    return int(connection.execute(settled).scalar_one())
+
+
 def _count(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(schema.outbox)).scalar_one())
 
 
-__all__: Sequence[str] = ["BATCH", "IndexReport", "Indexer"]
+__all__: Sequence[str] = ["BATCH", "Difference", "IndexReport", "Indexer", "compare"]

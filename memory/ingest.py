@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, func, insert, select
 
-from kithnet.memory import schema, texts
+from kithnet.memory import schema, terms, texts
 from kithnet.memory.database import Database
+from kithnet.memory.dialects import filled
 from kithnet.memory.rows import IngestReport, MessageLike, PersonLike, Progress, TaskLike, TieLike
 from kithnet.runtime.errors import RecordError, UnknownPerson, UnknownWorld
 
@@ -42,6 +43,7 @@ def ingest(
                 progress(filling.messages, total)
         task_count = _insert(connection, schema.task, _task_rows(tasks, person_keys, filling.seqs))
         _insert(connection, schema.meta, [{"key": "dropped", "value": json.dumps(dict(dropped))}])
+        filled(connection, (schema.person, schema.session, schema.text, schema.message))
     return IngestReport(
         people=len(person_keys),
         ties=tie_count,
@@ -73,6 +75,7 @@ class _Filling:
         for message in chunk:
             rows.append(self._row(message, new_texts, new_sessions))
         _insert(self._connection, schema.text, new_texts)
+        terms.keep(self._connection, [(text["key"], text["body"]) for text in new_texts])
         _insert(self._connection, schema.session, new_sessions)
         _insert(self._connection, schema.message, rows)
         self.messages += len(rows)
@@ -92,6 +95,7 @@ class _Filling:
             self.sessions[message.session] = len(self.sessions) + 1
             new_sessions.append({"key": self.sessions[message.session], "id": message.session})
         return {
+            "id": len(self.seqs),
             "seq": message.seq,
             "sender": _key(self._people, message.sender, f"message {message.seq}: "),
             "receiver": _key(self._people, message.receiver, f"message {message.seq}: "),

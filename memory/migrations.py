@@ -1,26 +1,35 @@
-"""How a world's database came to its present shape: a list of steps, applied in order under `user_version`.
+"""How a world's database came to its present shape: a list of steps, applied in order, and how many of them were.
 
-A step is never edited after a release; a change of `schema` is a new step at the end.
+A step is never edited after a release; a change of `schema` is a new step at the end. The same steps serve SQLite
+and PostgreSQL: they are written in SQLite's words and `declare` says them in PostgreSQL's; only the full-text index
+and the triggers have a form for each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
+from sqlalchemy import text as sql
 
+from kithnet.memory.dialects import declare, is_postgres
 from kithnet.runtime.errors import StorageError
 
 APPLICATION_ID = 0x6B697468  # "kith": SQLite's `application_id`, by which a database is known to be ours
+STEPS = "schema"  # on PostgreSQL, the key in `meta` that counts the steps and shows that a schema is ours
+_INDEXES = (("message_fts", "message", ("sender", "receiver")), ("memory_fts", "memory", ("owner",)))
 
 
 def _first_tables(connection: Connection) -> None:
     for statement in _TABLES:
+        declare(connection, statement)
+    for statement in _POSTGRES_TRIGGERS if is_postgres(connection) else _TRIGGERS:
         connection.exec_driver_sql(statement)
-    for index, source, owners in (("message_fts", "message", "sender receiver"), ("memory_fts", "memory", "owner")):
-        for statement in _full_text(index, source, owners.split()):
+    full_text = _postgres_full_text if is_postgres(connection) else _full_text
+    for index, source, owners in _INDEXES:
+        for statement in full_text(index, source, owners):
             connection.exec_driver_sql(statement)
 
 
-def _full_text(index: str, source: str, owners: list[str]) -> list[str]:
+def _full_text(index: str, source: str, owners: Sequence[str]) -> list[str]:
     """Statements for an FTS5 index over `source`'s text, with a `who` column of `p<person>` for each owner column.
 
     The index stores no text of its own: it reads a view, so it can be rebuilt and checked against the tables.
@@ -46,6 +55,32 @@ def _full_text(index: str, source: str, owners: list[str]) -> list[str]:
         f"CREATE TRIGGER {index}_update AFTER UPDATE OF text, {', '.join(owners)} ON {source}"
         f" BEGIN {change('old', 'delete')} {change('new')} END",
     ]
+
+
+def _postgres_full_text(index: str, source: str, owners: Sequence[str]) -> list[str]:
+    """The same on PostgreSQL: an array of terms for each row of `source`, those of its text and "@<person>" for each
+    owner column, under an inverted index (GIN). So, as in FTS5, the index itself restricts a query to an owner.
+
+    An array and not a tsvector, which holds no more than 1 MB.
+    """
+    who = ", ".join(f"'@' || new.{owner}" for owner in owners)
+    return [
+        f"CREATE TABLE {index} (rowid BIGINT PRIMARY KEY REFERENCES {source}(id) ON DELETE CASCADE,"
+        ' terms TEXT[] COLLATE "C" NOT NULL)',
+        f"CREATE INDEX {index}_terms ON {index} USING gin (terms)",
+        _function(
+            f"{index}_fill",
+            "DECLARE said TEXT[] := (SELECT terms FROM text_terms WHERE text = new.text);"
+            f" BEGIN INSERT INTO {index}(rowid, terms) VALUES (new.id, said || ARRAY[{who}])"
+            " ON CONFLICT (rowid) DO UPDATE SET terms = excluded.terms; RETURN NULL; END",
+        ),
+        f"CREATE TRIGGER {index}_fill AFTER INSERT OR UPDATE OF text, {', '.join(owners)} ON {source}"
+        f" FOR EACH ROW EXECUTE FUNCTION {index}_fill()",
+    ]
+
+
+def _function(name: str, body: str) -> str:
+    return f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ {body} $$"
 
 
 _TABLES = [
@@ -148,10 +183,6 @@ _TABLES = [
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         op TEXT NOT NULL CHECK (op IN ('upsert', 'delete')),
         text INTEGER NOT NULL UNIQUE ON CONFLICT REPLACE)""",
-    "CREATE TRIGGER text_insert AFTER INSERT ON text"
-    " BEGIN INSERT INTO outbox(op, text) VALUES ('upsert', new.key); END",
-    "CREATE TRIGGER text_delete AFTER DELETE ON text"
-    " BEGIN INSERT INTO outbox(op, text) VALUES ('delete', old.key); END",
     "CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until FLOAT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE task (
         position INTEGER PRIMARY KEY,
@@ -166,17 +197,64 @@ _TABLES = [
         kind TEXT NOT NULL)""",
 ]
 
+_TRIGGERS = [
+    "CREATE TRIGGER text_insert AFTER INSERT ON text"
+    " BEGIN INSERT INTO outbox(op, text) VALUES ('upsert', new.key); END",
+    "CREATE TRIGGER text_delete AFTER DELETE ON text"
+    " BEGIN INSERT INTO outbox(op, text) VALUES ('delete', old.key); END",
+]
+
+_POSTGRES_TRIGGERS = [
+    "CREATE TABLE text_terms (text BIGINT PRIMARY KEY REFERENCES text(key) ON DELETE CASCADE,"
+    ' terms TEXT[] COLLATE "C" NOT NULL)',
+    _function("text_insert", "BEGIN INSERT INTO outbox(op, text) VALUES ('upsert', new.key); RETURN NULL; END"),
+    "CREATE TRIGGER text_insert AFTER INSERT ON text FOR EACH ROW EXECUTE FUNCTION text_insert()",
+    _function("text_delete", "BEGIN INSERT INTO outbox(op, text) VALUES ('delete', old.key); RETURN NULL; END"),
+    "CREATE TRIGGER text_delete AFTER DELETE ON text FOR EACH ROW EXECUTE FUNCTION text_delete()",
+    _function("outbox_replace", "BEGIN DELETE FROM outbox WHERE text = new.text; RETURN new; END"),
+    "CREATE TRIGGER outbox_replace BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION outbox_replace()",
+]
+
 
 def _handles_of_what_was_heard(connection: Connection) -> None:
-    connection.exec_driver_sql("ALTER TABLE memory ADD COLUMN handles TEXT NOT NULL DEFAULT '[]'")
+    declare(connection, "ALTER TABLE memory ADD COLUMN handles TEXT NOT NULL DEFAULT '[]'")
 
 
-MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _handles_of_what_was_heard]
+def _times_of_events_and_recalled_turns(connection: Connection) -> None:
+    for change in ("memory ADD COLUMN starts DATETIME", "memory ADD COLUMN ends DATETIME"):
+        declare(connection, f"ALTER TABLE {change}")
+    declare(connection, "ALTER TABLE message ADD COLUMN recalled BOOLEAN NOT NULL DEFAULT FALSE")
+
+
+def _receipts_of_what_was_erased(connection: Connection) -> None:
+    declare(
+        connection,
+        """CREATE TABLE erasure (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL CHECK (kind IN ('message', 'memory', 'person')),
+        begun DATETIME NOT NULL,
+        finished DATETIME,
+        removed TEXT NOT NULL,
+        work TEXT NOT NULL)""",
+    )
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [
+    _first_tables,
+    _handles_of_what_was_heard,
+    _times_of_events_and_recalled_turns,
+    _receipts_of_what_was_erased,
+]
 
 
 def version(connection: Connection) -> int:
     """The number of steps that have been applied to this database."""
-    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    if not is_postgres(connection):
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    if connection.scalar(sql("SELECT to_regclass('meta')")) is None:
+        return 0
+    counted = connection.scalar(sql("SELECT value FROM meta WHERE key = :key"), {"key": STEPS})
+    return int(counted or 0)
 
 
 def migrate(connection: Connection) -> int:
@@ -190,15 +268,33 @@ def migrate(connection: Connection) -> int:
             f"this world has schema version {found}, and this Kithnet knows versions up to {len(MIGRATIONS)}",
             "open it with a newer Kithnet: pip install --upgrade kithnet",
         )
+    _refuse_foreign(connection, found)
+    for step in MIGRATIONS[found:]:
+        step(connection)
+    if found < len(MIGRATIONS):
+        stamp(connection, len(MIGRATIONS))
+    return len(MIGRATIONS) - found
+
+
+def stamp(connection: Connection, steps: int) -> None:
+    """Mark the database as ours, with this many steps applied."""
+    if is_postgres(connection):
+        counted = "INSERT INTO meta VALUES (:key, :n) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        connection.execute(sql(counted), {"key": STEPS, "n": str(steps)})
+    else:
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.exec_driver_sql(f"PRAGMA user_version = {steps}")
+
+
+def _refuse_foreign(connection: Connection, steps: int) -> None:
+    if is_postgres(connection):
+        held = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+        if not steps and connection.scalar(sql(held)):
+            raise StorageError("this PostgreSQL schema was not made by Kithnet", "name another in database.url")
+        return
     application = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
     tables = int(connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one())
     if tables and application != APPLICATION_ID:
         raise StorageError(
             "this SQLite file was not made by Kithnet", "name the kith.db of a world, or import the data into one"
         )
-    for step in MIGRATIONS[found:]:
-        step(connection)
-    if found < len(MIGRATIONS):
-        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS)}")
-    return len(MIGRATIONS) - found

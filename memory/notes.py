@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from kithnet.memory import schema
 from kithnet.memory.scope import Scope
-from kithnet.memory.view import Array
+from kithnet.memory.view import Array, keys_of
 
 _COLUMNS = ("id", "text", "words", "about", "told_by")
 NOBODY = 0  # no person has this key
@@ -57,8 +57,23 @@ def served(notes: Notes, scope: Scope, connection: Connection, partner: str | No
     """The notes that may be used towards `partner` (None: by the owner alone) at a time (None: now)."""
     if not len(notes):
         return notes
-    key = None
-    if partner is not None:
-        key = connection.scalar(select(schema.person.c.key).where(schema.person.c.id == partner)) or NOBODY
-    allowed = connection.scalars(scope.served(scope.memories(schema.memory.c.id), key, at)).all()
-    return Notes(notes.rows[:, np.isin(notes.ids, np.array(allowed, dtype=np.int64))])
+    key = partner_key(connection, partner)
+    allowed = keys_of(connection, scope.served(scope.memories(schema.memory.c.id), key, at))
+    return Notes(notes.rows[:, np.isin(notes.ids, allowed)])
+
+
+def partner_key(connection: Connection, partner: str | None) -> int | None:
+    """The key of a partner, one that nobody has for a stranger; None for the owner's own use."""
+    if partner is None:
+        return None
+    return connection.scalar(select(schema.person.c.key).where(schema.person.c.id == partner)) or NOBODY
+
+
+def withheld(scope: Scope, connection: Connection, partner: str | None) -> set[int]:
+    """Keys of the owner's memories whose audience leaves the partner out; none for the owner's own use."""
+    key = partner_key(connection, partner)
+    if key is None:
+        return set()
+    memory, audience = schema.memory.c, schema.audience.c
+    listed = select(audience.memory).where(audience.person == key)
+    return set(connection.scalars(scope.memories(memory.id).where(memory.restricted, memory.id.not_in(listed))))

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import Connection, case, func, select
 
-from kithnet.memory import egocentric, lexical, notes, schema, view
+from kithnet.memory import asking, egocentric, explaining, lexical, links, notes, schema, view
 from kithnet.memory.database import Database
 from kithnet.memory.egocentric import Action, Disclosure, Kind, Remembered, item_key, partner_key, person_key
+from kithnet.memory.explaining import Candidate
+from kithnet.memory.links import Link, LinkType
+from kithnet.memory.reading import memory_hits, message_hit
 from kithnet.memory.recall import Hit, Recall
 from kithnet.memory.scope import RECEIVER, SENDER, Scope
-from kithnet.memory.search import Question, Search, memory_hits, message_hit
+from kithnet.memory.search import Question, Search
+from kithnet.memory.writing import record
+from kithnet.memory.writing.extract import Senses, Statement, extract
 from kithnet.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +35,18 @@ class Partner:
     person: str
     messages: int
     last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What writing a session came to. added, confirmed: ids of memories ("k4"). updated: memories that are over now.
+    linked: links made. summary: the id of the session's summary, None without one."""
+
+    added: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
+    updated: int = 0
+    linked: int = 0
+    summary: str | None = None
 
 
 class OwnerMemory:
@@ -57,6 +74,7 @@ class OwnerMemory:
         self._embedder = embedder if index is not None else None
         with database.read() as connection:
             self._scope = Scope(person_key(connection, owner))
+        self._indexed = False
         self._refreshing = threading.Lock()
         self._view = view.EMPTY
         self._notes = notes.EMPTY
@@ -69,7 +87,7 @@ class OwnerMemory:
         query: str,
         *,
         partner: str | None = None,
-        speakers: Sequence[str] = (),
+        speakers: Sequence[str] | None = None,
         k: int = 8,
         budget: int = 800,
         at: datetime | None = None,
@@ -77,19 +95,35 @@ class OwnerMemory:
         """Find what the owner knows about `query`, any text.
 
         partner: id of the person it is for; memories whose audience leaves them out are no candidates. None: for the
-        owner's own use. speakers: ids of people the question names, whose messages weigh more. k: hits at most.
+        owner's own use. speakers: ids of the people the question names, whose messages weigh more; None: whom its words
+        name, as far as that is clear. k: hits at most.
         budget: tokens (of about 4 characters) that the hits may take in a prompt. at: as of a time in the world;
         None: what holds now.
         """
         started = time.monotonic()
-        vector = None
-        if self._embedder is not None and self._index is not None and self._index.count and query.strip():
-            vector = self._embedder.embed([query[: lexical.MAX_QUERY_CHARACTERS]])[0]
-        question = Question(query, lexical.terms(query), vector, partner, tuple(speakers), k, budget, _naive(at))
+        question = self._question(query, partner, speakers, k, budget, _naive(at))
         with self._search() as search:
             found = search.run(question)
-        mode = "lexical" if vector is None else "hybrid"
+        mode = "lexical" if question.vector is None else "hybrid"
         return Recall(found.hits, found.searched, found.abstained, time.monotonic() - started, mode)
+
+    def explain(
+        self,
+        query: str,
+        *,
+        partner: str | None = None,
+        speakers: Sequence[str] | None = None,
+        k: int = 8,
+        budget: int = 800,
+        at: datetime | None = None,
+    ) -> list[Candidate]:
+        """Every candidate that `recall` with the same arguments weighs, its scores, and why it was kept or dropped.
+
+        Best first, memories that are withheld or over last. Of what the partner may not be served with, only the id.
+        """
+        question = self._question(query, partner, speakers, k, budget, _naive(at))
+        with self._search() as search:
+            return explaining.explain(search, question)
 
     def message(self, item: str) -> Hit:
         """The message ("m17") or memory ("k4") with this id. Raises InputError when the owner has none such."""
@@ -186,6 +220,27 @@ class OwnerMemory:
             hits = {hit.id: hit for hit in memory_hits(connection, self._scope, ids)}
         return [hits[f"k{key}"] for key in ids]
 
+    def links(self, item: str, *, partner: str | None = None, at: datetime | None = None) -> list[Link]:
+        """The links of a memory ("k4") to others, as far as `partner` may be served with both; None: the owner's use.
+
+        Raises InputError when the owner has none such.
+        """
+        number = item_key(item, "k")
+        self.message(item)
+        with self._database.read() as connection:
+            return links.of(connection, self._scope, number, _partner(connection, partner), _naive(at))
+
+    def statements(self, session: str, senses: Senses | None = None, own: Iterable[str] = ()) -> list[Statement]:
+        """What is said of people in a session that the owner took part in, by rules and, with `senses`, by meaning.
+
+        own: ids under which the owner speaks too, as at the keyboard. Nothing is written. What an agent said from
+        memory is not read.
+        """
+        with self._database.read() as connection:
+            turns = record.turns(connection, self._scope, session, {*own}, self.owner)
+            cast = record.cast(connection, self._scope)
+        return extract(turns, cast, senses)
+
     def disclosures(self) -> list[Disclosure]:
         """What was decided about telling the owner's items to others, oldest first."""
         with self._database.read() as connection:
@@ -208,6 +263,8 @@ class OwnerMemory:
         slot: str | None = None,
         supersedes: str | None = None,
         handles: Sequence[str] = (),
+        starts: datetime | None = None,
+        ends: datetime | None = None,
     ) -> Remembered:
         """Note a statement from the owner's point of view.
 
@@ -215,6 +272,7 @@ class OwnerMemory:
         people it may be told; None for everybody, () for nobody. at: since when it holds. slot: what it is a value of
         ("job"): another value for the same slot and person closes this one. supersedes: id of the memory it corrects.
         handles: ids of other people's messages, as they cited them; they are kept to be cited again and open nothing.
+        starts, ends: of an event or a plan.
         The same statement by the same person for the same audience reinforces the memory there is.
 
         Raises UnknownPerson, and InputError for an empty text or evidence that is not the owner's.
@@ -235,8 +293,36 @@ class OwnerMemory:
                 importance=importance,
                 supersedes=None if supersedes is None else item_key(supersedes, "k"),
                 handles=tuple(handles),
+                starts=_naive(starts),
+                ends=_naive(ends),
             )
             return egocentric.remember(connection, self._scope, note)
+
+    def write_session(
+        self,
+        session: str,
+        statements: Sequence[Statement],
+        *,
+        confided: Iterable[str] = (),
+        private: bool = False,
+        summary: tuple[str, str] | None = None,
+    ) -> Kept:
+        """Write down a session in one transaction: its statements, their links, its summary (about whom, text).
+
+        confided: ids of messages said in confidence; what they state may be told to those who were there alone, and so
+        may a summary. private: nothing of it may be told to anyone. The same session again adds nothing.
+        """
+        numbers = {item_key(item, "m") for item in confided}
+        with self._database.write() as connection:
+            done = record.write(connection, self._scope, session, statements, numbers, private, summary)
+        added, confirmed = (tuple(f"k{key}" for key in dict.fromkeys(keys)) for keys in (done.added, done.confirmed))
+        return Kept(added, confirmed, done.updated, done.linked, f"k{done.summary}" if done.summary else None)
+
+    def link(self, a: str, b: str, kind: LinkType, evidence: str | None = None) -> bool:
+        """Link two memories of the owner; False when they are linked so already. Raises InputError."""
+        message = None if evidence is None else item_key(self.message(evidence).id, "m")
+        with self._database.write() as connection:
+            return links.connect(connection, self._scope, item_key(a, "k"), item_key(b, "k"), kind, message)
 
     def forget(self, item: str) -> None:
         """Delete a memory ("k4"). Raises InputError when the owner has none such."""
@@ -244,10 +330,20 @@ class OwnerMemory:
             if not egocentric.forget(connection, self._scope, item_key(item, "k")):
                 raise InputError(f"{self.owner} has no memory {item!r}")
 
-    def write_turn(self, partner: str, text: str, *, sender: str, session: str, at: datetime | None = None) -> str:
+    def write_turn(
+        self,
+        partner: str,
+        text: str,
+        *,
+        sender: str,
+        session: str,
+        at: datetime | None = None,
+        recalled: bool = False,
+    ) -> str:
         """Add a turn of a chat between the owner and `partner` to the world; return its message id.
 
-        sender: one of the two. A partner from outside the network is added as a person. Raises InputError.
+        sender: one of the two. recalled: an agent said it from memory, so that no memory is made of it. A partner
+        from outside the network is added as a person. Raises InputError.
         """
         if sender not in (self.owner, partner) or partner == self.owner:
             raise InputError(f"a turn between {self.owner} and {partner} cannot be sent by {sender}")
@@ -256,7 +352,7 @@ class OwnerMemory:
         with self._database.write() as connection:
             other = partner_key(connection, partner)
             pair = (self._scope.owner, other) if sender == self.owner else (other, self._scope.owner)
-            number = egocentric.write_message(connection, *pair, text, session, _naive(at))
+            number = egocentric.write_message(connection, *pair, text, session, _naive(at), recalled)
         return f"m{number}"
 
     def disclose(
@@ -275,6 +371,27 @@ class OwnerMemory:
 
     # --- the arrays behind recall ---
 
+    def _question(
+        self, query: str, partner: str | None, speakers: Sequence[str] | None, k: int, budget: int, at: datetime | None
+    ) -> Question:
+        """Read a query before the search: a vector takes milliseconds, in which no snapshot should be held."""
+        with self._database.read() as connection:
+            self._refresh(connection)
+            keys = None
+            if speakers is not None:
+                named = select(schema.person.c.key).where(schema.person.c.id.in_(speakers))
+                keys = list(connection.scalars(named))
+        asked = asking.read(query, self._names, keys)
+        vector = None
+        if self._embedder is not None and query.strip() and self._has_vectors():
+            vector = self._embedder.embed([asking.as_said(asked, self._names)])[0]
+        return Question(asked, vector, partner, k, budget, at)
+
+    def _has_vectors(self) -> bool:
+        """Whether anything is indexed; asked until it is, because counting many vectors takes milliseconds."""
+        self._indexed = self._indexed or (self._index is not None and self._index.count > 0)
+        return self._indexed
+
     @contextmanager
     def _search(self) -> Iterator[Search]:
         with self._database.read() as connection:
@@ -286,13 +403,21 @@ class OwnerMemory:
         is not read back.
         """
         with self._refreshing:
-            self._view = seen = view.refreshed(self._view, self._scope, connection)
-            self._notes = noted = notes.refreshed(self._notes, self._scope, connection)
-            columns = seen.column("sender"), seen.column("receiver"), noted.column("about"), noted.column("told_by")
-            people = set(np.unique(np.concatenate(columns)).tolist()) - self._names.keys()
-            if people:
+            seen = view.refreshed(self._view, self._scope, connection)
+            noted = notes.refreshed(self._notes, self._scope, connection)
+            if seen is not self._view or noted is not self._notes:
+                columns = seen.column("sender"), seen.column("receiver"), noted.column("about"), noted.column("told_by")
+                people = set(np.unique(np.concatenate(columns)).tolist()) - self._names.keys()
                 self._names = {**self._names, **view.names(connection, sorted(people))}
+                self._view, self._notes = seen, noted
             return seen, noted
+
+
+def _partner(connection: Connection, partner: str | None) -> int | None:
+    """The key of a partner, one that nobody has for a stranger; None for the owner's own use."""
+    if partner is None:
+        return None
+    return connection.scalar(select(schema.person.c.key).where(schema.person.c.id == partner)) or notes.NOBODY
 
 
 def _naive(at: datetime | None) -> datetime | None:
@@ -300,4 +425,4 @@ def _naive(at: datetime | None) -> datetime | None:
     return at.astimezone().replace(tzinfo=None) if at is not None and at.tzinfo else at
 
 
-__all__ = ["Hit", "OwnerMemory", "Partner", "Recall", "Remembered"]
+__all__ = ["Candidate", "Hit", "Kept", "Link", "OwnerMemory", "Partner", "Recall", "Remembered"]

@@ -8,12 +8,13 @@ Times are naive: `at` and `valid_*` in the world's own time, `recorded_at` and `
 """
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
     Float,
     ForeignKey,
-    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -30,7 +31,7 @@ meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("va
 person = Table(
     "person",
     metadata,
-    Column("key", Integer, primary_key=True),
+    Column("key", BigInteger, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("persona", Text, nullable=False),
@@ -49,35 +50,36 @@ tie = Table(
 session = Table(
     "session",
     metadata,
-    Column("key", Integer, primary_key=True),
+    Column("key", BigInteger, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
 )
 
 text = Table(
     "text",
     metadata,
-    Column("key", Integer, primary_key=True),
+    Column("key", BigInteger, primary_key=True),
     Column("digest", LargeBinary, nullable=False, unique=True),  # BLAKE2b, 16 bytes, of the UTF-8 body
     Column("body", Text, nullable=False),
-    Column("words", Integer, nullable=False),
+    Column("words", BigInteger, nullable=False),
 )
 
 message = Table(
     "message",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("seq", Integer, nullable=False, unique=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("seq", BigInteger, nullable=False, unique=True),
     Column("sender", ForeignKey("person.key"), nullable=False),
     Column("receiver", ForeignKey("person.key"), nullable=False),
     Column("text", ForeignKey("text.key"), nullable=False),
     Column("session", ForeignKey("session.key"), nullable=False),
     Column("at", DateTime),
+    Column("recalled", Boolean, nullable=False, server_default=sql("false")),  # an agent said it from memory
 )
 
 memory = Table(
     "memory",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
     Column("owner", ForeignKey("person.key"), nullable=False),
     Column("about", ForeignKey("person.key"), nullable=False),
     Column("told_by", ForeignKey("person.key"), nullable=False),
@@ -92,10 +94,12 @@ memory = Table(
     Column("recorded_at", DateTime, nullable=False),
     Column("superseded_by", ForeignKey("memory.id")),
     Column("importance", Float, nullable=False),
-    Column("uses", Integer, nullable=False),
+    Column("uses", BigInteger, nullable=False),
     Column("last_used", DateTime),
-    Column("rev", Integer, nullable=False),
+    Column("rev", BigInteger, nullable=False),
     Column("handles", Text, nullable=False, server_default=sql("'[]'")),  # JSON: what others cited; opens nothing
+    Column("starts", DateTime),  # of an event or a plan: when it begins and ends
+    Column("ends", DateTime),
 )
 
 audience = Table(
@@ -124,7 +128,7 @@ link = Table(
 usage = Table(
     "usage",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
     Column("utterance", Text, nullable=False),
     Column("memory", ForeignKey("memory.id"), nullable=False),
     Column("partner", ForeignKey("person.key"), nullable=False),
@@ -134,7 +138,7 @@ usage = Table(
 disclosure = Table(
     "disclosure",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
     Column("owner", ForeignKey("person.key"), nullable=False),
     Column("partner", ForeignKey("person.key"), nullable=False),
     Column("task", Text, nullable=False),
@@ -154,9 +158,9 @@ disclosed = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
     Column("op", Text, nullable=False),  # upsert | delete
-    Column("text", Integer, nullable=False, unique=True),
+    Column("text", BigInteger, nullable=False, unique=True),
 )
 
 lease = Table(
@@ -170,7 +174,7 @@ lease = Table(
 task = Table(
     "task",
     metadata,
-    Column("position", Integer, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("question", Text, nullable=False),
     Column("answer", Text, nullable=False),
@@ -182,21 +186,46 @@ task = Table(
     Column("kind", Text, nullable=False),
 )
 
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("kind", Text, nullable=False),  # message | memory | person
+    Column("begun", DateTime, nullable=False),
+    Column("finished", DateTime),
+    Column("removed", Text, nullable=False),  # JSON: what -> how many
+    Column("work", Text, nullable=False),  # JSON: what is still to be looked for in files; '' once that is done
+)
+
 # Full-text indexes. `who` holds the people who may read the row ("p12 p34"), so that the index itself restricts
 # a query to one owner. Their content is a view over the tables above; triggers keep them in the same transaction.
+# PostgreSQL has tables of the same names with one indexed array in place of both columns: `terms`, with "@12" for who.
 message_index = Table(
     "message_fts",
     MetaData(),
-    Column("rowid", Integer, primary_key=True),
+    Column("rowid", BigInteger, primary_key=True),
     Column("body", Text),
     Column("who", Text),
+    Column("terms", ARRAY(Text)),
     Column("message_fts", Text),  # FTS5's name for "the whole row" in MATCH
 )
 memory_index = Table(
     "memory_fts",
     MetaData(),
-    Column("rowid", Integer, primary_key=True),
+    Column("rowid", BigInteger, primary_key=True),
     Column("body", Text),
     Column("who", Text),
+    Column("terms", ARRAY(Text)),
     Column("memory_fts", Text),
+)
+
+INDEXES = (("message_fts", "message", ("sender", "receiver")), ("memory_fts", "memory", ("owner",)))
+"""Each index, the table that it is of, and the columns whose people may read a row."""
+
+# Only on PostgreSQL: the terms of each text, from which triggers make those of messages and memories.
+text_terms = Table(
+    "text_terms",
+    MetaData(),
+    Column("text", BigInteger, primary_key=True, autoincrement=False),
+    Column("terms", ARRAY(Text), nullable=False),
 )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, exists, or_, select
 from sqlalchemy.sql.elements import NamedColumn
 
-from kithnet.memory import lexical, schema
+from kithnet.memory import lexical, schema, terms
+from kithnet.memory.dialects import holds
 
 SENDER = schema.person.alias("sender")
 RECEIVER = schema.person.alias("receiver")
@@ -57,8 +58,7 @@ class Scope:
 
     def matching_messages(self, term: lexical.Term) -> Select[Any]:
         """Ids of the owner's messages that hold `term`; the index restricts itself to the owner."""
-        index = schema.message_index.c
-        return select(index.rowid).where(index.message_fts.op("MATCH")(lexical.match(term, self.owner)))
+        return self._matching(schema.message_index, term)
 
     def memories(self, *columns: Columns) -> Select[Any]:
         """Everything that the owner has noted, superseded notes too."""
@@ -95,8 +95,11 @@ class Scope:
 
     def matching_memories(self, term: lexical.Term) -> Select[Any]:
         """Ids of the owner's memories that hold `term`, whoever may be served with them."""
-        index = schema.memory_index.c
-        return select(index.rowid).where(index.memory_fts.op("MATCH")(lexical.match(term, self.owner)))
+        return self._matching(schema.memory_index, term)
+
+    def _matching(self, index: Table, term: lexical.Term) -> Select[Any]:
+        held = holds(index, lambda: lexical.match(term, self.owner), lambda: terms.wanted(term.word, self.owner))
+        return select(index.c.rowid).where(held)
 
     def served(self, query: Select[Any], partner: int | None, at: datetime | None) -> Select[Any]:
         """Narrow a query over memories to those that may be used now, towards `partner`.

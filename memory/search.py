@@ -1,38 +1,38 @@
 """One recall over one owner's rows: gather what matches, weigh it, read back the best.
 
-Nothing here chooses an owner: every statement comes from the `Scope` that is passed in.
+Nothing here chooses an owner or an audience: every statement comes from the `Scope` that is passed in, and memories
+that the partner may not be served with are no candidates from the first step on, over links too.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
-from kithnet.memory import lexical, recall, schema, texts
-from kithnet.memory.notes import Notes, served
+from kithnet.memory import asking, lexical, links, reading, schema, signals
+from kithnet.memory.asking import Asked
+from kithnet.memory.notes import Notes, partner_key, served
+from kithnet.memory.reading import Looked
 from kithnet.memory.recall import Hit
 from kithnet.memory.scope import Scope
+from kithnet.memory.signals import Bools, Evidence, Floats
 from kithnet.memory.vectors import VectorIndex, Vectors
-from kithnet.memory.view import Array, View, positions
+from kithnet.memory.view import NO_TIME, Array, View, keys_of, positions
+from kithnet.memory.weights import HYBRID, LEXICAL, SHAPE
 
 VECTOR_CANDIDATES = 100
-LONG = 4_000  # characters; longer texts are the same only if they are equal
-READ_BACK = 6  # candidates read for each hit asked for: the same text said again counts once
+LINKED_FROM = 20  # of the best memories: their links are followed
 
 
 @dataclass(frozen=True)
 class Question:
     """What is asked. vector: (dim,) or None for a purely lexical recall. Other fields: see `OwnerMemory.recall`."""
 
-    text: str
-    terms: Sequence[lexical.Term]
+    asked: Asked
     vector: Vectors | None
     partner: str | None
-    speakers: Sequence[str]
     k: int
     budget: int
     at: datetime | None
@@ -45,260 +45,173 @@ class Found:
     abstained: bool
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """Every item weighed. Items are numbered: the utterances of `view`, then `notes`.
+
+    weights: of the signals that count. built: what is known of every item. looked: the best candidates, best first.
+    """
+
+    view: View
+    notes: Notes
+    weights: Mapping[str, float]
+    built: reading.Building
+    looked: tuple[Looked, ...]
+
+
 class Search:
-    """One question put to one snapshot of the database."""
+    """Questions put to one snapshot of the database."""
 
     def __init__(
-        self,
-        connection: Connection,
-        scope: Scope,
-        view: View,
-        notes: Notes,
-        names: dict[int, set[str]],
+        self, connection: Connection, scope: Scope, view: View, notes: Notes, names: Mapping[int, set[str]],
         index: VectorIndex | None,
-    ) -> None:
-        self._connection = connection
-        self._scope = scope
+    ) -> None:  # fmt: skip
+        self.connection = connection
+        self.scope = scope
         self._view = view
-        self._notes = notes
+        self.notes = notes
         self._names = names
         self._index = index
 
     def run(self, question: Question) -> Found:
         """Rank all utterances and served memories and return the best that fit the budget."""
-        notes = served(self._notes, self._scope, self._connection, question.partner, question.at)
+        ranking = self.rank(question)
+        chosen = reading.choose(ranking.looked, ranking.built, question.asked, question.k, question.budget)
+        hits = tuple(choice.hit for choice in chosen if choice.kept)
+        return Found(hits, len(ranking.view.ids) + len(ranking.notes), abstains(hits))
+
+    def rank(self, question: Question, notes: Notes | None = None) -> Ranking:
+        """Weigh every item. notes: instead of those that the partner may be served with now; only `explain` does."""
         view = self._view.until(_epoch(question.at)) if question.at else self._view
-        evidence = self._evidence(question, view, notes)
-        weighed = recall.support(evidence)
-        keys = np.concatenate((view.of_starts("text"), notes.column("text")))
-        cosines = self._cosines(question, keys, weighed.lexical)
-        scores = recall.fuse(weighed.lexical, cosines)
-        order = np.argsort(-scores, kind="stable")
-        order = order[scores[order] > 0]
-        chosen, seen = [], set()
-        for item in order:
-            if keys[item] not in seen:
-                seen.add(int(keys[item]))
-                chosen.append(int(item))
-            if len(chosen) >= question.k * READ_BACK:
-                break
-        built = _Building(weighed, cosines, scores)
-        hits = self._within_budget(question, self._read(chosen, view, notes, built))
-        return Found(tuple(hits), len(view.ids) + len(notes), _abstain(hits))
+        if notes is None:
+            notes = served(self.notes, self.scope, self.connection, question.partner, question.at)
+        evidence = self._evidence(question.asked, view, notes)
+        found = signals.spoken(evidence)
+        cosines = self._cosines(question, view, notes)
+        weights = LEXICAL if cosines is None else HYBRID
+        candidates = found["coverage"] > 0
+        if cosines is not None:
+            found |= signals.seen(cosines, evidence.session)
+            candidates |= np.nan_to_num(cosines, nan=-1.0) > SHAPE.cosine_floor
+        if len(notes):
+            found["linked"] = self._linked(question, view, notes, signals.weighed(found, weights) * candidates)
+            candidates |= found["linked"] > 0
+        order = _best(signals.weighed(found, weights), candidates, max(SHAPE.second_look, 2 * question.k))
+        rows = reading.rows(self.connection, self.scope, order, view, notes)
+        found |= reading.told(question.asked, rows, len(candidates))
+        total = signals.weighed(found, weights)
+        order = order[np.argsort(-total[order], kind="stable")]
+        support = signals.support(found)
+        scores = signals.scored(total, support, order)
+        built = reading.Building(found, cosines, scores, signals.by_words(found))
+        looked = tuple(Looked(int(item), rows[item]) for item in order.tolist() if item in rows)
+        counted = {name: weight for name, weight in weights.items() if name in found}
+        return Ranking(view, notes, counted, built, looked)
 
     def rarity(self, terms: Sequence[lexical.Term]) -> list[float]:
         """Inverse frequency of each term over the owner's utterances."""
         frequency = self.held(terms, self._view).sum(axis=1)
-        return [float(idf) for idf in recall.inverse_frequency(frequency, self._view.utterances)]
+        return [float(idf) for idf in signals.inverse_frequency(frequency, self._view.utterances)]
 
     def mentions(self, terms: Sequence[lexical.Term]) -> dict[str, int]:
         """Person -> how many utterances of theirs to the owner hold any of the terms."""
         any_held = self.held(terms, self._view).any(axis=0)
         senders, counts = np.unique(self._view.of_starts("sender")[any_held], return_counts=True)
-        by_key = {int(k): int(n) for k, n in zip(senders, counts, strict=True) if k != self._scope.owner}
+        by_key = {int(k): int(n) for k, n in zip(senders, counts, strict=True) if k != self.scope.owner}
         query = select(schema.person.c.key, schema.person.c.id).where(schema.person.c.key.in_(by_key))
-        ids = {row.key: row.id for row in self._connection.execute(query)}
+        ids = {row.key: row.id for row in self.connection.execute(query)}
         return {ids[key]: count for key, count in sorted(by_key.items(), key=lambda item: (-item[1], item[0]))}
 
-    def held(self, terms: Sequence[lexical.Term], view: View) -> recall.Bools:
-        """(T, G) whether the utterance's text holds the term, by the full-text index."""
+    def held(self, terms: Sequence[lexical.Term], view: View) -> Bools:
+        """(T, U) whether the utterance's text holds the term, by the full-text index."""
         held = np.zeros((len(terms), view.utterances), dtype=bool)
         for row, term in zip(held, terms, strict=True):
-            ids = self._connection.scalars(self._scope.matching_messages(term)).all()
+            ids = keys_of(self.connection, self.scope.matching_messages(term))
             row[view.group[view.positions(ids)]] = True
         return held
 
-    def _evidence(self, question: Question, view: View, notes: Notes) -> recall.Evidence:
-        spoken = self.held(question.terms, view)
-        noted = np.zeros((len(question.terms), len(notes)), dtype=bool)
+    def _noted(self, terms: Sequence[lexical.Term], notes: Notes) -> Bools:
+        noted = np.zeros((len(terms), len(notes)), dtype=bool)
         if len(notes):
-            for row, term in zip(noted, question.terms, strict=True):
-                ids = self._connection.scalars(self._scope.matching_memories(term)).all()
+            for row, term in zip(noted, terms, strict=True):
+                ids = keys_of(self.connection, self.scope.matching_memories(term))
                 row[positions(notes.ids, ids)] = True
-        quiet = np.zeros(noted.shape)
-        return recall.Evidence(
-            held=np.concatenate((spoken, noted), axis=1),
-            named=np.concatenate((self._named(question.terms, view), self._noted_names(question.terms, notes)), axis=1),
-            near=np.concatenate((recall.neighbours(spoken, view), quiet), axis=1),
-            words=np.concatenate((view.of_starts("words"), notes.column("words"))).astype(np.float64),
-            speaker=np.concatenate((self._spoke(question.speakers, view), np.zeros(len(notes)))),
+        return noted
+
+    def _evidence(self, asked: Asked, view: View, notes: Notes) -> Evidence:
+        held = np.concatenate((self.held(asked.terms, view), self._noted(asked.terms, notes)), axis=1)
+        at = np.concatenate((view.of_starts("at"), np.full(len(notes), NO_TIME)))
+        sender, receiver, about, told_by = (
+            view.of_starts("sender"), view.of_starts("receiver"), notes.column("about"), notes.column("told_by"),
+        )  # fmt: skip
+        people = np.array(sorted(asked.people), dtype=np.int64)
+        mentioned: Bools = np.zeros(held.shape[1], dtype=bool)
+        for term in asked.called:
+            mentioned |= held[asked.terms.index(term)]
+        named = np.zeros((len(asked.terms), held.shape[1]), dtype=np.float32)
+        for row, term in zip(named, asked.terms, strict=True):
+            if called := [key for key, stems in self._names.items() if term.stem in stems]:
+                row[np.isin(np.concatenate((receiver, told_by)), called)] = SHAPE.sent_to_named
+                row[np.isin(np.concatenate((sender, about)), called)] = SHAPE.sent_by_named
+        return Evidence(
+            held=held,
+            named=named,
+            words=np.concatenate((view.of_starts("words"), notes.column("words"))).astype(np.float32),
+            speaker=np.isin(np.concatenate((sender, about)), people).astype(np.float32),
+            mentioned=mentioned.astype(np.float32),
+            dated=asking.dated(at, at != NO_TIME, asked.dates),
+            session=view.session_numbers,
+            names_only=set(asked.terms) == set(asked.called),
         )
 
-    def _called(self, term: lexical.Term) -> list[int]:
-        return [key for key, stems in self._names.items() if term.stem in stems]
-
-    def _named(self, terms: Sequence[lexical.Term], view: View) -> recall.Floats:
-        named = np.zeros((len(terms), view.utterances))
-        for row, term in zip(named, terms, strict=True):
-            if people := self._called(term):
-                heard = np.isin(view.column("receiver"), people)
-                row[view.group[heard]] = recall.WEIGHTS.sent_to_named
-                row[np.isin(view.of_starts("sender"), people)] = recall.WEIGHTS.sent_by_named
-        return named
-
-    def _noted_names(self, terms: Sequence[lexical.Term], notes: Notes) -> recall.Floats:
-        named = np.zeros((len(terms), len(notes)))
-        for row, term in zip(named, terms, strict=True):
-            if people := self._called(term):
-                row[np.isin(notes.column("told_by"), people)] = recall.WEIGHTS.sent_to_named
-                row[np.isin(notes.column("about"), people)] = recall.WEIGHTS.sent_by_named
-        return named
-
-    def _spoke(self, speakers: Sequence[str], view: View) -> recall.Floats:
-        boost = np.zeros(view.utterances)
-        if not speakers:
-            return boost
-        query = select(schema.person.c.key).where(schema.person.c.id.in_(speakers))
-        keys = self._connection.scalars(query).all()
-        boost[view.group[np.isin(view.column("receiver"), keys)]] = recall.WEIGHTS.speaker_received
-        boost[np.isin(view.of_starts("sender"), keys)] = recall.WEIGHTS.speaker_sent
-        return boost
-
-    def _cosines(self, question: Question, keys: Array, lexical_scores: recall.Floats) -> recall.Floats | None:
-        """(D,) cosine of the items nearest to the question and of the best lexical ones; NaN elsewhere."""
-        if question.vector is None or self._index is None or not len(keys):
+    def _cosines(self, question: Question, view: View, notes: Notes) -> Floats | None:
+        """(D,) cosines of the items nearest to the question; NaN elsewhere."""
+        if question.vector is None or self._index is None or not view.utterances + len(notes):
             return None
-        best = keys[np.argsort(-lexical_scores, kind="stable")[:VECTOR_CANDIDATES]]
-        own = set(keys.tolist())
-        near = self._index.query(question.vector, VECTOR_CANDIDATES, own)
-        known = {item: cosine for item, cosine in near if item in own}
-        rest = set(best.tolist()) - known.keys()
-        if rest:
-            known.update((item, cosine) for item, cosine in self._index.query(question.vector, len(rest), rest))
-        by_text = np.array(sorted(known.items()), dtype=np.float64).reshape(len(known), 2)
-        cosines = np.full(len(keys), np.nan)
-        if len(by_text):
-            place = np.minimum(np.searchsorted(by_text[:, 0], keys), len(by_text) - 1)
-            hit = by_text[place, 0] == keys
-            cosines[hit] = by_text[place[hit], 1]
+        keys = np.concatenate((view.of_starts("text"), notes.column("text")))
+        own = view.texts.union(notes.column("text").tolist()) if len(notes) else view.texts
+        known = np.array(sorted(self._index.query(question.vector, VECTOR_CANDIDATES, own)), dtype=np.float64)
+        if not len(known):
+            return None
+        cosines = np.full(len(keys), np.nan, dtype=np.float32)
+        place = np.minimum(np.searchsorted(known[:, 0], keys), len(known) - 1)
+        hit = known[place, 0] == keys
+        cosines[hit] = known[place[hit], 1]
         return cosines
 
-    def _read(self, chosen: list[int], view: View, notes: Notes, built: "_Building") -> list[Hit]:
-        """Read the chosen items back through the scope; what is no longer there is left out."""
-        spoken = {int(view.ids[view.starts[item]]): item for item in chosen if item < view.utterances}
-        noted = {int(notes.ids[item - view.utterances]): item for item in chosen if item >= view.utterances}
-        hits: dict[int, Hit] = {}
-        if spoken:
-            query = self._scope.message_rows().where(schema.message.c.id.in_(spoken))
-            for row in self._connection.execute(query):
-                hits[spoken[row.id]] = message_hit(row, *built.of(spoken[row.id]))
-        if noted:
-            for hit in memory_hits(self._connection, self._scope, list(noted)):
-                item = noted[int(hit.id[1:])]
-                score, lexical_score, cosine, coverage = built.of(item)
-                hits[item] = replace(hit, score=score, lexical=lexical_score, cosine=cosine, coverage=coverage)
-        return [hits[item] for item in chosen if item in hits]
-
-    def _within_budget(self, question: Question, candidates: list[Hit]) -> list[Hit]:
-        left = question.budget
-        kept: list[Hit] = []
-        said: set[str] = set()
-        for hit in candidates:
-            wording = hit.text if len(hit.text) > LONG else " ".join(texts.words(hit.text)) or hit.text
-            if wording in said:
-                continue
-            if not kept and recall.cost(hit.text) > left:
-                hit = _cut(hit, question, left)
-            if recall.cost(hit.text) <= left:
-                kept.append(hit)
-                said.add(wording)
-                left -= recall.cost(hit.text)
-            if len(kept) == question.k:
-                break
-        return kept
+    def _linked(self, question: Question, view: View, notes: Notes, first: Floats) -> Floats:
+        """(D,) how well supported the best memory one link away is. Both ends may be served to the partner."""
+        linked = np.zeros(len(first), dtype=np.float32)
+        noted = first[view.utterances :] / max(float(first.max(initial=0.0)), 1e-6)
+        starts = [int(place) for place in np.argsort(-noted, kind="stable")[:LINKED_FROM] if noted[place] > 0]
+        keys = {int(notes.ids[place]): float(noted[place]) for place in starts}
+        partner = partner_key(self.connection, question.partner)
+        for step in links.one_hop(self.connection, self.scope, list(keys), partner, question.at):
+            for place in positions(notes.ids, [step.end]):
+                item = view.utterances + int(place)
+                linked[item] = max(linked[item], keys[step.start])
+        return linked
 
 
-@dataclass(frozen=True)
-class _Building:
-    weighed: recall.Support
-    cosines: recall.Floats | None
-    scores: recall.Floats
-
-    def of(self, item: int) -> tuple[float, float, float | None, float]:
-        """score, lexical, cosine, coverage"""
-        cosine = None
-        if self.cosines is not None and not np.isnan(self.cosines[item]):
-            cosine = float(self.cosines[item])
-        return (
-            min(1.0, float(self.scores[item])),
-            min(1.0, float(self.weighed.lexical[item])),
-            cosine,
-            float(self.weighed.coverage[item]),
-        )
+def _best(scores: Floats, candidates: Bools, count: int) -> Array:
+    """The `count` best candidates, best first; earlier items first among equals."""
+    items = np.flatnonzero(candidates)
+    if len(items) > count:
+        edge = np.partition(scores[items], len(items) - count)[len(items) - count]
+        items = items[scores[items] >= edge]
+    return items[np.argsort(-scores[items], kind="stable")][:count]
 
 
-def message_hit(
-    row: Row[Any], score: float = 1.0, lexical: float = 0.0, cosine: float | None = None, coverage: float = 0.0
-) -> Hit:
-    """A row of `Scope.message_rows` as a hit."""
-    return Hit(
-        id=f"m{row.id}",
-        kind="message",
-        text=row.body,
-        score=score,
-        lexical=lexical,
-        cosine=cosine,
-        coverage=coverage,
-        sender=row.sender,
-        receiver=row.receiver,
-        at=row.at,
-        session=row.session,
-        messages=(f"m{row.id}",),
-        told_by=row.sender,
-    )
+def abstains(hits: Sequence[Hit]) -> bool:
+    """Whether no hit accounts for enough of the question."""
+    return not any(supports(hit) for hit in hits)
 
 
-def memory_hits(connection: Connection, scope: Scope, ids: Sequence[int]) -> list[Hit]:
-    """The owner's memories with these keys as hits, with their evidence and audience; unknown keys are left out."""
-    rows = connection.execute(scope.memory_rows().where(schema.memory.c.id.in_(ids))).all()
-    own = [row.id for row in rows]
-    evidence: dict[int, list[str]] = {}
-    stated = select(schema.evidence).where(schema.evidence.c.memory.in_(own)).order_by(schema.evidence.c.message)
-    for memory, message in connection.execute(stated):
-        evidence.setdefault(memory, []).append(f"m{message}")
-    audience: dict[int, list[str]] = {}
-    listed = select(schema.audience.c.memory, schema.person.c.id).join(
-        schema.person, schema.person.c.key == schema.audience.c.person
-    )
-    for memory, person in connection.execute(listed.where(schema.audience.c.memory.in_(own)).order_by("id")):
-        audience.setdefault(memory, []).append(person)
-    owner = connection.scalar(select(schema.person.c.id).where(schema.person.c.key == scope.owner))
-    return [
-        Hit(
-            id=f"k{row.id}",
-            kind=row.kind,
-            text=row.body,
-            score=1.0,
-            lexical=0.0,
-            cosine=None,
-            coverage=0.0,
-            sender=row.told_by,
-            receiver=owner or "",
-            at=row.valid_from,
-            session=row.session or "",
-            messages=(*evidence.get(row.id, ()), *json.loads(row.handles)),
-            told_by=row.told_by,
-            audience=tuple(audience.get(row.id, ())) if row.restricted else None,
-            about=row.about,
-            valid_from=row.valid_from,
-            valid_to=row.valid_to,
-        )
-        for row in rows
-    ]
-
-
-def _cut(hit: Hit, question: Question, tokens: int) -> Hit:
-    characters = max(0, tokens - recall.TOKENS_PER_HIT) * recall.CHARACTERS_PER_TOKEN
-    wanted = [term.word for term in question.terms]
-    return replace(hit, text=recall.excerpt(hit.text, wanted, characters), excerpt=True)
-
-
-def _abstain(hits: Sequence[Hit]) -> bool:
-    weights = recall.WEIGHTS
-    return not any(
-        hit.coverage >= weights.abstain_coverage or (hit.cosine or 0.0) >= weights.abstain_cosine for hit in hits
-    )
+def supports(hit: Hit) -> bool:
+    """Whether a hit accounts for enough of the question to be taken for an answer."""
+    return hit.coverage >= SHAPE.abstain_coverage or (hit.cosine or 0.0) >= SHAPE.abstain_cosine
 
 
 def _epoch(at: datetime) -> int:
+    """Seconds as the view counts them: world times are naive."""
     return int(at.replace(tzinfo=UTC).timestamp())

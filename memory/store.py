@@ -1,4 +1,4 @@
-"""The SQL truth of one world: people, ties, messages, memories and tasks in one SQLite file."""
+"""The SQL truth of one world: people, ties, messages, memories and tasks in one database."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +13,7 @@ from kithnet.memory import schema
 from kithnet.memory.database import Database
 from kithnet.memory.migrations import MIGRATIONS
 from kithnet.memory.owner import OwnerMemory
+from kithnet.memory.postgres import URL_FILE, Address, PostgresPlace, write_address
 from kithnet.memory.rows import (
     IngestReport,
     MessageLike,
@@ -26,7 +27,7 @@ from kithnet.memory.rows import (
     Tie,
     TieLike,
 )
-from kithnet.runtime.errors import StorageError, UnknownPerson, UnknownWorld
+from kithnet.runtime.errors import KithnetError, StorageError, UnknownPerson, UnknownWorld
 
 if TYPE_CHECKING:
     from kithnet.memory.vectors import Embedder, VectorIndex
@@ -39,19 +40,22 @@ class Store:
         self.database = database
 
     @classmethod
-    def create(cls, path: Path, source: Mapping[str, str] | None = None) -> Self:
-        """Make a new, empty world at `path`. source: what its data comes from, kept as given.
+    def create(cls, path: Path, source: Mapping[str, str] | None = None, address: Address | None = None) -> Self:
+        """Make a new, empty world at `path`. source: what its data comes from, kept as given. address: keep it in
+        PostgreSQL instead, which a `database.url` beside `path` then says.
 
         Raises UnknownWorld when there is one already, StorageError when the folder cannot be written.
         """
-        if path.exists() and path.stat().st_size:
+        if (path.exists() and path.stat().st_size) or path.with_name(URL_FILE).exists():
             raise UnknownWorld(f"{path} exists already", "choose another name, or delete the world first")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot make the folder {path.parent}: {error}", "check its permissions") from error
-        store = cls(Database(path))
+        store = cls(_new_database(path, address))
         try:
+            if store.stats().source:
+                raise UnknownWorld(f"there is a world in {address} already", "name another schema")
             store.note("source", json.dumps(dict(source or {})))
         except BaseException:
             store.close()
@@ -60,11 +64,11 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open the world at `path`, applying the migrations that it lacks.
+        """Open the world at `path`, applying the migrations that it lacks. A `database.url` beside it leads elsewhere.
 
         Raises UnknownWorld when there is none, StorageError when it is damaged, foreign or too new.
         """
-        if not path.is_file():
+        if not path.is_file() and not path.with_name(URL_FILE).is_file():
             raise UnknownWorld(f"there is no world at {path}", "`kith world import` or `kith world generate` makes one")
         return cls(Database(path))
 
@@ -242,6 +246,18 @@ _MESSAGES = (
     .join(schema.session, schema.session.c.key == schema.message.c.session)
     .order_by(schema.message.c.seq)
 )
+
+
+def _new_database(path: Path, address: Address | None) -> Database:
+    """The file says where the schema is before there is one, so that a process that is killed leaves a trace of it."""
+    if address is None:
+        return Database(path)
+    write_address(path, address)
+    try:
+        return Database(path, place=PostgresPlace(address, new=True))
+    except KithnetError:
+        path.with_name(URL_FILE).unlink()
+        raise
 
 
 def _count(connection: Connection, table: Table) -> int:

@@ -7,14 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from kithnet.memory import schema
+from kithnet.memory import schema, terms
 
 _WORD = re.compile(r"[^\W_]+")
 
 
 def clean(body: str) -> str:
-    """`body` as it can be stored: lone surrogates, which have no UTF-8 form, become question marks."""
-    return body.encode("utf-8", "replace").decode("utf-8")
+    """`body` as every database can store it: lone surrogates, which have no UTF-8 form, become question marks, and
+    NUL characters, which PostgreSQL does not hold, replacement characters (U+FFFD).
+    """
+    return body.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def words(body: str) -> list[str]:
@@ -46,4 +48,5 @@ def keep(connection: Connection, body: str) -> int:
         return int(found)
     added = connection.execute(insert(schema.text).values(values)).inserted_primary_key
     assert added is not None
+    terms.keep(connection, [(int(added[0]), values["body"])])
     return int(added[0])

@@ -4,15 +4,17 @@ Only keys are kept, 40 bytes a message, so that a recall can weigh every message
 text. The arrays are read through the owner's scope and grow as messages arrive.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Integer, cast, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from kithnet.memory import lexical, schema
+from kithnet.memory.dialects import epoch
 from kithnet.memory.scope import Scope
 
 _COLUMNS = ("id", "sender", "receiver", "text", "session", "words", "at")
@@ -47,11 +49,22 @@ class View:
         values: Array = self.rows[_COLUMNS.index(name)]
         return values
 
+    @functools.cached_property
+    def session_numbers(self) -> Array:
+        """(G,) the session of each utterance, numbered from 0."""
+        numbers: Array = np.unique(self.of_starts("session"), return_inverse=True)[1].astype(np.int64)
+        return numbers
+
+    @functools.cached_property
+    def texts(self) -> frozenset[int]:
+        """The keys of all texts."""
+        return frozenset(self.of_starts("text").tolist())
+
     @property
     def utterances(self) -> int:
         return len(self.starts)
 
-    def positions(self, ids: Sequence[int]) -> Array:
+    def positions(self, ids: Sequence[int] | Array) -> Array:
         """Rows of those `ids` that are in the view."""
         return positions(self.ids, ids)
 
@@ -68,7 +81,13 @@ def _view(rows: Array) -> View:
     return View(rows, np.cumsum(changed) - 1, np.flatnonzero(changed))
 
 
-def positions(rising: Array, wanted: Sequence[int]) -> Array:
+def keys_of(connection: Connection, query: Select[Any]) -> Array:
+    """(N,) the keys that a query for one column gives: plain tuples, for there may be tens of thousands."""
+    cursor: Any = connection.execute(query).cursor
+    return np.fromiter((row[0] for row in cursor.fetchall()), dtype=np.int64)
+
+
+def positions(rising: Array, wanted: Sequence[int] | Array) -> Array:
     """Where in `rising`, (N,) without repetition, those of `wanted` stand that are in it."""
     keys = np.asarray(wanted, dtype=np.int64)
     if not len(rising) or not len(keys):
@@ -93,7 +112,7 @@ def refreshed(view: View, scope: Scope, connection: Connection) -> View:
             message.text,
             message.session,
             schema.text.c.words,
-            func.coalesce(cast(func.strftime("%s", message.at), Integer), int(NO_TIME)),
+            func.coalesce(epoch(message.at), int(NO_TIME)),
         )
         .join(schema.text, schema.text.c.key == message.text)
         .where(message.id > last)

@@ -33,7 +33,7 @@ class ModelConfig:
     """name: a model of the registry, a GGUF path, or the remote model's name. url: an OpenAI-compatible base URL;
     empty runs the model here. api_key_env: the environment variable that holds the key. context: tokens of one
     conversation, 0 for the model's own. parallel: requests evaluated at once. kv_mb: megabytes that the KV cache may
-    take, 0 for two contexts of tokens. kv: its precision, keys/values; auto: what `kith model kv` chose, else q8_0.
+    take, 0 for two contexts of tokens. kv: its precision, keys/values; auto: what `kith model kv` chose, else f16.
     threads: 0 for all cores. timeout: seconds a call may take. retries: of a call that failed in passing."""
 
     name: str = "smollm2-135m"
@@ -95,6 +95,14 @@ class RecallConfig:
     budget_tokens: int = _within(800, 16, 100_000)
     support: float = _within(0.25, 0.0, 1.0)
     firm: float = _within(0.6, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryConfig:
+    """extract: what finds statements to remember when a session ends: rules; model: the chat model beside them; auto:
+    the model if it is a capable one."""
+
+    extract: Literal["auto", "rules", "model"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,7 @@ class Config:
     dialogue: DialogueConfig = DialogueConfig()
     consult: ConsultConfig = ConsultConfig()
     recall: RecallConfig = RecallConfig()
+    memory: MemoryConfig = MemoryConfig()
     disclosure: DisclosureConfig = DisclosureConfig()
     executor: ExecutorConfig = ExecutorConfig()
     limits: LimitsConfig = LimitsConfig()

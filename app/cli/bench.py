@@ -88,3 +88,56 @@ def engine(
     with output.progress("measuring") as progress:
         result = suite.run(path, only=only or (), quick=quick, seed=seed, tell=progress)
     output.show(contract(result), as_text(result), as_json)
+
+
+@app.command()
+def memory(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="keep, leak, stale, replay, kill or erase; may be repeated.")
+    ] = None,
+    phrases: Annotated[
+        str, typer.Option("--phrases", help="held-out, or default: the wordings that the rules were written for.")
+    ] = "held-out",
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes: whether all works, not how well.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the generated sessions.")] = 7,
+    as_json: output.AsJson = False,
+) -> None:
+    """What is remembered of mixed sessions, what leaks, what is stale, what a crash and an erasure leave; beside EMMA.
+
+    Example: kith bench memory --quick --only keep --only replay
+    """
+    from kithnet.app.locate import models_here, settings
+    from kithnet.bench.memory import suite
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+    from kithnet.runtime.registry import Registry
+
+    path = Registry(models_here()).resolve(settings(None, None).embedder.name)
+    with output.progress("measuring") as progress:
+        result = suite.run(path, only=only or (), quick=quick, seed=seed, phrases=phrases, tell=progress)
+    output.show(contract(result), as_text(result), as_json)
+
+
+@app.command()
+def recall(
+    locomo: Annotated[Path, typer.Option("--locomo", help="LoCoMo's JSON file of conversations with questions.")],
+    lexical: Annotated[bool, typer.Option("--lexical", help="By words alone: without the embedder.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two conversations, a small world: whether all works.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the intervals and of the worlds that are timed.")] = 7,
+    as_json: output.AsJson = False,
+) -> None:
+    """How much of the evidence recall finds in long conversations, and how fast; beside EMMA, iAgents, BM25 and vectors.
+
+    Example: kith bench recall --locomo locomo10.json
+    """
+    from kithnet.app.locate import models_here, settings
+    from kithnet.bench.recall import suite
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+
+    embedder = None if lexical else settings(None, None).embedder.name
+    with output.progress("measuring") as progress:
+        result = suite.run(locomo, models_here(), embedder, quick=quick, seed=seed, tell=progress)
+    output.show(contract(result), as_text(result), as_json)

@@ -28,6 +28,7 @@ def demo(
     from kithnet.app import simulate as run
     from kithnet.app.cli.simulate import contract, summary
     from kithnet.app.home import models_folder, worlds_folder
+    from kithnet.app.world_names import is_world
     from kithnet.app.worlds import create_world, index_world, world_folder
     from kithnet.network.generate import GenerateSpec, generate
     from kithnet.runtime.config import Config
@@ -35,7 +36,7 @@ def demo(
     name = f"{NAME}-{seed}"
     worlds, models, config = worlds_folder(os.environ), models_folder(os.environ), Config()
     folder = world_folder(worlds, name)
-    if not (folder / "kith.db").is_file():
+    if not is_world(folder):
         with output.progress(f"writing a network of 140 people ({name})", "messages") as bar:
             create_world(worlds, name, generate(GenerateSpec(messages=MESSAGES, seed=seed)), bar)
     with output.progress("embedding what they said", "texts") as bar:

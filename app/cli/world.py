@@ -18,22 +18,28 @@ app = typer.Typer(no_args_is_help=True, help="Social networks with their message
 
 Name = Annotated[str, typer.Option("--name", "-n", help="The world's name: lower-case letters, digits, - and _.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a world of that name, with its runs and vectors.")]
+Database = Annotated[
+    str | None,
+    typer.Option("--database", metavar="URL", help="Keep it in PostgreSQL: postgresql://user@host:5432/database."),
+]
 
 
 @app.command("import")
 def import_world(
-    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="friendstv, generic or iagents.")],
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="friendstv, generic, iagents or misc.")],
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="A file; for generic also a folder or several.")
     ],
     name: Name,
     replace: Replace = False,
+    database: Database = None,
     as_json: output.AsJson = False,
 ) -> None:
     """Import a network from files. The world appears whole, or not at all.
 
     friendstv: a CSV with sender, receiver, message, timestamp[, session]. generic: people, ties and messages as CSV
     or JSONL, told apart by their names; only messages are needed. iagents: the MySQL dump of the iAgents project.
+    misc: the JSON lines of MiSC, mixed sessions of one main speaker with three partners.
 
     Example: kith world import friendstv s01.csv --name friends
     """
@@ -44,7 +50,7 @@ def import_world(
     with output.progress("reading") as tell:
         world = _read(kind, paths)
         tell(len(world.messages), len(world.messages))
-    _store(name, world, replace, as_json, started)
+    _store(name, world, replace, database, as_json, started)
 
 
 @app.command("generate")
@@ -59,6 +65,7 @@ def generate_world(
     ] = "default",
     tasks: Annotated[int, typer.Option("--tasks", help="How many questions with known answers.")] = 84,
     replace: Replace = False,
+    database: Database = None,
     as_json: output.AsJson = False,
 ) -> None:
     """Generate a network whose people talk for a year and know things about each other.
@@ -74,7 +81,7 @@ def generate_world(
     with output.progress("writing messages") as tell:
         world = generate(spec)
         tell(len(world.messages), len(world.messages))
-    _store(name, world, replace, as_json, started)
+    _store(name, world, replace, database, as_json, started)
 
 
 @app.command("list")
@@ -143,6 +150,10 @@ def index(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin again: for damaged vectors, or another embedder.")
     ] = False,
+    chroma: Annotated[
+        str | None,
+        typer.Option("--chroma", metavar="URL", help="Keep the vectors in a Chroma server: http://host:8000."),
+    ] = None,
     as_json: output.AsJson = False,
 ) -> None:
     """Embed the messages, so that recall also finds what is said in other words. Stopped, it continues next time.
@@ -152,7 +163,7 @@ def index(
     from kithnet.app.worlds import index_world
 
     with output.progress("embedding", "texts") as tell:
-        report = index_world(_folder(), name, _models(), embedder, tell, fresh)
+        report = index_world(_folder(), name, _models(), embedder, tell, fresh, chroma)
     text = f"{report.done:,} texts embedded in {report.seconds:.1f} s, {report.pending:,} to do"
     output.show(
         {"world": name, "done": report.done, "pending": report.pending, "seconds": report.seconds}, text, as_json
@@ -172,24 +183,24 @@ def _models() -> Path:
 
 
 def _read(kind: str, paths: list[Path]) -> "World":
-    from kithnet.network.importers import read_friendstv, read_generic, read_iagents_sql
+    from kithnet.network.importers import read_friendstv, read_generic, read_iagents_sql, read_misc
     from kithnet.runtime.errors import InputError
 
     if kind == "generic":
         return read_generic(paths)
-    readers = {"friendstv": read_friendstv, "iagents": read_iagents_sql}
+    readers = {"friendstv": read_friendstv, "iagents": read_iagents_sql, "misc": read_misc}
     if kind not in readers:
-        raise InputError(f"there is no format {kind!r}", "formats: friendstv, generic, iagents")
+        raise InputError(f"there is no format {kind!r}", "formats: friendstv, generic, iagents, misc")
     if len(paths) != 1:
         raise InputError(f"{kind} is one file, {len(paths)} were given", f"`kith world import {kind} FILE --name NAME`")
     return readers[kind](paths[0])
 
 
-def _store(name: str, world: "World", replace: bool, as_json: bool, started: float) -> None:
+def _store(name: str, world: "World", replace: bool, database: str | None, as_json: bool, started: float) -> None:
     from kithnet.app.worlds import create_world
 
     with output.progress("storing", "messages") as tell:
-        stored = create_world(_folder(), name, world, tell, replace)
+        stored = create_world(_folder(), name, world, tell, replace, database)
     report = dataclasses.replace(stored, seconds=time.monotonic() - started)
     output.show(report.contract(), _text(report), as_json)
 

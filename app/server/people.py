@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from kithnet.agents import journal
 from kithnet.agents.conversation import Conversation, Exchange
 from kithnet.agents.personal import OUTSIDE
 from kithnet.app.collaborate import Scene
@@ -80,8 +81,14 @@ class People:
         """End the conversation of a session whose lock is held."""
         talk, session.talk = session.talk, None
         if talk is not None:
-            await asyncio.shield(asyncio.to_thread(talk.close))
+            await asyncio.shield(asyncio.to_thread(self._remember, talk))
             await sleep(self._scene.stage.model, self._world, talk.owner, self._scene.trace)
+
+    def _remember(self, talk: Conversation) -> None:
+        """Both sides write the talk down, a partner of the world from their own point of view."""
+        talk.close()
+        if talk.partner != OUTSIDE and talk.exchanges:
+            journal.write_session(self._scene.cast.agent(talk.partner), talk.session, talk.person)
 
     async def tidy(self) -> None:
         while True:

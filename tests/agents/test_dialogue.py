@@ -373,7 +373,9 @@ def test_a_limit_met_inside_a_consultation_ends_the_whole_task_with_an_answer(
 
 def test_each_side_remembers_what_it_heard_with_the_handle_of_the_origin(bench: Any, key_world: Store) -> None:
     bench.talk(key_world, KEY, ("ana", "ben"), journal=True)
-    (noted,) = key_world.owner("ana").memories()
+    noted, summary = key_world.owner("ana").memories()[::-1]
+    assert summary.kind == "summary" and summary.audience == ("ben",)
+    assert [link.type for link in key_world.owner("ana").links(noted.id)] == ["part_of"]
     assert noted.told_by == "cleo"
     assert "flower pot" in noted.text
     assert noted.messages == ("m5",)

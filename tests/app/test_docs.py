@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -23,6 +24,7 @@ import typer
 from kithnet.app.cli import build, main
 from kithnet.app.cli.reference import commands, is_group
 from kithnet.app.trace_view import _LINES
+from kithnet.app.worlds import open_world
 from kithnet.runtime.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,6 +137,10 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
     ties = [json.loads(line) for line in exported(desk, "ties").splitlines()]
     lines = [f"ana,ben,this is line {number},2024-05-31 18:20:00" for number in range(40)]
     (desk.folder / "talk.csv").write_text("\n".join(["sender,receiver,message,timestamp", *lines]), encoding="utf-8")
+    turns = [{"speaker": who, "dia_id": f"D1:{at}", "text": f"I like tea {at}."} for at, who in enumerate("AB" * 5, 1)]
+    asked = {"question": "Who likes tea?", "category": 4, "evidence": ["D1:1"]}
+    conversations = json.dumps([{"conversation": {"session_1": turns}, "qa": [asked]}])
+    (desk.folder / "locomo.json").write_text(conversations, encoding="utf-8")
     pair = min((tie["a"], tie["b"]) for tie in ties)
     assert set(pair) <= set(people)
     told = {
@@ -153,11 +159,42 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith bench headline": desk.data(f"bench headline --world small --parts 1 {QUICK}"),
         "kith bench import": desk.data("bench import talk.csv"),
         "kith bench engine": desk.data("bench engine --quick --only wake"),
+        "kith bench recall": desk.data("bench recall --quick --lexical --locomo locomo.json"),
+        "kith bench memory": desk.data("bench memory --quick --only replay"),
         "kith ask": desk.data(f"ask {pair[0]} {pair[1]} 'What did you tell me?' {QUICK}"),
         "kith trace": desk.data("trace last"),
+        **remembered(desk, pair[0]),
     }
     assert desk.data("world show small").keys() == made.keys()
     return told
+
+
+def remembered(desk: Desk, person: str) -> dict[str, Any]:
+    """What the commands of `kith memory` print, after an `ask`, on a world in which `person` has noted and told something."""
+    with open_world(desk.home / "worlds", "small") as store:
+        memory = store.owner(person)
+        said = memory.recall("the").hits[0].id
+        for text in ("The key is here.", "The key is there."):
+            made = memory.remember(
+                about=person,
+                text=text,
+                told_by=person,
+                kind="fact",
+                evidence=[said],
+                slot="key",
+                at=datetime(2024, 5, 1),
+            )
+        memory.record_usage("u:t1:1", [made.id], person)
+        memory.disclose([made.id], partner=person, task="Where?", rule="ordinary")
+    asked, told = desk.data(f"memory explain {person} 'the key'"), desk.data(f"memory explain {person}")
+    return {
+        "kith memory search": desk.data(f"memory search {person} 'the key' --world small"),
+        "kith memory show": desk.data(f"memory show {person} {made.id}"),
+        "kith memory explain": {**asked, "told": told["told"]},
+        "kith memory erase": desk.data(f"memory erase {said} --dry-run"),
+        "kith memory fsck": desk.data("memory fsck"),
+        "kith memory reindex": desk.data("memory reindex"),
+    }
 
 
 def exported(desk: Desk, subject: str) -> str:

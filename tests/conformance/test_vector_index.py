@@ -1,4 +1,4 @@
-"""One suite for every VectorIndex: the real Chroma folder and the array in memory."""
+"""One suite for every VectorIndex: Chroma in a folder, a Chroma server, and the array in memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,15 +7,23 @@ import numpy as np
 import pytest
 
 from kithnet.memory.chroma import ChromaIndex
+from kithnet.memory.chroma_server import ChromaServerIndex, stated
 from kithnet.memory.vectors import ArrayIndex, HashEmbedder, VectorIndex, Vectors
+from kithnet.runtime.errors import InputError, StorageError
 
 DIM = 16
 
 
-@pytest.fixture(params=["chroma", "array"])
+@pytest.fixture(params=["chroma", "chroma-server", "array"])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorIndex]:
     made: VectorIndex
-    made = ChromaIndex.open(tmp_path / "vectors", "hash", DIM) if request.param == "chroma" else ArrayIndex("hash", DIM)
+    if request.param == "chroma":
+        made = ChromaIndex.open(tmp_path / "vectors", "hash", DIM)
+    elif request.param == "chroma-server":
+        url = request.getfixturevalue("chroma_url")
+        made = ChromaServerIndex.rebuild(tmp_path / "vectors", url, "w", "hash", DIM)
+    else:
+        made = ArrayIndex("hash", DIM)
     yield made
     made.close()
 
@@ -94,6 +102,69 @@ def test_more_vectors_than_one_of_the_backends_batches_are_kept(index: VectorInd
     index.upsert(range(6_000), vectors)
     assert index.count == 6_000
     assert index.query(vectors[5_999], 1, set(range(3_000, 6_000)))[0][0] == 5_999
+
+
+def test_an_id_that_is_named_twice_is_found_once(index: VectorIndex) -> None:
+    vectors = some(50)
+    index.upsert(range(50), vectors)
+    index.upsert([3, 1, 2], vectors[[3, 1, 2]])
+    found = index.query(vectors[3], 10, [3, 3, 1, 2, 2])
+    assert found[0][0] == 3 and sorted(item for item, _ in found) == [1, 2, 3]
+
+
+def test_a_query_sees_what_another_process_wrote_to_the_server_and_deleted(chroma_url: str, tmp_path: Path) -> None:
+    vectors = some(6)
+    with ChromaServerIndex.rebuild(tmp_path / "v", chroma_url, "w", "hash", DIM) as first:
+        first.upsert([1, 2, 3], vectors[:3])
+        with ChromaServerIndex.open(tmp_path / "v", "hash", DIM) as second:
+            second.upsert([4], vectors[3:4])
+            assert first.query(vectors[3], 1, {1, 2, 3, 4})[0][0] == 4
+            second.delete([1])
+            second.upsert([5], vectors[4:5])  # as many as before, but not the same
+            assert {item for item, _ in first.query(vectors[0], 9, {1, 2, 3, 4})} == {2, 3, 4}
+            assert first.ids() == second.ids() == {2, 3, 4, 5}
+
+
+def test_a_rebuilt_collection_takes_the_place_of_the_old_one(chroma_url: str, tmp_path: Path) -> None:
+    with ChromaServerIndex.rebuild(tmp_path / "v", chroma_url, "w", "hash", DIM) as old:
+        old.upsert([1, 2, 3], some(3))
+        with ChromaServerIndex.rebuild(tmp_path / "v", chroma_url, "w", "hash", DIM) as new:
+            assert new.count == 0
+        with pytest.raises(StorageError, match="holds no vectors") as caught:
+            old.count  # noqa: B018
+        assert "--fresh" in caught.value.hint
+
+
+def test_a_renewed_collection_holds_only_what_is_kept(chroma_url: str, tmp_path: Path) -> None:
+    vectors = some(5)
+    with ChromaServerIndex.rebuild(tmp_path / "v", chroma_url, "my_world", "hash", DIM) as index:
+        index.upsert(range(5), vectors)
+        before = stated(tmp_path / "v")
+        with index.renewed({1, 3, 77}) as renewed:
+            assert renewed.ids() == {1, 3}
+            assert renewed.query(vectors[3], 1)[0][0] == 3
+    after = stated(tmp_path / "v")
+    assert before and after and before.collection != after.collection
+    assert after.collection.startswith("kith-my_world-")
+
+
+def test_vectors_of_another_embedder_and_a_server_that_is_not_there_are_told(chroma_url: str, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="is not there"):
+        ChromaServerIndex.open(tmp_path / "v", "hash", DIM)
+    ChromaServerIndex.rebuild(tmp_path / "v", chroma_url, "w", "hash", DIM).close()
+    with pytest.raises(StorageError, match="made by hash"):
+        ChromaServerIndex.open(tmp_path / "v", "minilm", DIM)
+    with pytest.raises(StorageError, match="cannot be used") as caught:
+        ChromaServerIndex.rebuild(tmp_path / "v", "http://127.0.0.1:1", "w", "hash", DIM)
+    assert "chroma run" in caught.value.hint
+    for url in ("", "ftp://here", "127.0.0.1:8000", "http://h:x"):
+        with pytest.raises(InputError):
+            ChromaServerIndex.rebuild(tmp_path / "v", url, "w", "hash", DIM)
+    (tmp_path / "v" / "server.json").write_text("{")
+    with pytest.raises(StorageError, match="damaged"):
+        ChromaServerIndex.open(tmp_path / "v", "hash", DIM)
+    ChromaServerIndex.rebuild(tmp_path / "v", chroma_url, "w", "hash", DIM).close()
+    ChromaServerIndex.open(tmp_path / "v", "hash", DIM).close()
 
 
 def test_the_fake_embedder_is_deterministic_and_normalised() -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kithnet.memory.indexer import Indexer
+from kithnet.memory.links import LinkType
 from kithnet.memory.owner import OwnerMemory
 from kithnet.memory.recall import Hit
 from kithnet.memory.store import Store
@@ -77,6 +78,51 @@ def test_no_hit_lies_outside_the_owners_view_on_any_path(
             heard = {line[0] for line in lines if line[1] == person.id}
             assert memory.mentions(query.split()).keys() <= heard
             assert {partner.person for partner in memory.partners()} <= {p for line in lines for p in line[:2]}
+
+
+linked = st.lists(
+    st.tuples(st.integers(0, 7), st.integers(0, 7), st.sampled_from(["same_topic", "causes"])), max_size=10
+)
+
+
+@given(st.lists(st.tuples(sentences, st.none() | st.lists(names, max_size=3)), min_size=1, max_size=8), linked, queries,
+       names | st.just("a stranger"), st.booleans())  # fmt: skip
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_memory_reaches_a_partner_outside_its_audience_by_any_path(
+    noted: list[tuple[str, list[str] | None]],
+    links: list[tuple[int, int, LinkType]],
+    query: str,
+    partner: str,
+    hybrid: bool,
+) -> None:
+    index = ArrayIndex(EMBEDDER.name, EMBEDDER.dim)
+    with tempfile.TemporaryDirectory() as folder, Store.create(Path(folder) / "kith.db") as store:
+        store.ingest(PEOPLE, [], [])
+        memory = store.owner("ann", index if hybrid else None, EMBEDDER if hybrid else None)
+        audiences: dict[str, list[set[str] | None]] = {}
+        ids = []
+        for text, audience in noted:
+            kept = memory.remember(
+                about="bob", text=text, told_by="bob", kind="fact", evidence=[], audience=audience, session="s"
+            )
+            ids.append(kept.id)
+            audiences.setdefault(kept.id, []).append(None if audience is None else set(audience))
+        for a, b, kind in links:
+            if a < len(ids) and b < len(ids):
+                memory.link(ids[a], ids[b], kind)
+        if hybrid:
+            Indexer(store, index, EMBEDDER).run()
+        forbidden = {
+            one for one, told in audiences.items() if all(who is not None and partner not in who for who in told)
+        }
+        found = memory.recall(query, partner=partner, k=50, budget=10_000)
+        assert not forbidden & {hit.id for hit in found.hits}
+        assert found.searched == len(set(ids) - forbidden)
+        for one in memory.explain(query, partner=partner, k=50, budget=10_000):
+            assert one.id not in forbidden or (one.text, one.kept, one.why, one.scores) == ("", False, "audience", {})
+        for item in ids:
+            ends = {end for link in memory.links(item, partner=partner) for end in (link.a, link.b)}
+            assert not ends & forbidden
 
 
 def test_random_probes_for_secrets_of_others_leak_nothing(tmp_path: Path) -> None:

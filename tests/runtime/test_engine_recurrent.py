@@ -1,7 +1,6 @@
 """A recurrent model has no prefixes to share: the engine evaluates each prompt from its start, and stays right."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest

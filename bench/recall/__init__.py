@@ -1,0 +1,1 @@
+"""Recall on long conversations of two people (LoCoMo), beside plainer ways to search them."""

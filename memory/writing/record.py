@@ -1,0 +1,99 @@
+"""A session of an owner read as turns, and what it says written down."""
+
+import json
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, select
+
+from kithnet.memory import egocentric, lexical, schema
+from kithnet.memory.scope import RECEIVER, SENDER, Scope
+from kithnet.memory.writing.extract import Cast, Statement, Turn
+from kithnet.memory.writing.session import Audience, SessionWriter, Written
+
+
+def turns(connection: Connection, scope: Scope, session: str, own: Collection[str] = (), owner: str = "") -> list[Turn]:
+    """The owner's messages of a session in their order; a line said to several people is one turn of its first copy.
+
+    own: ids under which `owner` speaks too; their turns become the owner's.
+    """
+    query = scope.message_rows().add_columns(schema.message.c.recalled)
+    rows = connection.execute(query.where(schema.session.c.id == session).order_by(schema.message.c.id)).all()
+    kept: list[Turn] = []
+    for row in rows:
+        sender, receiver = (owner if one in own else one for one in (row.sender, row.receiver))
+        turn = Turn(row.id, sender, receiver, row.body, row.at, bool(row.recalled))
+        if not (kept and (kept[-1].sender, kept[-1].text, kept[-1].at) == (turn.sender, turn.text, turn.at)):
+            kept.append(turn)
+    return kept
+
+
+def cast(connection: Connection, scope: Scope) -> Cast:
+    """The people a session may be about: those the owner has exchanged messages with, and the others of the network.
+
+    The others are a directory of names: it says who is meant, and nothing of what they said.
+    """
+    message, person = schema.message.c, schema.person.c
+    met = set(connection.scalars(scope.messages(message.sender).distinct()))
+    met |= set(connection.scalars(scope.messages(message.receiver).distinct())) | {scope.owner}
+    rows = connection.execute(select(person.key, person.id, person.name, person.aliases, person.outside)).all()
+    called = {row.id: (row.name, *json.loads(row.aliases)) for row in rows if row.key in met or not row.outside}
+    known = {row.id: called[row.id] for row in rows if row.key in met}
+    owner = next(row.id for row in rows if row.key == scope.owner)
+    return Cast(owner, known, {one: names for one, names in called.items() if one not in known})
+
+
+def write(
+    connection: Connection,
+    scope: Scope,
+    session: str,
+    statements: Sequence[Statement],
+    confided: Collection[int],
+    private: bool,
+    summary: tuple[str, str] | None,
+) -> Written:
+    """Write the statements of a session, and its summary: (id of the person it is about, text).
+
+    confided: numbers of messages that were said in confidence: what they state may be told to those present alone.
+    private: nothing of the session may be told to anyone.
+    """
+    known = cast(connection, scope)
+    people = {person: egocentric.person_key(connection, person) for person in _mentioned(statements, summary)}
+    present = frozenset(_present(connection, scope, session)) - {scope.owner}
+    held = {s.evidence for s in _all(statements)} if private else set(confided)
+    audience = {number: frozenset() if private else present for number in held}
+    names = {
+        stem
+        for called in (*known.names.values(), *known.others.values())
+        for name in called
+        for stem in lexical.stems(name)
+    }
+    writer = SessionWriter(connection, scope, session, people, names, audience)
+    written = writer.write(statements)
+    if summary is not None:
+        about, text = summary
+        # A summary tells of the whole talk, confidences and all: it is for those who were there.
+        whole: Audience = frozenset() if private else present
+        writer.summarise(people[about], text, whole)
+    return written
+
+
+def _all(statements: Sequence[Statement]) -> list[Statement]:
+    return [one for s in statements for one in (s, s.cause) if one is not None]
+
+
+def _mentioned(statements: Sequence[Statement], summary: tuple[str, str] | None) -> set[str]:
+    named = {person for one in _all(statements) for person in (one.about, one.told_by)}
+    return named | ({summary[0]} if summary else set())
+
+
+def _present(connection: Connection, scope: Scope, session: str) -> set[int]:
+    """Keys of everybody who wrote or read a message of the session, as far as the owner saw it."""
+    query = scope.messages(SENDER.c.key.label("a"), RECEIVER.c.key.label("b"))
+    query = (
+        query.join(schema.session, schema.session.c.key == schema.message.c.session)
+        .join(SENDER, SENDER.c.key == schema.message.c.sender)
+        .join(RECEIVER, RECEIVER.c.key == schema.message.c.receiver)
+        .where(schema.session.c.id == session)
+        .distinct()
+    )
+    return {key for row in connection.execute(query) for key in row}
