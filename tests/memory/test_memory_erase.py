@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
@@ -16,7 +17,7 @@ from kithnet.runtime.errors import InputError, UnknownPerson
 SECRET = "I'm pregnant"
 
 
-def doomed(store: Store, *items: str, **options: bool) -> dict[str, str]:
+def doomed(store: Store, *items: str, **options: Any) -> dict[str, str]:
     """Id -> why, of what would go with these items."""
     return {row.id: row.why for row in erase.plan(store, Request(items, **options)).rows}
 
