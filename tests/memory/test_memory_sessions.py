@@ -179,7 +179,7 @@ def test_links_open_nothing_to_a_partner_that_a_query_would_not(world: Store) ->
     assert types(ross, bens.id) == ["same_topic"]
     assert types(ross, bens.id, partner="ben") == []
     with world.database.read() as connection:
-        keys: dict[str, int] = {id_: key for id_, key in connection.exec_driver_sql("SELECT id, key FROM person")}
+        keys = {row.id: row.key for row in connection.exec_driver_sql("SELECT id, key FROM person")}
         scope, number = Scope(keys["ross"]), int(bens.id[1:])
         assert links.one_hop(connection, scope, [number], keys["ben"], None) == []
         assert [step.type for step in links.one_hop(connection, scope, [number], keys["carol"], None)] == ["same_topic"]
