@@ -7,6 +7,7 @@ from typing import Any
 
 from kithnet.agents import extracting, infonav, journal, reading
 from kithnet.agents.disclosure import Action
+from kithnet.agents.fitness import Fitness
 from kithnet.agents.infonav import Ledger
 from kithnet.agents.personal import CHAT, PersonalAgent
 from kithnet.agents.prompting import render
@@ -14,7 +15,7 @@ from kithnet.agents.reading import Finding, Passage
 from kithnet.agents.settings import Settings
 from kithnet.agents.speaking import who_said
 from kithnet.agents.wording import content_words, words
-from kithnet.memory.owner import Hit, Kept
+from kithnet.memory.owner import Hit, Kept, Recall
 from kithnet.memory.writing.extract import Statement
 from kithnet.runtime.chat import ChatModel, Message, OnText, ReplySpec
 from kithnet.runtime.errors import ContextOverflow
@@ -93,7 +94,12 @@ class Conversation:
         settings = self._settings
         recalled = await self._agent.recall(text, k=settings.k, budget=settings.budget_tokens, partner=self._other)
         needed = settings.support if asks(text) else max(settings.support, SMALL_TALK)
-        return [h for h in recalled.hits if h.session != self.session and h.score >= needed]
+        return await asyncio.to_thread(self._fitting, text, recalled, needed)
+
+    def _fitting(self, text: str, recalled: Recall, needed: float) -> list[Hit]:
+        fitness = Fitness(self._agent.memory, text, self._agent.named(text))
+        hybrid = recalled.mode == "hybrid"
+        return [h for h in recalled.hits if h.session != self.session and fitness.of(h, hybrid=hybrid) >= needed]
 
     @property
     def _other(self) -> str | None:

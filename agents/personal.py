@@ -79,7 +79,7 @@ class PersonalAgent:
             sources=tuple(hit.messages) or (hit.id,),
             witness=told_by or self.person,
             hops=1 if told_by else 0,
-            support=hit.score,
+            support=min(hit.score, hit.trust),
         )
 
     async def weigh(self, evidence: Evidence, value: str, quote: str, partner: str, task: str) -> tuple[Item, Decision]:

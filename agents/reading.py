@@ -5,11 +5,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import dropwhile
 
+from kithnet.agents.fitness import Fitness
 from kithnet.agents.personal import CHAT
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_stems, named_people, normalise, sentences, speaker_in, words
+from kithnet.agents.wording import content_stems, normalise, only_asks, sentences, told, words
 from kithnet.memory.owner import Hit, OwnerMemory
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
@@ -17,6 +19,8 @@ from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 LONGEST_VALUE = 24
 LONGEST_QUOTE = 40
 NONE = "none"
+RENEWED = 3
+"""Of the best passages, how many are followed to what their speakers said later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,44 +53,53 @@ class Finding:
 def passages(
     memory: OwnerMemory, hits: Sequence[Hit], question: str, named: Mapping[str, Sequence[str]]
 ) -> list[Passage]:
-    """What to read of the hits, best first: where one is a question, the reply that the other side gave to it.
+    """What to read of the hits, best first: where one is a question, the reply that the other side gave to it; where
+    the speaker later took one of the best back, what holds since.
 
-    named: people the question is about, with their names. A memory that neither passed between them nor speaks of
-    them is about someone else, however well its other words fit: its score counts for the share it is about.
+    named: people the question is about, with their names. Scores are `fitness`: how likely each one answers.
     """
+    fitness = Fitness(memory, question, named)
+    hybrid = any(hit.cosine is not None for hit in hits)
     found: list[Passage] = []
     for hit in hits:
         if hit.sender == memory.owner and hit.session.startswith(CHAT):
             continue  # what an agent said in a chat came from memory: it is no evidence of its own
-        passage = Passage(hit, hit.score)
-        if hit.kind == "message" and _asks(hit.text):
+        if hit.kind == "summary":
+            continue  # it says what was asked, in the words of the question, and not what is so
+        said, asked = _answer(hit), None
+        if hit.kind == "message" and only_asks(hit.text):
             after = memory.neighbours(hit.id, before=0, after=1)
-            if not after or after[0].sender == hit.sender or _asks(after[0].text):
+            if not after or after[0].sender == hit.sender or only_asks(after[0].text):
                 continue
-            passage = Passage(after[0], hit.score, hit)
-        if all(passage.hit.id != other.hit.id for other in found):
-            found.append(replace(passage, score=passage.score * _about(passage, named, speaker_in(question, named))))
-    return sorted(found, key=lambda passage: -passage.score)
+            said, asked = after[0], hit
+        if all(said.id != other.hit.id for other in found):
+            found.append(Passage(said, fitness.of(said, asked, hybrid=hybrid), asked))
+    found.sort(key=lambda passage: -passage.score)
+    renewed = [_renewed(memory, passage, question) for passage in found[:RENEWED]]
+    return _once([*renewed, *found[RENEWED:]])
 
 
-def _about(passage: Passage, named: Mapping[str, Sequence[str]], speaker: str | None) -> float:
-    """Share of the people a question names who speak in a passage or are spoken of in it; 1 for nobody named.
-
-    Someone who only hears it counts half, where nobody named speaks: people mostly talk of themselves. Where the
-    question asks for the words of `speaker`, what others say counts little, unless they speak of the speaker.
-    """
-    hit = passage.hit
-    text = f"{passage.asked.text} {hit.text}" if passage.asked else hit.text
-    if speaker and hit.sender != speaker:
-        return 0.5 if speaker in named_people(text, named) else 0.2
-    spoken_of = {hit.sender, hit.about, *named_people(text, named)} & named.keys()
-    heard = ({hit.receiver} & named.keys()) - spoken_of
-    return (len(spoken_of) + (1.0 if spoken_of else 0.5) * len(heard)) / len(named) if named else 1.0
+def _renewed(memory: OwnerMemory, passage: Passage, question: str) -> Passage:
+    """The same passage, or what its speaker later put in its place."""
+    if passage.hit.kind != "message":
+        return passage
+    later = memory.taken_back(passage.hit.id, question)
+    return replace(passage, hit=later, asked=None) if later else passage
 
 
-def _asks(text: str) -> bool:
-    """Whether a message ends in a question."""
-    return text.rstrip(" \"'”)").endswith("?")
+def _once(passages: Sequence[Passage]) -> list[Passage]:
+    """Each memory once, as it first stands."""
+    first: dict[str, Passage] = {}
+    for passage in passages:
+        first.setdefault(passage.hit.id, passage)
+    return list(first.values())
+
+
+def _answer(hit: Hit) -> Hit:
+    """A noted "What is it? This." as what was answered; its question would be taken for part of the value."""
+    said = sentences(hit.text)
+    kept = list(dropwhile(only_asks, said))
+    return replace(hit, text=" ".join(kept)) if hit.kind != "message" and len(said) > len(kept) > 0 else hit
 
 
 async def read(
@@ -107,7 +120,7 @@ async def read(
     except (ContextOverflow, ReplyInvalid) as error:
         failed(str(error))
         said = ""
-    text = passage.hit.text
+    text = told(passage.hit.text)
     span = snap(said, text, question)
     quote = sentence_with(span or question, text)
     value = span if model.traits.capable else clause_with(span, quote)
@@ -146,7 +159,7 @@ async def _copy(model: ChatModel, question: str, passage: Passage, settings: Set
     messages = prompt(
         "copy",
         question=question,
-        message=" ".join(hit.text.split()),
+        message=" ".join(told(hit.text).split()),
         asked=" ".join(passage.asked.text.split()) if passage.asked else "",
         speaker=hit.sender,
         listener=hit.receiver,

@@ -22,7 +22,7 @@ class Settings:
     budget: int = 16
     k: int = 12
     budget_tokens: int = 800
-    support: float = 0.36
+    support: float = 0.4
     firm: float = 0.6
     temperature: float = 0.0
     seed: int = 0

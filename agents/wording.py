@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 
 import snowballstemmer
 
@@ -92,6 +93,28 @@ def sentences(text: str) -> list[str]:
 def questions(text: str) -> list[str]:
     """The separate questions of a text that ask for something, in order."""
     return [part for part in sentences(text) if part.endswith("?") and content_words(part)]
+
+
+def only_asks(text: str) -> bool:
+    """Whether a message ends in a question and tells nothing with it: "He got the job, did he tell you?" tells."""
+    last = sentences(text)[-1:] or [""]
+    if not last[0].rstrip(" \"'”)").endswith("?"):
+        return False
+    told, comma, tag = last[0].rpartition(",")
+    begins = words(told)[:1]
+    tagged = comma and len(words(tag)) <= LONGEST_TAG and len(content_words(told)) > 1
+    return not (tagged and begins and begins[0] not in INTERROGATIVES)
+
+
+def told(text: str) -> str:
+    """The stretch of a text that tells most, between the questions in it; all of it where it tells nothing."""
+    stretches = [" ".join(parts) for asks, parts in groupby(sentences(text), only_asks) if not asks]
+    most = max(stretches, key=lambda stretch: len(content_words(stretch)), default="")
+    return most if content_words(most) else text
+
+
+LONGEST_TAG = 5
+"""Words of a question that only hangs on to what was told, such as "isn't it?"."""
 
 
 def core(task: str) -> str:

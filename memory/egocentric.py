@@ -203,8 +203,12 @@ def _replaced(connection: Connection, scope: Scope, note: Note) -> list[int]:
 
 
 def reinforce(connection: Connection, scope: Scope, memory: int, note: Note) -> None:
-    """Count a memory that was heard again for more, with the evidence it did not have yet."""
-    stronger = smaller(1.0, larger(schema.memory.c.importance, note.importance) + 0.05)
+    """Count a memory that was heard again for more, with the evidence it did not have yet.
+
+    What other agents passed on counts for no more than the best of it: an echo is no second witness.
+    """
+    more = 0.0 if note.handles and not note.evidence else 0.05
+    stronger = smaller(1.0, larger(schema.memory.c.importance, note.importance) + more)
     values = {"importance": stronger, "rev": schema.memory.c.rev + 1}
     connection.execute(_own(update(schema.memory), scope, schema.memory.c.id == memory).values(values))
     known = connection.scalars(select(schema.evidence.c.message).where(schema.evidence.c.memory == memory))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import Connection, case, func, select
 
-from kithnet.memory import asking, egocentric, explaining, lexical, links, notes, schema, view
+from kithnet.memory import asking, currency, egocentric, explaining, lexical, links, notes, schema, view
 from kithnet.memory.database import Database
 from kithnet.memory.egocentric import Action, Disclosure, Kind, Remembered, item_key, partner_key, person_key
 from kithnet.memory.explaining import Candidate
@@ -155,6 +155,18 @@ class OwnerMemory:
             ]
             query = self._scope.message_rows().where(schema.message.c.id.in_(around))
             return [message_hit(row) for row in connection.execute(query.order_by(schema.message.c.id))]
+
+    def taken_back(self, item: str, question: str) -> Hit | None:
+        """The message in which its sender later put something else in the place of what "m17" answers to `question`.
+
+        Its text is cut to what is new. None while nothing did, and for a memory, whose validity is kept. Raises
+        InputError like `message`.
+        """
+        hit = self.message(item)
+        if hit.kind != "message":
+            return None
+        with self._search() as search:
+            return currency.successor(search, hit, question)
 
     def session(self, session: str) -> list[Hit]:
         """The owner's messages of a session, in their order; none for a session that the owner took no part in."""

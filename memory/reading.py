@@ -126,12 +126,12 @@ def wording(text: str) -> str:
     return " ".join(word for word in spoken if word not in FILLERS) or " ".join(spoken) or text
 
 
-def message_hit(row: Row[Any]) -> Hit:
-    """A row of `Scope.message_rows` as a hit."""
+def message_hit(row: Row[Any], text: str | None = None) -> Hit:
+    """A row of `Scope.message_rows` as a hit. text: the part of it that counts; None for all."""
     return Hit(
         id=f"m{row.id}",
         kind="message",
-        text=row.body,
+        text=row.body if text is None else text,
         score=1.0,
         lexical=0.0,
         cosine=None,
@@ -142,6 +142,7 @@ def message_hit(row: Row[Any]) -> Hit:
         session=row.session,
         messages=(f"m{row.id}",),
         told_by=row.sender,
+        excerpt=text is not None,
     )
 
 
@@ -179,6 +180,7 @@ def memory_hits(connection: Connection, scope: Scope, ids: Sequence[int]) -> lis
             about=row.about,
             valid_from=row.valid_from,
             valid_to=row.valid_to,
+            trust=1.0 if evidence.get(row.id) or row.handles == "[]" else row.importance,
         )
         for row in rows
     ]

@@ -16,7 +16,9 @@ class Hit:
     score: in [0, 1], what the hits are ordered by. lexical, cosine, coverage: parts of it, see `signals`;
     cosine is None when no vector took part. sender, receiver: of a message; of a memory, who told it and the owner.
     messages: ids of the messages that state it. audience: None for everybody, else the people it may be told.
-    excerpt: `text` is cut around the matched words because it alone would pass the budget.
+    excerpt: `text` is cut around the matched words because it alone would pass the budget. trust: how good its evidence
+    was, in [0, 1]: 1 for a message and what rests on messages of the owner's; what another agent passed on is worth no
+    more than it was when it was written down.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Hit:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     excerpt: bool = False
+    trust: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Search:
     ) -> None:  # fmt: skip
         self.connection = connection
         self.scope = scope
-        self._view = view
+        self.view = view
         self.notes = notes
         self._names = names
         self._index = index
@@ -82,7 +82,7 @@ class Search:
 
     def rank(self, question: Question, notes: Notes | None = None) -> Ranking:
         """Weigh every item. notes: instead of those that the partner may be served with now; only `explain` does."""
-        view = self._view.until(_epoch(question.at)) if question.at else self._view
+        view = self.view.until(_epoch(question.at)) if question.at else self.view
         if notes is None:
             notes = served(self.notes, self.scope, self.connection, question.partner, question.at)
         evidence = self._evidence(question.asked, view, notes)
@@ -110,13 +110,13 @@ class Search:
 
     def rarity(self, terms: Sequence[lexical.Term]) -> list[float]:
         """Inverse frequency of each term over the owner's utterances."""
-        frequency = self.held(terms, self._view).sum(axis=1)
-        return [float(idf) for idf in signals.inverse_frequency(frequency, self._view.utterances)]
+        frequency = self.held(terms, self.view).sum(axis=1)
+        return [float(idf) for idf in signals.inverse_frequency(frequency, self.view.utterances)]
 
     def mentions(self, terms: Sequence[lexical.Term]) -> dict[str, int]:
         """Person -> how many utterances of theirs to the owner hold any of the terms."""
-        any_held = self.held(terms, self._view).any(axis=0)
-        senders, counts = np.unique(self._view.of_starts("sender")[any_held], return_counts=True)
+        any_held = self.held(terms, self.view).any(axis=0)
+        senders, counts = np.unique(self.view.of_starts("sender")[any_held], return_counts=True)
         by_key = {int(k): int(n) for k, n in zip(senders, counts, strict=True) if k != self.scope.owner}
         query = select(schema.person.c.key, schema.person.c.id).where(schema.person.c.key.in_(by_key))
         ids = {row.key: row.id for row in self.connection.execute(query)}

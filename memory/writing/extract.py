@@ -282,16 +282,9 @@ def _names_something(sentence: str) -> bool:
 
 
 def _is_day(word: str) -> bool:
-    return stem(word.casefold()) in _CALENDAR or word.casefold() in _FIRST
+    return stem(word.casefold()) in times.CALENDAR or word.casefold() in _FIRST
 
 
 def _capital(text: str) -> str:
     text = text.strip()
     return text[:1].upper() + text[1:]
-
-
-_CALENDAR = frozenset(
-    stem(word)
-    for word in """monday tuesday wednesday thursday friday saturday sunday january february march april may june july
-    august september october november december""".split()
-)

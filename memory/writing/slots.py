@@ -141,6 +141,23 @@ _CHANGE = re.compile(
     r"postponed|cancelled|rescheduled|correction|from .+ to|over|former|formerly|previously|new)\b",
     re.IGNORECASE,
 )
+_NOT = r"not|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|won't|can't"
+_ENDING = (
+    r"any ?more|any longer|no longer|instead|rather than|after all|used to|quit|gave up|giv(?:e|en|ing) up|stopp?\w*|"
+    r"drop(?:ped|ping)?|ditch\w*|scrap\w*|abandon\w*|sold|gone off|moved (?:on )?from|chang\w*|switch\w*|swap\w*|replac\w*|"
+    r"trad(?:e|ed)|exchang\w*|renamed|died|goodbye|forget|postponed|cancel\w*|rescheduled|correct\w*|scratch that|"
+    r"t(?:ake|ook) (?:\w+ )?back|wrong|mistak\w*|became|becomes|turn(?:ed|s) (?:into|down)|fell through|pulled out|made way|"
+    r"former\w*|previously|until recently|ended up|from now on|over with|out of the question|no more|outdated|old news"
+)
+_TAKES_BACK = re.compile(rf"\b(?:{_NOT}|{_ENDING}|in the end|by now|updated?|turns out)\b", re.IGNORECASE)
+_ENDS = re.compile(rf"\b(?:{_ENDING})\b", re.IGNORECASE)
+WORDS_OF_CHANGE = frozenset(
+    stem(word)
+    for word in """actually instead anymore longer changed change switch switched swap swapped replaced correction correct
+    dropped stopped forget news remember told earlier before things thing update mind wrong mistake took take back
+    new now said end went turned became""".split()
+)
+"""Stems of the words around a correction, which say that something changed and not to what."""
 _MOVED = re.compile(
     r"\b(?:after all|postponed|rescheduled|moved|cancelled|called off|instead|change of (?:plan|date)|pushed|brought forward|"
     r"fell through|new date|correction)\b",
@@ -219,6 +236,16 @@ def without_denied(statement: str) -> str:
 def changes(statement: str) -> bool:
     """Whether anything in a statement says that things were otherwise before."""
     return bool(_CHANGE.search(statement))
+
+
+def takes_back(text: str) -> bool:
+    """Whether a text that names what was said before may be taking it back; wider than `changes`."""
+    return bool(_TAKES_BACK.search(text))
+
+
+def ends(sentence: str) -> bool:
+    """Whether a sentence says that something is no longer so; a bare "not" does not."""
+    return bool(_ENDS.search(sentence))
 
 
 def moves(statement: str) -> bool:
