@@ -33,7 +33,12 @@ def write_session(
     name = called or agent.known_names.get(partner, (partner,))[0]
     text = summary_of([hit for hit in hits if hit.sender == partner], name)
     return agent.memory.write_session(
-        session, statements, confided=confided(agent, hits), private=partner == OUTSIDE, summary=(partner, text)
+        session,
+        statements,
+        confided=confided(agent, hits),
+        private=partner == OUTSIDE,
+        summary=(partner, text),
+        senses=agent.senses,
     )
 
 

@@ -60,7 +60,17 @@ def passages(
     """
     fitness = Fitness(memory, question, named)
     hybrid = any(hit.cosine is not None for hit in hits)
-    found: list[Passage] = []
+    found = [Passage(said, fitness.of(said, asked, hybrid=hybrid), asked) for said, asked in replies(memory, hits)]
+    found.sort(key=lambda passage: -passage.score)
+    renewed = [_renewed(memory, passage, question) for passage in found[:RENEWED]]
+    return _once([*renewed, *found[RENEWED:]])
+
+
+def replies(memory: OwnerMemory, hits: Sequence[Hit]) -> Iterator[tuple[Hit, Hit | None]]:
+    """Each hit as (what it says, the question that it replies to, if recall found it by its question).
+
+    A reply that was found by itself too comes twice.
+    """
     for hit in hits:
         if hit.sender == memory.owner and hit.session.startswith(CHAT):
             continue  # what an agent said in a chat came from memory: it is no evidence of its own
@@ -72,11 +82,7 @@ def passages(
             if not after or after[0].sender == hit.sender or only_asks(after[0].text):
                 continue
             said, asked = after[0], hit
-        if all(said.id != other.hit.id for other in found):
-            found.append(Passage(said, fitness.of(said, asked, hybrid=hybrid), asked))
-    found.sort(key=lambda passage: -passage.score)
-    renewed = [_renewed(memory, passage, question) for passage in found[:RENEWED]]
-    return _once([*renewed, *found[RENEWED:]])
+        yield said, asked
 
 
 def _renewed(memory: OwnerMemory, passage: Passage, question: str) -> Passage:

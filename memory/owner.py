@@ -318,15 +318,17 @@ class OwnerMemory:
         confided: Iterable[str] = (),
         private: bool = False,
         summary: tuple[str, str] | None = None,
+        senses: Senses | None = None,
     ) -> Kept:
         """Write down a session in one transaction: its statements, their links, its summary (about whom, text).
 
         confided: ids of messages said in confidence; what they state may be told to those who were there alone, and so
-        may a summary. private: nothing of it may be told to anyone. The same session again adds nothing.
+        may a summary. private: nothing of it may be told to anyone. senses: tells which older statement a change is
+        about, where no rule does. The same session again adds nothing.
         """
         numbers = {item_key(item, "m") for item in confided}
         with self._database.write() as connection:
-            done = record.write(connection, self._scope, session, statements, numbers, private, summary)
+            done = record.write(connection, self._scope, session, statements, numbers, private, summary, senses)
         added, confirmed = (tuple(f"k{key}" for key in dict.fromkeys(keys)) for keys in (done.added, done.confirmed))
         return Kept(added, confirmed, done.updated, done.linked, f"k{done.summary}" if done.summary else None)
 

@@ -91,6 +91,27 @@ def engine(
 
 
 @app.command()
+def evidence(
+    messages: Annotated[int, typer.Option("--messages", help="In each generated world.")] = 8_000,
+    as_json: output.AsJson = False,
+) -> None:
+    """Whether an agent takes the right memory for evidence, and none where it knows nothing; fits the weights again.
+
+    Example: kith bench evidence
+    """
+    from kithnet.app.locate import models_here, settings
+    from kithnet.bench import evidence as bench
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+    from kithnet.runtime.registry import Registry
+
+    path = Registry(models_here()).resolve(settings(None, None).embedder.name)
+    with output.progress("measuring") as progress:
+        result = bench.run(path, messages=messages, tell=progress)
+    output.show(contract(result), as_text(result), as_json)
+
+
+@app.command()
 def memory(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="keep, leak, stale, replay, kill or erase; may be repeated.")

@@ -99,10 +99,13 @@ class Statement:
 
 
 class Senses(Protocol):
-    """Tells by meaning which slot a statement fills, where no rule knows its wording."""
+    """Tells by meaning what a statement is about, where no rule knows its wording."""
 
     def slot_of(self, statements: Sequence[str]) -> Sequence[str]:
         """The slot of each statement, "" for none."""
+
+    def same_thing(self, statement: str, others: Sequence[str]) -> int | None:
+        """Which of the others is clearly about the same thing as a statement that says it changed; None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,15 @@ def extract(turns: Iterable[Turn], cast: Cast, senses: Senses | None = None) -> 
                 slot and found[place].weight > 0
             ):  # one that names nothing fills no slot: a wrong one would end a true one
                 found[place] = replace(found[place], slot=slot, weight=0.6)
+        found = [_hung_on(statement) for statement in found]
     return [statement for statement in found if statement.weight > 0]
+
+
+def _hung_on(statement: Statement) -> Statement:
+    """A statement that no rule would keep, but that speaks of a change: kept if it turns out what it changes."""
+    if statement.weight > 0 or not statement.changes or len(stems(statement.text)) < 2:
+        return statement
+    return replace(statement, loose=True, weight=0.4)
 
 
 def grounded(text: str, evidence: Iterable[str], names: Iterable[str] = ()) -> bool:
@@ -202,7 +213,7 @@ def _of_turn(turn: Turn, cast: Cast) -> Iterator[tuple[Statement, bool]]:
                 statement = replace(statement, text=f"{cast.shown(turn.sender)}: {statement.text}")
             if about[1] or statement.slot:
                 yield statement, known or not about[1]
-            elif statement.changes and (statement.denied or statement.starts):
+            elif statement.changes:
                 yield replace(statement, loose=statement.starts is None), True
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from kithnet.memory import egocentric, lexical, schema
 from kithnet.memory.scope import RECEIVER, SENDER, Scope
-from kithnet.memory.writing.extract import Cast, Statement, Turn
+from kithnet.memory.writing.extract import Cast, Senses, Statement, Turn
 from kithnet.memory.writing.session import Audience, SessionWriter, Written
 
 
@@ -50,6 +50,7 @@ def write(
     confided: Collection[int],
     private: bool,
     summary: tuple[str, str] | None,
+    senses: Senses | None = None,
 ) -> Written:
     """Write the statements of a session, and its summary: (id of the person it is about, text).
 
@@ -67,7 +68,7 @@ def write(
         for name in called
         for stem in lexical.stems(name)
     }
-    writer = SessionWriter(connection, scope, session, people, names, audience)
+    writer = SessionWriter(connection, scope, session, people, names, audience, senses)
     written = writer.write(statements)
     if summary is not None:
         about, text = summary

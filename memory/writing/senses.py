@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kithnet.memory.vectors import Embedder
+from kithnet.memory.vectors import Embedder, Vectors
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "home": (
@@ -37,17 +37,23 @@ OTHERS = (
 )  # fmt: skip
 
 
+KEPT = 4_096
+"""Vectors of statements that are kept: each is compared with many."""
+
+
 class MeantSlots:
-    """The `Senses` of extraction over a sentence embedder. near, margin: cosines, chosen on development wordings."""
+    """The `Senses` of extraction over a sentence embedder. NEAR, MARGIN, SAME: cosines, chosen on development wordings."""
 
     NEAR = 0.42
     MARGIN = 0.10
+    SAME = 0.55
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self._slots = [slot for slot, examples in EXAMPLES.items() for _ in examples]
         self._examples = embedder.embed([text for examples in EXAMPLES.values() for text in examples])
         self._others = embedder.embed(OTHERS)
+        self._known: dict[str, Vectors] = {}
 
     def slot_of(self, statements: Sequence[str]) -> list[str]:
         """The slot of each statement whose nearest example is near and clearly nearer than any small talk; "" else."""
@@ -59,6 +65,22 @@ class MeantSlots:
         cosine = near[np.arange(len(statements)), best]
         sure = (cosine >= self.NEAR) & (cosine - away >= self.MARGIN)
         return [self._slots[place] if ok else "" for place, ok in zip(best.tolist(), sure.tolist(), strict=True)]
+
+    def same_thing(self, statement: str, others: Sequence[str]) -> int | None:
+        """The place of the statement that is nearest without its names and values, if it is near enough."""
+        if not others:
+            return None
+        vectors = np.stack([self._vector(_masked(text)) for text in (statement, *others)])
+        near = vectors[1:] @ vectors[0]
+        best = int(np.argmax(near))
+        return best if near[best] >= self.SAME else None
+
+    def _vector(self, text: str) -> Vectors:
+        if text not in self._known:
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            self._known[text] = self._embedder.embed([text])[0]
+        return self._known[text]
 
 
 def _masked(statement: str) -> str:

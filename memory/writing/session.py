@@ -13,11 +13,13 @@ from sqlalchemy import Connection, Row, func, select
 from kithnet.memory import egocentric, lexical, links, schema, texts
 from kithnet.memory.scope import Scope
 from kithnet.memory.writing import slots
-from kithnet.memory.writing.extract import Statement
+from kithnet.memory.writing.extract import Senses, Statement
 
 MAX_TOPIC_LINKS = 3
 NEWEST = 400
 """Memories about a person that a new statement is compared with."""
+NEWEST_BY_MEANING = 60
+"""Those that it is compared with by meaning."""
 COMMON = 12
 """A word that more memories hold says nothing about what they have in common."""
 
@@ -54,7 +56,8 @@ class SessionWriter:
     """Writes the statements of one session into an owner's memory.
 
     people: id -> key of everybody a statement names. names: stems of the words that people are called by, which are no
-    topic. audience: message number -> who alone may be told what it says; absent for everybody.
+    topic. audience: message number -> who alone may be told what it says; absent for everybody. senses: tells what
+    corrects what where no rule does.
     """
 
     def __init__(
@@ -65,9 +68,11 @@ class SessionWriter:
         people: Mapping[str, int],
         names: Collection[str],
         audience: Mapping[int, frozenset[int]],
+        senses: Senses | None = None,
     ) -> None:
         self._connection, self._scope, self._session = connection, scope, session
         self._people, self._names, self._audience = people, frozenset(names), audience
+        self._senses = senses
         self.written = Written()
 
     def write(self, statements: Iterable[Statement]) -> Written:
@@ -235,11 +240,12 @@ class SessionWriter:
         for one in known:
             for word in one.stems:
                 held[word] = held.get(word, 0) + 1
+        meant = self._meant(statement, note, known)
         for old in known:
             if self._agrees(old, statement, note):
                 continue
             same_slot = bool(statement.slot) and old.slot == statement.slot
-            if not same_slot and not self._corrects(statement, old, held):
+            if not same_slot and old is not meant and not self._corrects(statement, old, held):
                 continue
             first_hand, was_first_hand = note.told_by == note.about, old.told_by == note.about
             if first_hand or note.told_by == old.told_by:
@@ -247,6 +253,21 @@ class SessionWriter:
             elif was_first_hand or note.told_by != old.told_by:
                 rivals.append(old)
         return replaced, rivals
+
+    def _meant(self, statement: Statement, note: egocentric.Note, known: Sequence[Known]) -> Known | None:
+        """The older statement of the same teller that one of a change is about by its meaning, whatever its words."""
+        if self._senses is None or not statement.changes or statement.kind not in ("fact", "preference"):
+            return None
+        others = [
+            old
+            for old in known[:NEWEST_BY_MEANING]
+            if old.told_by == note.told_by
+            and old.kind in ("fact", "preference")
+            and old.first != statement.evidence
+            and not (statement.slot and old.slot and old.slot != statement.slot)
+        ]
+        place = self._senses.same_thing(statement.text, [old.text for old in others])
+        return None if place is None else others[place]
 
     def _corrects(self, statement: Statement, old: Known, held: Mapping[str, int]) -> bool:
         """Whether a statement changes what an older one of other words said: it names the old value and says so."""
