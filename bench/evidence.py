@@ -52,29 +52,31 @@ class Asked:
     gold: npt.NDArray[np.bool_]
 
 
-def run(embedder: Path, *, messages: int = 8_000, seed: int = 7, tell: Tell = lambda done, of: None) -> Result:
-    """Fit on FITTED, report on REPORTED, with vectors and without them."""
+def run(
+    embedder: Path, *, messages: int = 8_000, lexical: bool = False, seed: int = 7, tell: Tell = lambda done, of: None
+) -> Result:
+    """Fit on FITTED, report on REPORTED, with vectors (unless `lexical`) and without them."""
     started = time.perf_counter()
     table: list[dict[str, Any]] = []
     bars: list[Bar] = []
     with closing(LlamaEmbedder.load(embedder)) as loaded:
-        for mode, by, shipped in (("hybrid", loaded, fitness.HYBRID), ("lexical", None, fitness.LEXICAL)):
+        modes: list[tuple[str, Embedder | None, Weights]] = [("lexical", None, fitness.LEXICAL)]
+        if not lexical:
+            modes.insert(0, ("hybrid", loaded, fitness.HYBRID))
+        for place, (mode, by, shipped) in enumerate(modes):
             taught = [one for world in FITTED for one in asked(*world, messages, by)]
-            tell(1 + 2 * (mode == "lexical"), 4)
+            tell(2 * place + 1, 2 * len(modes))
             refitted = fit(taught, vectors=by is not None)
-            table.append({"weights": mode, **{f: round(v, 2) for f, v in zip(_NAMES, astuple(refitted), strict=True)}})
-            for world_seed, phrases in REPORTED:
-                heard = asked(world_seed, phrases, messages, by)
+            table.append({"weights": mode} | {f: round(v, 2) for f, v in zip(_NAMES, astuple(refitted), strict=True)})
+            for number, phrases in REPORTED:
+                heard, world = asked(number, phrases, messages, by), f"{number} {phrases}"
                 rates = measured(heard, shipped)
-                table.append({"weights": f"{mode}, shipped", "world": f"{world_seed} {phrases}", **rates})
-                table.append(
-                    {"weights": f"{mode}, refitted", "world": f"{world_seed} {phrases}", **measured(heard, refitted)}
+                table.append({"weights": f"{mode}, shipped", "world": world, **rates})
+                table.append({"weights": f"{mode}, refitted", "world": world, **measured(heard, refitted)})
+                bars.append(
+                    Bar(f"evidence found in nothing, {mode}, {phrases} wordings", rates["of nothing"], 0.02, "lower")
                 )
-                if mode == "hybrid":
-                    bars.append(
-                        Bar(f"evidence found in nothing, {phrases} wordings", rates["of nothing"], 0.02, "lower")
-                    )
-            tell(2 + 2 * (mode == "lexical"), 4)
+            tell(2 * place + 2, 2 * len(modes))
     return Result("What is taken for evidence", table, bars, seed, time.perf_counter() - started)
 
 

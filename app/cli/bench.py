@@ -93,6 +93,7 @@ def engine(
 @app.command()
 def evidence(
     messages: Annotated[int, typer.Option("--messages", help="In each generated world.")] = 8_000,
+    lexical: Annotated[bool, typer.Option("--lexical", help="By words alone: without the embedder.")] = False,
     as_json: output.AsJson = False,
 ) -> None:
     """Whether an agent takes the right memory for evidence, and none where it knows nothing; fits the weights again.
@@ -107,7 +108,7 @@ def evidence(
 
     path = Registry(models_here()).resolve(settings(None, None).embedder.name)
     with output.progress("measuring") as progress:
-        result = bench.run(path, messages=messages, tell=progress)
+        result = bench.run(path, messages=messages, lexical=lexical, tell=progress)
     output.show(contract(result), as_text(result), as_json)
 
 

@@ -160,6 +160,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith bench import": desk.data("bench import talk.csv"),
         "kith bench engine": desk.data("bench engine --quick --only wake"),
         "kith bench recall": desk.data("bench recall --quick --lexical --locomo locomo.json"),
+        "kith bench evidence": desk.data("bench evidence --lexical --messages 700"),
         "kith bench memory": desk.data("bench memory --quick --only replay"),
         "kith ask": desk.data(f"ask {pair[0]} {pair[1]} 'What did you tell me?' {QUICK}"),
         "kith trace": desk.data("trace last"),
