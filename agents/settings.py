@@ -12,6 +12,8 @@ class Settings:
     are consulted. k, budget_tokens: hits and tokens of one recall. support: how well a memory must fit a question
     before it counts as evidence, in [0, 1]; firm: below which people the question names are asked all the same.
     extract: what finds statements at the end of a session: the rules, or a model beside them ("auto": a capable one).
+    infonav: a plan of what is unknown steers the dialogue; without, the task is asked as it stands. memory: recall
+    searches all the owner knows; without, an agent sees its latest messages alone. tools: code reckons over the ledger.
     """
 
     max_turns: int = 10
@@ -27,3 +29,6 @@ class Settings:
     temperature: float = 0.0
     seed: int = 0
     extract: str = "auto"
+    infonav: bool = True
+    memory: bool = True
+    tools: bool = True

@@ -53,7 +53,7 @@ async def plan(state: State, stage: Stage) -> Update:
         return {}
     ledger = turn.ledger
     added: tuple[str, ...] = ()
-    if len(questions(state["task"])) < 2:
+    if stage.settings.infonav and len(questions(state["task"])) < 2:
         failed = _failure(stage, turn, "plan")
         added = await reading.plan(stage.model, state["task"], stage.settings, failed)
     for question in added:
@@ -124,13 +124,16 @@ class _Look:
         started, question, settings = time.perf_counter(), self.rationale.question, self.stage.settings
         heard = self.turn.heard.claims if self.turn.heard else ()
         hint = self.claim.value if self.claim else " ".join(claim.value for claim in heard)
-        recalled = await self.agent.recall(
-            question,
-            k=settings.k * (2 if self.seen else 1),
-            budget=settings.budget_tokens,
-            hint=hint,
-            partner=self.turn.partner,
-        )
+        if settings.memory:
+            recalled = await self.agent.recall(
+                question,
+                k=settings.k * (2 if self.seen else 1),
+                budget=settings.budget_tokens,
+                hint=hint,
+                partner=self.turn.partner,
+            )
+        else:
+            recalled = await self.agent.latest(k=settings.k, budget=settings.budget_tokens)
         fresh = [hit for hit in recalled.hits if hit.id not in self.seen]
         self.seen.extend(hit.id for hit in fresh)
         shown = await asyncio.to_thread(

@@ -7,6 +7,7 @@ import pytest
 
 from kithnet.bench.informative import friends, needle, schedule
 from kithnet.bench.informative.item import Item
+from kithnet.bench.informative.schedule_tasks import Level
 from kithnet.bench.informative.scoring import named, score
 from kithnet.bench.informative.wordings import Wordings, read_book
 from kithnet.network.generate.grammar import compiled
@@ -66,7 +67,7 @@ def test_no_side_alone_solves_an_asymmetric_item_and_no_answer_prevails(family: 
 
 
 @pytest.mark.parametrize("level", ["easy", "medium", "hard"])
-def test_the_usual_answer_of_classic_worlds_solves_no_asymmetric_one(level: schedule.Level) -> None:
+def test_the_usual_answer_of_classic_worlds_solves_no_asymmetric_one(level: Level) -> None:
     usual = schedule.usual_answer(level, 3)
     assert all(score(one, usual) < 1.0 for one in schedule.asymmetric(level, 10, 3, "dev"))
 

@@ -20,6 +20,7 @@ from kithnet.bench.informative import (
     schedule_record,
 )
 from kithnet.bench.informative.item import Item
+from kithnet.bench.informative.schedule_tasks import Level
 from kithnet.bench.informative.scoring import score
 from kithnet.runtime.errors import InputError, RecordError
 
@@ -34,7 +35,7 @@ def bare(item: Item) -> Item:
 
 
 @pytest.mark.parametrize("level", ["easy", "medium", "hard"])
-def test_schedule_records_are_read_back_and_written_the_same(level: schedule.Level, tmp_path: Path) -> None:
+def test_schedule_records_are_read_back_and_written_the_same(level: Level, tmp_path: Path) -> None:
     made = schedule.classic_with_days(level, 6, 5, "dev")
     path = tmp_path / "items.jsonl"
     schedule_record.write(path, [item for item, _ in made], {item.id: day for item, day in made})
@@ -45,7 +46,7 @@ def test_schedule_records_are_read_back_and_written_the_same(level: schedule.Lev
     ]
 
 
-def schedule_line(level: schedule.Level, change: Change) -> str:
+def schedule_line(level: Level, change: Change) -> str:
     (item, day), *_ = schedule.classic_with_days(level, 1, 5, "dev")
     record = schedule_record.record_of(item, day)
     change(record)
@@ -113,11 +114,12 @@ def test_a_schedule_record_with_a_defect_is_refused_with_its_line(defect: str, t
 def test_a_file_that_holds_no_records_is_refused(text: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / "items.jsonl"
     path.write_text(text)
-    for read in (
+    readers: list[Callable[[], object]] = [
         lambda: schedule_record.read(path, "hard"),
         lambda: needle_record.read(path, 2),
         lambda: friends_record.read(path),
-    ):
+    ]
+    for read in readers:
         with pytest.raises(RecordError, match=told):
             read()
     with pytest.raises(InputError, match="cannot read"):
