@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kithnet.agents.checkpoints import open_saver
 from kithnet.agents.disclosure import Policy, Rule
 from kithnet.agents.settings import Settings
@@ -15,11 +17,11 @@ from kithnet.app.cast import Cast
 from kithnet.app.collaborate import Asked, Scene, collaborate
 from kithnet.app.runs import Run
 from kithnet.bench.informative.arms import Arm
-from kithnet.bench.informative.item import Item, Setting
+from kithnet.bench.informative.item import Item, Said, Setting
 from kithnet.bench.informative.scoring import named, score
 from kithnet.memory.indexer import Indexer
 from kithnet.memory.store import Store
-from kithnet.memory.vectors import ArrayIndex, Embedder, VectorIndex
+from kithnet.memory.vectors import ArrayIndex, Embedder, VectorIndex, Vectors
 from kithnet.network.records import ChatMessage, Person, Tie, World
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.errors import KithnetError, ModelUnavailable
@@ -78,14 +80,37 @@ class Open:
     ids: Mapping[int, str]
 
 
+class Remembering:
+    """An embedder that embeds a text once, in whichever of the worlds it stands."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: dict[str, Vectors] = {}
+
+    @property
+    def name(self) -> str:
+        return self._embedder.name
+
+    @property
+    def dim(self) -> int:
+        return self._embedder.dim
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known.update(zip(new, self._embedder.embed(new), strict=True))
+        return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dim), dtype=np.float32)
+
+
 def records_of(setting: Setting) -> World:
     """The world as the network's rows; a session is what a pair wrote on one day."""
-    messages = [
-        ChatMessage(m.seq, m.sender, m.receiver, m.text, m.at, f"{min(m.sender, m.receiver)} & {max(m.sender, m.receiver)} {m.at:%Y-%m-%d}")
-        for m in setting.messages
-    ]  # fmt: skip
+    messages = [ChatMessage(m.seq, m.sender, m.receiver, m.text, m.at, _session(m)) for m in setting.messages]
     people = [Person(one.id, one.name) for one in setting.people]
     return World(people, [Tie(a, b) for a, b in setting.ties], messages)
+
+
+def _session(said: Said) -> str:
+    return f"{min(said.sender, said.receiver)} & {max(said.sender, said.receiver)} {said.at:%Y-%m-%d}"
 
 
 @contextmanager
@@ -134,7 +159,7 @@ async def _scene(world: Open, table: Table, settings: Settings, folder: Path, tr
 def _outcome(blank: Outcome, item: Item, asked: Asked, gold: set[str]) -> Outcome:
     state, usage = asked.state, asked.usage
     result = state["result"]
-    counted = _rationales(state)
+    counted = _Counted.of(state)
     return replace(
         blank,
         score=score(item, result["answer"]) if result["known"] else 0.0,
@@ -150,17 +175,28 @@ def _outcome(blank: Outcome, item: Item, asked: Asked, gold: set[str]) -> Outcom
         seconds=round(asked.seconds, 3),
         stopped=state["stopped"],
         dialogue=tuple({"from": u["sender"], "to": u["receiver"], "text": u["text"]} for u in asked.utterances),
-        **counted,
+        rationales=counted.rationales,
+        solved=counted.solved,
+        fake=counted.fake,
+        agreed=counted.agreed,
     )
 
 
-def _rationales(state: State) -> dict[str, int]:
-    """Counts over the ledgers of both sides at the end."""
-    rows: list[dict[str, Any]] = [one for ledger in state["ledgers"].values() for one in ledger["rationales"]]
-    solved = [one for one in rows if one["status"] in ("known", "contested")]
-    fake = [one for one in solved if not any(held["evidence"] for held in one["held"])]
-    agreed = [one for one in state["result"]["agreed"] if one["both"]]
-    return {"rationales": len(rows), "solved": len(solved), "fake": len(fake), "agreed": len(agreed)}
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Rationales over the ledgers of both sides at the end."""
+
+    rationales: int
+    solved: int
+    fake: int
+    agreed: int
+
+    @classmethod
+    def of(cls, state: State) -> "_Counted":
+        rows: list[dict[str, Any]] = [one for ledger in state["ledgers"].values() for one in ledger["rationales"]]
+        solved = [one for one in rows if one["status"] in ("known", "contested")]
+        fake = [one for one in solved if not any(held["evidence"] for held in one["held"])]
+        return cls(len(rows), len(solved), len(fake), sum(bool(one["both"]) for one in state["result"]["agreed"]))
 
 
 def refusing(policy: Policy, item: Item) -> Policy:

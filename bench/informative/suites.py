@@ -19,7 +19,13 @@ from kithnet.bench.informative.schedule_tasks import Level
 from kithnet.bench.informative.wordings import Wordings
 from kithnet.runtime.errors import InputError
 
-SIZES: Mapping[str, int] = {"schedule-easy": 30, "schedule-medium": 30, "schedule-hard": 30, "needle": 100, "friends": 100}
+SIZES: Mapping[str, int] = {
+    "schedule-easy": 30,
+    "schedule-medium": 30,
+    "schedule-hard": 30,
+    "needle": 100,
+    "friends": 100,
+}
 """Items of each family in the suites `classic` and `asymmetric`: the paper's, and 100 for FriendsTV."""
 FAMILIES = (*SIZES, "needle-1hop")
 SUITES = ("classic", "asymmetric", *FAMILIES)
@@ -82,13 +88,21 @@ def _of_files(suite: str, count: int | None, seed: int, wordings: Wordings, data
     if len(data) == 1 and suite in FAMILIES and kinds != [".csv"]:
         items = _records(suite, data[0])
         if count is not None and count > len(items):
-            raise InputError(f"{data[0].name} holds {len(items)} records, not {count}", f"use --n {len(items)} or fewer")
+            raise InputError(
+                f"{data[0].name} holds {len(items)} records, not {count}", f"use --n {len(items)} or fewer"
+            )
         return items[:count]
     hint = "a JSONL file of records; for needle also a persona CSV; for friends also a CSV with a FriendsQA JSON"
-    raise InputError(f"the suite {suite} cannot be made of {', '.join(path.name for path in data)}", f"--data takes {hint}")
+    raise InputError(
+        f"the suite {suite} cannot be made of {', '.join(path.name for path in data)}", f"--data takes {hint}"
+    )
 
 
 def _records(suite: str, path: Path) -> list[Item]:
     if suite.startswith("schedule-"):
         return schedule_record.read(path, _level(suite))
-    return friends_record.read(path) if suite == "friends" else needle_record.read(path, 1 if suite == "needle-1hop" else 2)
+    return (
+        friends_record.read(path)
+        if suite == "friends"
+        else needle_record.read(path, 1 if suite == "needle-1hop" else 2)
+    )
