@@ -21,7 +21,7 @@ from kithnet.app.collaborate import settings_of
 from kithnet.bench.informative import arms, needle, playing, results, suites, summary
 from kithnet.bench.informative.arms import OURS, Arm
 from kithnet.bench.informative.cached import CachedModel
-from kithnet.bench.informative.item import Item
+from kithnet.bench.informative.item import Item, Setting
 from kithnet.bench.informative.playing import Open, Outcome, Table
 from kithnet.bench.informative.wordings import Wordings
 from kithnet.bench.report import Result, machine
@@ -130,7 +130,7 @@ def run(
 def _jobs(items: Sequence[Item], chosen: Sequence[Arm]) -> list[_Job]:
     """Items in their order; jobs that share a world in a row, because a large one takes minutes to index."""
     jobs: list[_Job] = []
-    for _, some in groupby(items, key=lambda item: item.setting.id):
+    for _, some in groupby(items, key=lambda item: id(item.setting)):
         together = list(some)
         jobs += [_Job(item, arm) for item in together for arm in chosen if not arm.all_facts]
         apart = sorted(together, key=lambda item: item.instructor)
@@ -177,16 +177,15 @@ async def _play_all(
 async def _in_turn(work: _Work, todo: Sequence[_Job]) -> None:
     """The jobs in their order; a world is made once for the jobs in a row that share it."""
     with ExitStack() as stack:
-        at: tuple[str, str] | None = None
+        at: Setting | None = None
         world: Open | None = None
         for job in todo:
             setting = job.arm.world(job.item.setting, job.item.instructor)
-            here = (setting.id, job.arm.name if job.arm.all_facts else "")
-            if world is None or here != at:
+            if world is None or setting != at:
                 stack.close()
                 place = stack.enter_context(tempfile.TemporaryDirectory(prefix="kith-bench-"))
                 world = stack.enter_context(playing.opened(setting, Path(place), work.table.embedder))
-                at = here
+                at = setting
             work.tell(work.done, work.total, f"{job.item.id} {job.key[1]}")
             work.ledger.add(await _one(work, job, world))
             work.done += 1
