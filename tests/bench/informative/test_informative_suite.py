@@ -10,6 +10,7 @@ import pytest
 
 from kithnet.bench.informative import results, suite, suites, summary
 from kithnet.bench.informative.suite import Plan, Ran, run
+from kithnet.bench.informative.wordings import Wordings
 from kithnet.bench.report import as_json
 from kithnet.memory.vectors import HashEmbedder
 from kithnet.runtime.chat import Message, ReplySpec
@@ -182,7 +183,7 @@ def test_the_suites_have_the_papers_sizes() -> None:
 
 
 @pytest.mark.parametrize("wordings", ["dev", "test"])
-def test_no_constant_and_no_side_solves_an_item_of_the_asymmetric_suite(wordings: suites.Wordings) -> None:
+def test_no_constant_and_no_side_solves_an_item_of_the_asymmetric_suite(wordings: Wordings) -> None:
     for family, some in summary.by_family(suites.draw("asymmetric", 20, 11, wordings)).items():
         base = summary.baselines(some)
         assert max(base["instructor's side alone"]) < 1 and max(base["assistant's side alone"]) < 1, family
