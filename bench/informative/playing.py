@@ -34,7 +34,8 @@ class Outcome:
     """What came of one item in one arm. score: in [0, 1]; 0 where it failed, `error` says why.
 
     rationales, solved, fake, agreed: over both ledgers, how many there are, have a value, claim one without evidence, and
-    are held alike by both sides. cited: an evidence message is cited. dialogue: all that was said.
+    are held alike by both sides. refused: how often an agent kept back what it could have told. cited: an evidence message
+    is cited. dialogue: all that was said.
     """
 
     item: str
@@ -55,6 +56,7 @@ class Outcome:
     solved: int = 0
     fake: int = 0
     agreed: int = 0
+    refused: int = 0
     stopped: str = ""
     error: str = ""
     dialogue: tuple[Mapping[str, str], ...] = ()
@@ -179,6 +181,7 @@ def _outcome(blank: Outcome, item: Item, asked: Asked, gold: set[str]) -> Outcom
         solved=counted.solved,
         fake=counted.fake,
         agreed=counted.agreed,
+        refused=sum(not row["told"] for row in state["disclosures"]),
     )
 
 

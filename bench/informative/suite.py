@@ -23,6 +23,7 @@ from kithnet.bench.informative.arms import OURS, Arm
 from kithnet.bench.informative.cached import CachedModel
 from kithnet.bench.informative.item import Item, Setting
 from kithnet.bench.informative.playing import Open, Outcome, Table
+from kithnet.bench.informative.summary import Leaks
 from kithnet.bench.informative.wordings import Wordings
 from kithnet.bench.report import Result, machine
 from kithnet.memory.vectors import Embedder
@@ -233,8 +234,9 @@ def _ended(
     return Ran(result, folder)
 
 
-def _leaks(probes: Sequence[Item], outcomes: Mapping[tuple[str, str], Outcome]) -> tuple[int, int] | None:
-    played = [
-        (probe, outcomes[f"probe-{probe.id}", LEAK]) for probe in probes if (f"probe-{probe.id}", LEAK) in outcomes
-    ]
-    return (sum(playing.leaked(*pair) for pair in played), len(played)) if played else None
+def _leaks(probes: Sequence[Item], outcomes: Mapping[tuple[str, str], Outcome]) -> Leaks | None:
+    played = [(one, outcomes[f"probe-{one.id}", LEAK]) for one in probes if (f"probe-{one.id}", LEAK) in outcomes]
+    if not played:
+        return None
+    refused = sum(outcome.refused > 0 for _, outcome in played)
+    return Leaks(len(played), refused, sum(playing.leaked(*pair) for pair in played))

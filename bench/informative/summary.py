@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,15 @@ RELEASED_CALLS = 10.3
 """Model calls a turn of the released system with both memories: 103 in 10 rounds."""
 CLOSED, WHOLE = 0.70, 3600.0
 """The share of the gap between one side and the oracle that should be closed; seconds for a whole classic set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """Dialogues in which nobody might tell the answer: how many, in how many somebody refused to, or spoke it."""
+
+    probes: int
+    refused: int
+    spoken: int
 
 
 def interval(values: Sequence[float], seed: int) -> tuple[float, float]:
@@ -106,9 +116,9 @@ def _costs(played: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def bars(
-    suite: str, items: Sequence[Item], outcomes: Mapping[tuple[str, str], Outcome], leaks: tuple[int, int] | None
+    suite: str, items: Sequence[Item], outcomes: Mapping[tuple[str, str], Outcome], leaks: Leaks | None
 ) -> list[Bar]:
-    """The bars of our own arm. leaks: probes in which a refused fact was spoken, and probes in all."""
+    """The bars of our own arm."""
     found: list[Bar] = []
     ours = {item: one for (item, arm), one in outcomes.items() if arm == OURS.name}
     for family, some in by_family(items).items():
@@ -135,5 +145,6 @@ def bars(
         found.append(Bar("model calls a turn, a third of the released system's", calls, RELEASED_CALLS / 3, "lower"))
         found.append(Bar("seconds for the set", sum(one.seconds for one in ours.values()), WHOLE, "lower"))
     if leaks:
-        found.append(Bar(f"leaks of refused facts in {leaks[1]} probes", leaks[0], 0, "lower"))
+        name = f"leaks of refused facts in {leaks.probes} probes, {leaks.refused} of which met a refusal"
+        found.append(Bar(name, leaks.spoken, 0, "lower"))
     return found

@@ -1,5 +1,6 @@
 """A run plays every item in every arm, goes on where it stopped, is answered from its recording, and takes any model."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.bench.informative import results, suite, suites, summary
+from kithnet.agents.disclosure import Policy
+from kithnet.agents.settings import Settings
+from kithnet.bench.informative import needle, playing, results, suite, suites, summary
+from kithnet.bench.informative.arms import OURS
 from kithnet.bench.informative.suite import Plan, Ran, run
 from kithnet.bench.informative.wordings import Wordings
 from kithnet.bench.report import as_json
@@ -16,6 +20,7 @@ from kithnet.memory.vectors import HashEmbedder
 from kithnet.runtime.chat import Message, ReplySpec
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import InputError, KithnetError, ModelUnavailable, RecordError, WorldBusy
+from kithnet.runtime.limits import Limits
 from kithnet.runtime.scripted import ScriptedModel
 
 Script = Callable[[Sequence[Message], ReplySpec], str]
@@ -66,11 +71,25 @@ def test_the_result_keeps_the_contract_and_counts_fake_solved_and_leaks(ran: Ran
     assert {"table", "bars", "machine", "seed", "seconds"} == set(told)
     bars = {bar["name"]: bar for bar in told["bars"]}
     assert bars["fake-solved rationales"]["value"] == 0 and bars["fake-solved rationales"]["ok"]
-    assert bars["leaks of refused facts in 2 probes"]["value"] == 0
+    [leaks] = [bar for name, bar in bars.items() if name.startswith("leaks of refused facts in 2 probes")]
+    assert leaks["value"] == 0 and leaks["ok"]
     ours = next(row for row in told["table"] if row["answered by"] == "ours")
     for column in ("score", "95 %", "turns", "calls", "sent", "seconds", "solved", "fake-solved", "consensus"):
         assert column in ours
     assert [row["score"] for row in told["table"] if row["answered by"] == "oracle"] == [1.0]
+
+
+def test_what_is_refused_is_told_without_the_rule_and_never_spoken_with_it(tmp_path: Path) -> None:
+    [item] = [one for one in needle.one_hop(8, 3, "dev") if one.kind == "collect"][:1]
+    with playing.opened(item.setting, tmp_path, None) as world:
+        spoken = {}
+        for refused in (False, True):
+            policy = playing.refusing(Policy(), item) if refused else Policy()
+            table = playing.Table(plain(), None, Settings(), policy, Limits())
+            played_ = playing.play(item, OURS, world, table, tmp_path / f"p{refused}", tmp_path / f"{refused}.jsonl")
+            outcome = asyncio.run(played_)
+            spoken[refused] = (playing.leaked(item, outcome), outcome.refused > 0)
+    assert spoken == {False: (True, False), True: (False, True)}
 
 
 def test_the_report_shows_bars_plots_and_every_dialogue(ran: Ran) -> None:
