@@ -11,7 +11,7 @@ from random import Random
 from typing import Literal
 
 from kithnet.bench.informative import schedule_tasks as tasks
-from kithnet.bench.informative.day import Day, Doing, Habits, doings, draw_day
+from kithnet.bench.informative.day import SLEEP, Day, Doing, Habits, doings, draw_day
 from kithnet.bench.informative.item import Item, Resident, Said, Setting
 from kithnet.bench.informative.schedule_tasks import Level
 from kithnet.bench.informative.scoring import best_constant, score
@@ -124,7 +124,7 @@ def assemble(
     one, other = (tasks.alone(level, day, askers, side) for side in groups)
     wanted = {doing.fact for doing in (doings(day, askers) if level == "easy" else doings(day))}
     evidence = tuple(said.seq for said in setting.messages if wanted.intersection(said.facts))
-    options = tuple(sorted({doing.activity for doing in doings(day)}))
+    options = tuple(sorted({doing.activity for doing in doings(day)} - {SLEEP}))
     return Item(
         identity, f"schedule-{level}", setting, *askers, question, answer, tasks.SCORING[level],
         options=options if level == "medium" else (), evidence=evidence, alone=(one, other), oracle=answer, kind=level,

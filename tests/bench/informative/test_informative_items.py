@@ -1,5 +1,8 @@
 """Items come from a seed, state what they need, split it between two sides, and never hold their answer."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -108,3 +111,22 @@ def test_every_construction_of_the_grammar_is_used() -> None:
         "90 minutes",
     ):
         assert piece in said, piece
+
+
+def test_items_do_not_depend_on_the_process_that_makes_them() -> None:
+    script = (
+        "import hashlib; from kithnet.bench.informative import needle, schedule\n"
+        "made = [*schedule.asymmetric('easy', 4, 2, 'test'), *schedule.classic('hard', 3, 2, 'dev'), *needle.two_hop(3, 2, 'test')]\n"
+        "print(hashlib.sha256(repr([(one, one.setting) for one in made]).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
