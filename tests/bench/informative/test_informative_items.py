@@ -116,7 +116,7 @@ def test_every_construction_of_the_grammar_is_used() -> None:
 def test_items_do_not_depend_on_the_process_that_makes_them() -> None:
     script = (
         "import hashlib; from kithnet.bench.informative import needle, schedule\n"
-        "made = [*schedule.asymmetric('easy', 4, 2, 'test'), *schedule.classic('hard', 3, 2, 'dev'), *needle.two_hop(3, 2, 'test')]\n"
+        "made = schedule.asymmetric('easy', 4, 2, 'test') + schedule.classic('hard', 3, 2, 'dev') + needle.two_hop(3, 2, 'test')\n"
         "print(hashlib.sha256(repr([(one, one.setting) for one in made]).encode()).hexdigest())"
     )
     digests = {
