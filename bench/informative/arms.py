@@ -22,13 +22,14 @@ class Arm:
         return _told_all(setting, instructor) if self.all_facts else setting
 
 
+# A tool reckons over what a plan collected from memory: without either it has nothing to work on.
 OURS = Arm("ours", "as shipped", lambda settings: settings)
 ARMS: Mapping[str, Arm] = {
     one.name: one
     for one in (
         OURS,
-        Arm("no-infonav", "no plan of unknowns", lambda settings: replace(settings, infonav=False)),
-        Arm("no-memory", "the latest messages, no search", lambda settings: replace(settings, memory=False)),
+        Arm("no-infonav", "no plan of unknowns", lambda settings: replace(settings, infonav=False, tools=False)),
+        Arm("no-memory", "the latest messages, no search", lambda settings: replace(settings, memory=False, tools=False)),
         Arm("no-consult", "nobody else is asked", lambda settings: replace(settings, depth=0, budget=0)),
         Arm("no-tools", "nothing is reckoned by code", lambda settings: replace(settings, tools=False)),
         Arm("all-facts", "the instructor's agent heard everything", lambda settings: settings, all_facts=True),

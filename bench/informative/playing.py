@@ -154,7 +154,7 @@ async def _scene(world: Open, table: Table, settings: Settings, folder: Path, tr
     trace.unlink(missing_ok=True)  # of an attempt that was interrupted
     with TraceWriter(trace) as writer:
         async with open_saver(folder / "state.db") as saver:
-            stage = Stage(table.model, cast.agent, settings, writer, journal=False)
+            stage = Stage(table.model, cast.agent, settings, writer, journal=False, embedder=table.embedder)
             yield Scene(world.store, cast, stage, saver, writer, table.limits, Run(folder.name, folder), None)
 
 
