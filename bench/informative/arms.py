@@ -29,7 +29,9 @@ ARMS: Mapping[str, Arm] = {
     for one in (
         OURS,
         Arm("no-infonav", "no plan of unknowns", lambda settings: replace(settings, infonav=False, tools=False)),
-        Arm("no-memory", "the latest messages, no search", lambda settings: replace(settings, memory=False, tools=False)),
+        Arm(
+            "no-memory", "the latest messages, no search", lambda settings: replace(settings, memory=False, tools=False)
+        ),
         Arm("no-consult", "nobody else is asked", lambda settings: replace(settings, depth=0, budget=0)),
         Arm("no-tools", "nothing is reckoned by code", lambda settings: replace(settings, tools=False)),
         Arm("all-facts", "the instructor's agent heard everything", lambda settings: settings, all_facts=True),
