@@ -34,6 +34,8 @@ from kithnet.runtime.files import storing
 from kithnet.runtime.limits import Limits
 
 Tell = Callable[[int, int, str], None]
+WORLDS = "worlds"
+"""The folder of a run in which items' worlds lie while they are played."""
 LEAK = "refused"
 """The arm of the probes in which nobody may tell the answer."""
 
@@ -168,7 +170,9 @@ async def _play_all(
         encoder = playing.Remembering(loaded) if loaded else None
         bounds = config.limits
         limits = Limits(bounds.calls or None, bounds.tokens or None, bounds.seconds or None)
-        (folder / "calls").mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / WORLDS, ignore_errors=True)  # of a run that was killed
+        for name in ("calls", WORLDS):
+            (folder / name).mkdir(parents=True, exist_ok=True)
         replayed = CachedModel(None, _calls(folder, todo[0])) if replay else None
         async with engines.chat_model(config, models, model or replayed) as chat:
             table = Table(chat, encoder, settings_of(config), policy_of(config.disclosure), limits)
@@ -184,7 +188,7 @@ async def _in_turn(work: _Work, todo: Sequence[_Job]) -> None:
             setting = job.arm.world(job.item.setting, job.item.instructor)
             if world is None or setting != at:
                 stack.close()
-                place = stack.enter_context(tempfile.TemporaryDirectory(prefix="kith-bench-"))
+                place = stack.enter_context(tempfile.TemporaryDirectory(dir=work.folder / WORLDS))
                 world = stack.enter_context(playing.opened(setting, Path(place), work.table.embedder))
                 at = setting
             work.tell(work.done, work.total, f"{job.item.id} {job.key[1]}")
@@ -200,7 +204,7 @@ async def _one(work: _Work, job: _Job, world: Open) -> Outcome:
     table = replace(work.table, model=work.models[name])
     if job.refused:
         table = replace(table, policy=playing.refusing(table.policy, job.item))
-    with tempfile.TemporaryDirectory(prefix="kith-bench-") as beside:
+    with tempfile.TemporaryDirectory(dir=work.folder / WORLDS) as beside:
         trace = work.folder / "traces" / name / f"{job.item.id}.jsonl"
         outcome = await playing.play(job.item, job.arm, world, table, Path(beside) / job.item.id, trace)
     return replace(outcome, arm=name)

@@ -119,11 +119,13 @@ def test_a_run_that_lost_its_model_goes_on_and_repeats_no_finished_item(ran: Ran
     before = (folder / results.OUTCOMES).read_text()
     assert 1 <= before.count("\n") - 1 < 6
     assert not (folder / results.RESULTS).exists()
+    (folder / suite.WORLDS / "left").mkdir(parents=True)
     for name in (results.OUTCOMES, "calls/ours.jsonl"):  # a kill in the middle of a line
         with (folder / name).open("a") as file:
             file.write('{"item": "needle-1h')
     again = played(tmp_path)
     assert (folder / results.OUTCOMES).read_text().startswith(before)
+    assert list((folder / suite.WORLDS).iterdir()) == []
     assert lines(again) == lines(ran)
 
 
