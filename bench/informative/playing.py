@@ -24,7 +24,7 @@ from kithnet.memory.store import Store
 from kithnet.memory.vectors import ArrayIndex, Embedder, VectorIndex, Vectors
 from kithnet.network.records import ChatMessage, Person, Tie, World
 from kithnet.runtime.chat import ChatModel
-from kithnet.runtime.errors import KithnetError, ModelUnavailable
+from kithnet.runtime.errors import KithnetError, ModelUnavailable, StorageError
 from kithnet.runtime.limits import Limits
 from kithnet.runtime.trace import TraceWriter
 
@@ -130,7 +130,8 @@ def opened(setting: Setting, folder: Path, embedder: Embedder | None) -> Iterato
 async def play(item: Item, arm: Arm, world: Open, table: Table, folder: Path, trace: Path) -> Outcome:
     """Play an item in an open world; the world stays as it is.
 
-    A failed task is an outcome worth nothing. Raises ModelUnavailable, so that a run can go on later.
+    A failed task is an outcome worth nothing. Raises ModelUnavailable and StorageError: no fault of the agents, a run can
+    go on later.
     """
     blank = Outcome(item.id, item.family, arm.name, 0.0)
     try:
@@ -140,7 +141,7 @@ async def play(item: Item, arm: Arm, world: Open, table: Table, folder: Path, tr
                 task_kind=item.family, gold=[item.answer, *item.aliases],
             )  # fmt: skip
             asked = await collaborate(scene, item.id, item.question, item.instructor, item.assistant)
-    except ModelUnavailable:
+    except (ModelUnavailable, StorageError):
         raise
     except KithnetError as error:
         return replace(blank, error=f"{type(error).__name__}: {error.message}")

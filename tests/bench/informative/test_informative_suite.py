@@ -19,7 +19,15 @@ from kithnet.bench.report import as_json
 from kithnet.memory.vectors import HashEmbedder
 from kithnet.runtime.chat import Message, ReplySpec
 from kithnet.runtime.config import Config
-from kithnet.runtime.errors import InputError, KithnetError, ModelUnavailable, RecordError, WorldBusy
+from kithnet.runtime.errors import (
+    InputError,
+    KithnetError,
+    LimitExceeded,
+    ModelUnavailable,
+    RecordError,
+    StorageError,
+    WorldBusy,
+)
 from kithnet.runtime.limits import Limits
 from kithnet.runtime.scripted import ScriptedModel
 
@@ -127,6 +135,23 @@ def test_a_run_that_lost_its_model_goes_on_and_repeats_no_finished_item(ran: Ran
     assert (folder / results.OUTCOMES).read_text().startswith(before)
     assert list((folder / suite.WORLDS).iterdir()) == []
     assert lines(again) == lines(ran)
+
+
+def test_a_model_that_cannot_answer_costs_the_task_and_a_broken_disk_stops_the_run(tmp_path: Path) -> None:
+    def failing(messages: Sequence[Message], spec: ReplySpec) -> str:
+        raise LimitExceeded("no calls left", "")
+
+    plan = replace(PLAN, arms=("ours",), count=1, leaks=0)
+    [row] = lines(played(tmp_path, plan, plain(failing)))
+    assert row["score"] == 0.0
+    [item] = needle.one_hop(1, 3, "dev")
+    (tmp_path / "w").mkdir()
+    with playing.opened(item.setting, tmp_path / "w", None) as world:
+        table = playing.Table(plain(), None, Settings(), Policy(), Limits())
+        for file in (tmp_path / "w").iterdir():
+            file.write_bytes(b"damaged " * 2_000)
+        with pytest.raises(StorageError):
+            asyncio.run(playing.play(item, OURS, world, table, tmp_path / "state", tmp_path / "trace.jsonl"))
 
 
 def test_a_finished_run_is_answered_from_its_outcomes_and_a_fresh_one_is_not(tmp_path: Path) -> None:
