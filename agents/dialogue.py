@@ -50,7 +50,7 @@ class Dialogues:
         Raises ModelUnavailable when the model cannot answer; a limit that is reached ends the dialogue instead.
         """
         settings = self._stage.settings
-        parts = tuple(questions(task)) if settings.infonav else ()
+        parts = tuple(questions(task))
         start = opening(
             dialogue, core(task), (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
             max_turns=settings.max_turns, max_stalled=settings.stall_turns, questions=parts if len(parts) > 1 else (),

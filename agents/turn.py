@@ -51,9 +51,12 @@ async def plan(state: State, stage: Stage) -> Update:
     turn = turn_of(state)
     if not (state["top"] and state["turn"] == 0):
         return {}
+    if not stage.settings.infonav:  # one unknown, however many questions the task asks
+        whole = replace(infonav.new_ledger(turn.speaker, state["task"]), turn=turn.ledger.turn)
+        return {"ledgers": with_ledger(state, whole)}
     ledger = turn.ledger
     added: tuple[str, ...] = ()
-    if stage.settings.infonav and len(questions(state["task"])) < 2:
+    if len(questions(state["task"])) < 2:
         failed = _failure(stage, turn, "plan")
         added = await reading.plan(stage.model, state["task"], stage.settings, failed)
     for question in added:
