@@ -1,13 +1,17 @@
 """A personal agent: one person's memory, contacts and policy. It can reach nothing of anyone else's."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import accumulate
 
 from kithnet.agents.disclosure import Decision, Discretion, Item, Owner, Policy, decide, stronger
 from kithnet.agents.infonav import Evidence
 from kithnet.agents.wording import content_words, named_people, unknown_names
 from kithnet.memory.owner import Hit, OwnerMemory, Recall
+from kithnet.memory.recall import cost
 from kithnet.memory.writing.extract import Senses
 
 AROUND = 2
@@ -64,6 +68,19 @@ class PersonalAgent:
         return await asyncio.to_thread(
             self.memory.recall, query, partner=partner, speakers=speakers, k=k, budget=budget
         )
+
+    async def latest(self, *, k: int, budget: int) -> Recall:
+        """The owner's last messages, newest first: what an agent without a memory has before it."""
+        return await asyncio.to_thread(self._latest, k, budget)
+
+    def _latest(self, k: int, budget: int) -> Recall:
+        started = time.monotonic()
+        last = [self.memory.sessions_with(partner.person)[-1] for partner in self.memory.partners()]
+        lines = [hit for session in dict.fromkeys(last) for hit in self.memory.session(session)]
+        lines.sort(key=lambda hit: (hit.at or datetime.min, int(hit.id[1:])), reverse=True)
+        spent = list(accumulate(cost(hit.text) for hit in lines))
+        kept = tuple(replace(hit, score=1.0) for hit, tokens in zip(lines[:k], spent, strict=False) if tokens <= budget)
+        return Recall(kept, len(kept), not kept, time.monotonic() - started, "latest")
 
     def named(self, question: str) -> dict[str, Sequence[str]]:
         """Whom a question names, with their names: people this agent knows, and names it has never met."""

@@ -8,12 +8,17 @@ class Settings:
     """Bounds of one task.
 
     max_turns: utterances of the main dialogue. stall_turns: turns in a row without any ledger change that end it.
+    infonav: a plan of what is unknown steers the dialogue; without, the task is asked as it stands. memory: recall
+    searches all the owner knows; without, an agent sees its latest messages alone.
     max_questions: rationales a plan may add. depth, fan_out, budget: how far, how wide and how often third parties
     are consulted. k, budget_tokens: hits and tokens of one recall. support: how well a memory must fit a question
     before it counts as evidence, in [0, 1]; firm: below which people the question names are asked all the same.
     extract: what finds statements at the end of a session: the rules, or a model beside them ("auto": a capable one).
+    tools: whether a task about calendars is reckoned by code over collected events.
     """
 
+    infonav: bool = True
+    memory: bool = True
     max_turns: int = 10
     stall_turns: int = 3
     max_questions: int = 6
@@ -27,3 +32,4 @@ class Settings:
     temperature: float = 0.0
     seed: int = 0
     extract: str = "auto"
+    tools: bool = True

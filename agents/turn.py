@@ -51,6 +51,9 @@ async def plan(state: State, stage: Stage) -> Update:
     turn = turn_of(state)
     if not (state["top"] and state["turn"] == 0):
         return {}
+    if not stage.settings.infonav:  # one unknown, however many questions the task asks
+        whole = replace(infonav.new_ledger(turn.speaker, state["task"]), turn=turn.ledger.turn)
+        return {"ledgers": with_ledger(state, whole)}
     ledger = turn.ledger
     added: tuple[str, ...] = ()
     if len(questions(state["task"])) < 2:
@@ -124,13 +127,16 @@ class _Look:
         started, question, settings = time.perf_counter(), self.rationale.question, self.stage.settings
         heard = self.turn.heard.claims if self.turn.heard else ()
         hint = self.claim.value if self.claim else " ".join(claim.value for claim in heard)
-        recalled = await self.agent.recall(
-            question,
-            k=settings.k * (2 if self.seen else 1),
-            budget=settings.budget_tokens,
-            hint=hint,
-            partner=self.turn.partner,
-        )
+        if settings.memory:
+            recalled = await self.agent.recall(
+                question,
+                k=settings.k * (2 if self.seen else 1),
+                budget=settings.budget_tokens,
+                hint=hint,
+                partner=self.turn.partner,
+            )
+        else:
+            recalled = await self.agent.latest(k=settings.k, budget=settings.budget_tokens)
         fresh = [hit for hit in recalled.hits if hit.id not in self.seen]
         self.seen.extend(hit.id for hit in fresh)
         shown = await asyncio.to_thread(

@@ -78,7 +78,7 @@ async def scene(
         trace = stack.enter_context(TraceWriter(run.trace))
         cast = Cast(store, policy_of(config.disclosure), owner=owner, embedder=embedder, index=index)
         async with engines.chat_model(config, models, model) as chat, open_saver(run.state) as saver:
-            stage = Stage(chat, cast.agent, settings_of(config), trace, journal)
+            stage = Stage(chat, cast.agent, settings_of(config), trace, journal, embedder)
             bounds = config.limits
             limits = Limits(bounds.calls or None, bounds.tokens or None, bounds.seconds or None)
             yield Scene(store, cast, stage, saver, trace, limits, run, embedder)

@@ -163,3 +163,81 @@ def recall(
     with output.progress("measuring") as progress:
         result = suite.run(locomo, models_here(), embedder, quick=quick, seed=seed, tell=progress)
     output.show(contract(result), as_text(result), as_json)
+
+
+@app.command()
+def informative(
+    suite: Annotated[
+        str,
+        typer.Option(
+            "--suite",
+            help="classic, asymmetric, schedule-easy, schedule-medium, schedule-hard, needle, needle-1hop, friends.",
+        ),
+    ] = "classic",
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Items of each family; default: as in the paper.")] = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="A chat model of this machine, or a GGUF file.")] = "",
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", help="A file of records, or of talk, to take the items from; may be repeated."),
+    ] = None,
+    arms: Annotated[
+        list[str] | None,
+        typer.Option("--arms", help="ours, no-infonav, no-memory, no-consult, no-tools, all-facts; may be repeated."),
+    ] = None,
+    wordings: Annotated[
+        str, typer.Option("--wordings", help="dev, or test: held out, nothing is tuned on them.")
+    ] = "dev",
+    seed: Annotated[int, typer.Option("--seed", help="Of the items and of the intervals.")] = 7,
+    leaks: Annotated[int, typer.Option("--leaks", min=0, help="Dialogues in which the answer may not be told.")] = 40,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Throw away what an earlier run of the same kind has done.")
+    ] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Answer from the model calls that were recorded.")] = False,
+    config: ConfigFile = None,
+    setting: Setting = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """InformativeBench: facts split between two people; our agents beside baselines, ablations and the paper.
+
+    Example: kith bench informative --suite asymmetric --wordings test --n 10 --arms ours --arms no-tools
+    """
+    import os
+
+    from kithnet.app.home import home_folder
+    from kithnet.app.locate import models_here, settings
+    from kithnet.bench.informative import suite as bench
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+
+    named = [*(setting or ()), *([f"model.name={model}"] if model else ())]
+    plan = bench.Plan(suite, n, seed, bench.wordings_of(wordings), tuple(data or ()), tuple(_split(arms)), leaks)
+    with output.progress("playing") as progress:
+        ran = bench.run(
+            home_folder(os.environ), models_here(), settings(config, named), plan, progress, fresh=fresh, replay=replay
+        )
+    places = {"folder": str(ran.folder), "report": str(ran.folder / "report.html")}
+    output.show(contract(ran.result) | places, f"{as_text(ran.result)}\n{places['report']}", as_json)
+
+
+def _split(given: list[str] | None) -> list[str]:
+    """`--arms a,b --arms c` names three."""
+    return [name.strip() for one in given or () for name in one.split(",") if name.strip()]
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="A folder of `kith bench informative`, or its results.json.")],
+    b: Annotated[Path, typer.Argument(help="Another one.")],
+    seed: Annotated[int, typer.Option("--seed", help="Of the intervals.")] = 7,
+    as_json: output.AsJson = False,
+) -> None:
+    """Two runs of `kith bench informative` over the items that both played, with paired intervals.
+
+    Example: kith bench compare before/results.json after/results.json
+    """
+    from kithnet.bench.informative.compare import compare as compared
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+
+    result = compared(a, b, seed)
+    output.show(contract(result), as_text(result), as_json)

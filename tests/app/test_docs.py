@@ -143,6 +143,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
     (desk.folder / "locomo.json").write_text(conversations, encoding="utf-8")
     pair = min((tie["a"], tie["b"]) for tie in ties)
     assert set(pair) <= set(people)
+    informative = desk.data("bench informative --suite needle-1hop --n 1 --arms ours --leaks 0")
     told = {
         "kith world show": made,
         "kith world list": desk.data("world list"),
@@ -161,6 +162,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith bench engine": desk.data("bench engine --quick --only wake"),
         "kith bench recall": desk.data("bench recall --quick --lexical --locomo locomo.json"),
         "kith bench evidence": desk.data("bench evidence --lexical --messages 700"),
+        "kith bench informative": informative,
+        "kith bench compare": desk.data(f"bench compare '{informative['folder']}' '{informative['folder']}'"),
         "kith bench memory": desk.data("bench memory --quick --only replay"),
         "kith ask": desk.data(f"ask {pair[0]} {pair[1]} 'What did you tell me?' {QUICK}"),
         "kith trace": desk.data("trace last"),
