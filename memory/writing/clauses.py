@@ -1,0 +1,439 @@
+"""One sentence read for what goes on when: which words belong to which time, who takes part, and who told it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from kithnet.memory.writing import clock, phrases
+from kithnet.memory.writing.clock import Clock, Mark, Token
+from kithnet.memory.writing.extract import Cast
+
+Mood = Literal["tell", "ask", "change", "cancel"]
+UNKNOWN = "?"
+"""Stands for somebody whom the owner does not know: a sister, a boss."""
+_PARTED = frozenset({"then", "afterwards", "after", "afterward", "later"})
+_MEETING = frozenset("see meet meets meeting join joins joining accompany accompanying".split())
+_TOGETHER = frozenset({"with", "alongside", "plus"}) | _MEETING
+_TAGS = frozenset("right isn't aren't don't doesn't won't remember okay ok yes no haven't".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One activity as a sentence gives it; what the sentence leaves open is empty.
+
+    start, end: minutes of the day, `end` after `start`. length, shift: minutes. bare: whether it is named by "it" or "that"
+    or not at all. people: ids, UNKNOWN among them for somebody unknown; named: whether words say who. told_by: whose word
+    it is, where the speaker passes on what another said. follows: it begins where the one before it ends.
+    """
+
+    activity: str
+    people: tuple[str, ...]
+    mood: Mood
+    start: int | None = None
+    end: int | None = None
+    length: int = 0
+    shift: int = 0
+    named: bool = False
+    told_by: str = ""
+    follows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a sentence is read from: who speaks to whom, and of whom they spoke last."""
+
+    speaker: str
+    listener: str
+    cast: Cast
+    to_24: bool = False
+    referent: str = ""
+
+
+@dataclass
+class _Slot:
+    """A time and the words around it. inner: words between its marks."""
+
+    marks: list[Mark] = field(default_factory=list)
+
+    @property
+    def first(self) -> int:
+        return self.marks[0].first
+
+    @property
+    def last(self) -> int:
+        return self.marks[-1].last
+
+    def has(self, *kinds: str) -> bool:
+        return any(mark.kind in kinds for mark in self.marks)
+
+
+def read(sentence: str, view: View) -> list[Said]:
+    """What a sentence says of activities and their times, in its order."""
+    words = clock.tokens(sentence)
+    if not words or vague(words):
+        return []
+    reporter, begin = _report(words, view)
+    body = words[begin:]
+    marks = clock.marks(body, to_24=view.to_24)
+    slots = _slots(_without_denied(marks))
+    asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words)
+    contrast = len({mark.denied for mark in marks}) == 2
+    reading = _Reading(sentence, body, replace(view, referent=reporter or view.referent), reporter, asks, contrast)
+    return list(reading.said(slots)) if slots else list(reading.timeless())
+
+
+def topic(sentence: str, view: View) -> Said | None:
+    """What a question about a time asks for: "When's your painting course?"."""
+    words = clock.tokens(sentence)
+    reading = _Reading(sentence, words, view, "", True)
+    found = list(reading.timeless())
+    return found[0] if found else None
+
+
+def people_in(words: Sequence[Token], cast: Cast) -> list[tuple[int, int, str]]:
+    """Known people named in tokens: place, tokens taken, id."""
+    found = []
+    low = [word.low.removesuffix("'s") for word in words]
+    place = 0
+    while place < len(low):
+        called = cast.called(low, place) if words[place].text[:1].isupper() else None
+        if called is not None:
+            found.append((place, called[1], called[0]))
+            place += called[1]
+        else:
+            place += 1
+    return found
+
+
+def vague(words: Sequence[Token]) -> bool:
+    """Whether a sentence only plays with a thought, or speaks of habits that are over."""
+    low = [word.low for word in words]
+    used_to = any(a == "used" and b == "to" for a, b in zip(low, low[1:], strict=False))
+    return used_to or any(word in phrases.VAGUE for word in low)
+
+
+def _tagged(words: Sequence[Token]) -> bool:
+    """Whether a question only asks to agree: ", right?"."""
+    low = [word.low for word in words if word.low not in ("?", '"')]
+    comma = max((place for place, word in enumerate(low) if word == ","), default=-1)
+    return comma > 2 and len(low) - comma <= 3 and low[comma + 1] in _TAGS
+
+
+def _report(words: Sequence[Token], view: View) -> tuple[str, int]:
+    """Who is passed on, "" for nobody, and where the passed-on words begin: "Dave told me that", "according to Carol"."""
+    low = [word.low for word in words]
+    named = people_in(words, view.cast)
+    for place, width, person in named:
+        if place >= 2 and low[place - 2 : place] == ["according", "to"]:
+            return person, place + width
+        if place >= 2 and low[place - 1] == "from" and low[place - 2] in ("heard", "know", "learned", "learnt"):
+            return person, place + width + (low[place + width : place + width + 1] == ["that"])
+    for place, word in enumerate(low[:-1]):
+        if not phrases.reports(word) or place > 6:
+            continue
+        who = next((person for at, width, person in named if at + width in (place, place - 1)), "")
+        if not who and place and low[place - 1] in ("he", "she", "they"):
+            who = view.referent
+        if not who or who == view.speaker:
+            continue
+        begin = place + 1
+        while begin < len(low) and low[begin] in ("me", "us", "you", "that", ":", ",", "to", "know", "about"):
+            begin += 1
+        return who, begin
+    return "", 0
+
+
+def _without_denied(marks: Sequence[Mark]) -> list[Mark]:
+    """Times that are said not to be, left out where others are given."""
+    kept = [mark for mark in marks if not mark.denied]
+    return kept or [replace(mark, denied=True) for mark in marks]
+
+
+def _slots(marks: Sequence[Mark]) -> list[_Slot]:
+    """Marks that speak of the same stretch of time, put together."""
+    slots: list[_Slot] = []
+    for mark in marks:
+        slot = slots[-1] if slots else None
+        if slot is not None and _joins(slot, mark):
+            slot.marks.append(mark)
+        else:
+            slots.append(_Slot([mark]))
+    return slots
+
+
+def _joins(slot: _Slot, mark: Mark) -> bool:
+    begun = slot.has("start", "range")
+    ended = slot.has("end", "length", "range")
+    if mark.kind == "shift":
+        return True
+    if mark.kind in ("end", "length"):
+        return begun and not ended
+    if mark.kind == "start":
+        return not begun
+    return not begun and not slot.has("end", "length") and slot.has("shift")
+
+
+@dataclass
+class _Reading:
+    """One sentence while it is read. reporter: whose words it passes on. contrast: "not at 10 but at 11"."""
+
+    text: str
+    words: Sequence[Token]
+    view: View
+    reporter: str
+    asks: bool
+    contrast: bool = False
+
+    def said(self, slots: Sequence[_Slot]) -> Iterator[Said]:
+        before: Said | None = None
+        edge = 0
+        for number, slot in enumerate(slots):
+            following = slots[number + 1].first if number + 1 < len(slots) else len(self.words)
+            lead, inner, rest = self.words[edge : slot.first], self._inner(slot), self.words[slot.last : following]
+            lead, mine = self._cut(lead, before, number)
+            if before is not None and mine:
+                before = self._joined(before, mine)
+            if before is not None:
+                yield before
+            tail = rest if number + 1 == len(slots) else ()
+            before, used = self._one(slot, lead, inner, rest, tail, before)
+            edge = slot.last + used
+        if before is not None:
+            yield before
+
+    def timeless(self) -> Iterator[Said]:
+        """What a sentence without a time names, for what is asked or called off."""
+        for part in phrases.pieces(self.words):
+            companions = self._companions(part.words)
+            named = self._activity(part.words)
+            if named or phrases.calls_off(part.words):
+                people, told = self._people(part.words, (), companions[0])
+                mood: Mood = "ask" if self.asks else "cancel" if phrases.calls_off(part.words) else "tell"
+                if not self.asks and phrases.denies(part.words):
+                    mood = "cancel"
+                yield Said(named, people, mood, named=told, told_by=self.reporter)
+                if named:
+                    return
+
+    def _inner(self, slot: _Slot) -> list[Token]:
+        """The words between the marks of one slot."""
+        found: list[Token] = []
+        for left, right in zip(slot.marks, slot.marks[1:], strict=False):
+            found.extend(self.words[left.last : right.first])
+        return found
+
+    def _cut(self, lead: Sequence[Token], before: Said | None, number: int) -> tuple[Sequence[Token], Sequence[Token]]:
+        """The words before a slot, and of them those that belong to the slot before it: "with Ben," at their start."""
+        if before is None or not lead:
+            return lead, ()
+        first = phrases.pieces(lead)[0]
+        if first.closes and first.words and (not before.activity or self._companions(first.words)[0]):
+            return lead[len(first.words) :], first.words
+        people = self._companions(lead)[1]
+        if people and lead[0].low in ("with", "together", "alongside"):
+            width = sum(1 for word in lead if word.first <= people[-1].first)
+            return lead[width:], lead[:width]
+        return lead, ()
+
+    def _joined(self, said: Said, mine: Sequence[Token]) -> Said:
+        """A slot with the words that follow it and belong to it."""
+        companions, _ = self._companions(mine)
+        named = said.activity or self._activity(mine)
+        if not companions and said.activity:
+            return said
+        people, told = self._people(mine, said.people, companions)
+        return replace(said, activity=named, people=people, named=said.named or told)
+
+    def _one(
+        self, slot: _Slot, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token], tail: Sequence[Token],
+        before: Said | None,
+    ) -> tuple[Said | None, int]:  # fmt: skip
+        """The slot as it is said, None where nothing goes on; and how many of the words after it were used."""
+        named, place, used = self._named(lead, inner, rest)
+        companions: list[str] = []
+        taken: list[Token] = []
+        for run in (lead, inner, place if used else (), tail):
+            people, words = self._companions(run)
+            companions += people
+            taken += words
+        context = [*lead, *inner, *(place if used else ())]
+        if phrases.is_open([*lead, *rest]) or (not named and phrases.is_free(context)):
+            return None, used
+        people, told = self._people(
+            context or tail, before.people if before else (), companions, following=bool(before)
+        )
+        if UNKNOWN in people:
+            return None, used
+        start, end, length, shift = self._times(slot, named, [*lead, *inner, *rest])
+        mood = self._mood(slot, [*place, *inner], lead, tail)
+        follows = start is None and any(word.low in _PARTED for word in lead) and before is not None
+        return Said(named, people, mood, start, end, length, shift, told, self.reporter, follows), used
+
+    def _named(
+        self, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token]
+    ) -> tuple[str, Sequence[Token], int]:
+        """The activity, the words it was found in, and how many words after the slot that took."""
+        parts = phrases.pieces(lead)
+        nearest = self._activity(parts[-1].words)
+        if nearest:
+            return nearest, parts[-1].words, 0
+        for part in phrases.pieces(inner):
+            if found := self._activity(part.words):
+                return found, part.words, 0
+        ahead = phrases.pieces(rest)[0]
+        if ahead.words and (found := self._activity(ahead.words)):
+            return found, ahead.words, len(ahead.words)
+        for part in reversed(parts[:-1]):
+            if found := self._activity(part.words):
+                return found, part.words, 0
+        later = phrases.pieces(rest)[1:2]
+        if not ahead.words and later and (found := self._activity(later[0].words)):
+            return found, later[0].words, 1 + len(later[0].words)
+        return "", parts[-1].words, 0
+
+    def _activity(self, words: Sequence[Token]) -> str:
+        named = [
+            words[at].first
+            for place, width, _ in people_in(words, self.view.cast)
+            for at in range(place, place + width)
+        ]
+        return phrases.activity(words, self.text, [word.first for word in self._companions(words)[1]], named)
+
+    def _times(self, slot: _Slot, named: str, around: Sequence[Token]) -> tuple[int | None, int | None, int, int]:
+        start: Clock | None = None
+        end: Clock | None = None
+        length = shift = 0
+        moved = False
+        for mark in slot.marks:
+            start, end = mark.start or start, mark.end or end
+            length = mark.minutes if mark.kind == "length" else length
+            shift = mark.minutes if mark.kind == "shift" else shift
+            moved = mark.kind == "shift" and start is not None  # else the time that follows is the new one
+        parts = {phrases.PARTS[word.low] for word in around if word.low in phrases.PARTS}
+        part = parts.pop() if len(parts) == 1 else phrases.usual(named)
+        first, last = clock.settle(start, end, part)
+        if length and first is not None and last is None:
+            last = first + length
+        elif length and last is not None and first is None:
+            first = (last - length) % clock.DAY
+            last = first + length
+        if moved and first is not None:
+            first, last = (
+                (first + shift) % clock.DAY,
+                None if last is None else last - first + (first + shift) % clock.DAY,
+            )
+        return first, last, length, shift
+
+    def _mood(self, slot: _Slot, near: Sequence[Token], lead: Sequence[Token], tail: Sequence[Token]) -> Mood:
+        if self.asks:
+            return "ask"
+        ahead = phrases.pieces(tail)[0].words
+        if phrases.calls_off([*lead]) or phrases.calls_off([*near, *ahead]) or phrases.calls_off(ahead):
+            return "cancel"
+        if all(mark.denied for mark in slot.marks) or (phrases.denies(near) and not self.contrast):
+            return "cancel"
+        changed = any(word.low in phrases.CHANGES for word in (*lead, *near, *ahead)) or slot.has("shift")
+        made = any(a.low == "make" and b.low in ("that", "it") for a, b in zip(lead, lead[1:], strict=False))
+        return "change" if changed or made else "tell"
+
+    def _companions(self, words: Sequence[Token]) -> tuple[list[str], list[Token]]:
+        """Who is named after "with", and the tokens that say so."""
+        found: list[str] = []
+        taken: list[Token] = []
+        named = {place: (width, person) for place, width, person in people_in(words, self.view.cast)}
+        for place, word in enumerate(words):
+            if word.low not in _TOGETHER or words[place].first in {t.first for t in taken}:
+                continue
+            at = place + 1
+            group: list[str] = []
+            while at < len(words):
+                low = words[at].low
+                if at in named:
+                    group.append(named[at][1])
+                    at += named[at][0]
+                elif low in ("you", "yourself") or low in ("me", "myself"):
+                    group.append(self.view.listener if low[0] == "y" else self.view.speaker)
+                    at += 1
+                elif low in ("him", "her", "them") and self.view.referent:
+                    group.append(self.view.referent)
+                    at += 1
+                elif group and low in ("and", ",", "&") and (at + 1 in named or self._you(words, at + 1)):
+                    at += 1
+                elif low in ("both", "my", "friend", "our"):
+                    at += 1
+                else:
+                    break
+            if group:
+                found += group
+                taken += words[place + (word.low in _MEETING) : at]
+        return found, taken
+
+    def _you(self, words: Sequence[Token], place: int) -> bool:
+        return place < len(words) and words[place].low in ("you", "me")
+
+    def _people(
+        self, words: Sequence[Token], before: Sequence[str], companions: Sequence[str], following: bool = False
+    ) -> tuple[tuple[str, ...], bool]:
+        """Who takes part, and whether words say so."""
+        taken = {word.first for word in self._companions(words)[1]}
+        subject = self._subject([word for word in words if word.first not in taken])
+        told = bool(subject or companions)
+        if "both" in subject:
+            subject = [self.view.speaker] if companions else [self.view.speaker, self.view.listener]
+        if not subject:
+            inherited = list(before) if following else list(before)
+            subject = inherited or [self.reporter or self.view.speaker]
+            if following and companions:
+                subject = subject[:1]
+        elif before and not following:
+            subject = list(dict.fromkeys([*before, *subject]))
+        return tuple(sorted(dict.fromkeys([*subject, *companions]))), told
+
+    def _subject(self, words: Sequence[Token]) -> list[str]:
+        """Ids of those who do it, as far as the words begin with them; "both" for "we"."""
+        named = {place: (width, person) for place, width, person in people_in(words, self.view.cast)}
+        found: list[str] = []
+        for place, word in enumerate(words):
+            low = word.low
+            if _is_kin(words, place):
+                return [UNKNOWN]
+            if found and low not in ("and", "&", ",") and place not in named and low not in ("i", "me", "you", "we"):
+                break
+            if place in named and not _object(words, place):
+                found.append(named[place][1])
+            elif low in phrases.SPEAKER and not (low in ("me", "my") and self._passed_on(words, place)):
+                found.append(self.reporter or self.view.speaker)
+            elif low in phrases.BOTH:
+                return ["both"] if not self.reporter else [self.reporter, self.view.speaker]
+            elif low in phrases.LISTENER and place < 6:
+                found.append(self.view.listener)
+            elif low in phrases.THIRD and self.view.referent:
+                found.append(self.reporter or self.view.referent)
+        return list(dict.fromkeys(found))
+
+    def _passed_on(self, words: Sequence[Token], place: int) -> bool:
+        """Whether this "me" only hears of it."""
+        return place > 0 and phrases.reports(words[place - 1].low)
+
+
+def _object(words: Sequence[Token], place: int) -> bool:
+    """Whether a name is no subject: "for Carol", "Carol's" inside a sentence, "meets Dave"."""
+    before = words[place - 1].low if place else ""
+    if (
+        before in ("for", "to", "of", "at", "by", "about", "from", "meets", "meet", "see", "call", "visit", "and")
+        and place
+    ):
+        return before != "and"
+    return False
+
+
+def _is_kin(words: Sequence[Token], place: int) -> bool:
+    """Whether somebody unknown does it: "my sister works", "my old friend has"."""
+    if words[place].low not in phrases.KIN or place > 4:
+        return False
+    before = [word.low for word in words[max(0, place - 3) : place]]
+    own = any(low in ("my", "our", "his", "her", "your", "their") for low in before)
+    after = words[place + 1].low if place + 1 < len(words) else ""
+    return own and not any(low in ("with", "for", "at", "see", "visit", "call", "meet", "visiting") for low in before) and (
+        after != "'s"
+    )  # fmt: skip
