@@ -6,8 +6,10 @@ day: a day's calendar is a circle. Stretches that only touch do not overlap.
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 DAY = 24 * 60
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,7 +104,7 @@ def clashes(stretches: Sequence[Stretch]) -> tuple[tuple[int, int], ...]:
     )
 
 
-def extreme[Key: Hashable](lengths: Mapping[Key, int], *, most: bool) -> tuple[Key, ...]:
+def extreme(lengths: Mapping[Key, int], *, most: bool) -> tuple[Key, ...]:
     """All keys whose number is the greatest, or the least, in their order."""
     if not lengths:
         return ()
@@ -110,7 +112,7 @@ def extreme[Key: Hashable](lengths: Mapping[Key, int], *, most: bool) -> tuple[K
     return tuple(key for key, number in lengths.items() if number == wanted)
 
 
-def common[Item: Hashable](groups: Sequence[Iterable[Item]]) -> tuple[Item, ...]:
+def common(groups: Sequence[Iterable[Key]]) -> tuple[Key, ...]:
     """What every group holds, in the order of the first; nothing for no groups."""
     if not groups:
         return ()

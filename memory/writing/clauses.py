@@ -1,5 +1,6 @@
 """One sentence read for what goes on when: which words belong to which time, who takes part, and who told it."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -24,6 +25,7 @@ class Said:
     start, end: minutes of the day, `end` after `start`. length, shift: minutes. bare: whether it is named by "it" or "that"
     or not at all. people: ids, UNKNOWN among them for somebody unknown; named: whether words say who. told_by: whose word
     it is, where the speaker passes on what another said. follows: it begins where the one before it ends.
+    companions: those of `people` who are named after "with".
     """
 
     activity: str
@@ -36,6 +38,7 @@ class Said:
     named: bool = False
     told_by: str = ""
     follows: bool = False
+    companions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def people_in(words: Sequence[Token], cast: Cast) -> list[tuple[int, int, str]]:
 def vague(words: Sequence[Token]) -> bool:
     """Whether a sentence only plays with a thought, or speaks of habits that are over."""
     low = [word.low for word in words]
-    used_to = any(a == "used" and b == "to" for a, b in zip(low, low[1:], strict=False))
+    used_to = any(a == "used" and b == "to" for a, b in itertools.pairwise(low))
     return used_to or any(word in phrases.VAGUE for word in low)
 
 
@@ -242,7 +245,8 @@ class _Reading:
         if not companions and said.activity:
             return said
         people, told = self._people(mine, said.people, companions)
-        return replace(said, activity=named, people=people, named=said.named or told)
+        joined = (*said.companions, *companions)
+        return replace(said, activity=named, people=people, named=said.named or told, companions=joined)
 
     def _one(
         self, slot: _Slot, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token], tail: Sequence[Token],
@@ -259,15 +263,16 @@ class _Reading:
         context = [*lead, *inner, *(place if used else ())]
         if phrases.is_open([*lead, *rest]) or (not named and phrases.is_free(context)):
             return None, used
-        people, told = self._people(
-            context or tail, before.people if before else (), companions, following=bool(before)
-        )
+        alone = [person for person in before.people if person not in before.companions] if before else []
+        people, told = self._people(context or tail, alone, companions, following=bool(before))
         if UNKNOWN in people:
             return None, used
         start, end, length, shift = self._times(slot, named, [*lead, *inner, *rest])
         mood = self._mood(slot, [*place, *inner], lead, tail)
         follows = start is None and any(word.low in _PARTED for word in lead) and before is not None
-        return Said(named, people, mood, start, end, length, shift, told, self.reporter, follows), used
+        return Said(
+            named, people, mood, start, end, length, shift, told, self.reporter, follows, tuple(companions)
+        ), used
 
     def _named(
         self, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token]
@@ -333,7 +338,7 @@ class _Reading:
         if all(mark.denied for mark in slot.marks) or (phrases.denies(near) and not self.contrast):
             return "cancel"
         changed = any(word.low in phrases.CHANGES for word in (*lead, *near, *ahead)) or slot.has("shift")
-        made = any(a.low == "make" and b.low in ("that", "it") for a, b in zip(lead, lead[1:], strict=False))
+        made = any(a.low == "make" and b.low in ("that", "it") for a, b in itertools.pairwise(lead))
         return "change" if changed or made else "tell"
 
     def _companions(self, words: Sequence[Token]) -> tuple[list[str], list[Token]]:
@@ -357,9 +362,7 @@ class _Reading:
                 elif low in ("him", "her", "them") and self.view.referent:
                     group.append(self.view.referent)
                     at += 1
-                elif group and low in ("and", ",", "&") and (at + 1 in named or self._you(words, at + 1)):
-                    at += 1
-                elif low in ("both", "my", "friend", "our"):
+                elif (group and low in ("and", ",", "&") and (at + 1 in named or self._you(words, at + 1))) or low in ("both", "my", "friend", "our"):
                     at += 1
                 else:
                     break
@@ -381,10 +384,7 @@ class _Reading:
         if "both" in subject:
             subject = [self.view.speaker] if companions else [self.view.speaker, self.view.listener]
         if not subject:
-            inherited = list(before) if following else list(before)
-            subject = inherited or [self.reporter or self.view.speaker]
-            if following and companions:
-                subject = subject[:1]
+            subject = list(before) or [self.reporter or self.view.speaker]
         elif before and not following:
             subject = list(dict.fromkeys([*before, *subject]))
         return tuple(sorted(dict.fromkeys([*subject, *companions]))), told

@@ -1,5 +1,6 @@
 """The words around a time of day: what is done, by whom, and whether it is told, asked, changed or called off."""
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -168,7 +169,7 @@ def _leads(words: Sequence[Token], place: int, companions: Collection[int]) -> b
 
 def is_open(words: Sequence[Token]) -> bool:
     """Whether the words say of something that it is open, closed, free: "the shop is open"."""
-    pairs = zip(words, words[1:], strict=False)
+    pairs = itertools.pairwise(words)
     return any(a.low in _OFF_VERBS and b.low in ("open", "closed", "free", "available") for a, b in pairs)
 
 
