@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from kithnet.agents import calendars
 from kithnet.agents.disclosure import Sensitivity
-from kithnet.agents.wording import agree
+from kithnet.agents.wording import agree, normalise
 from kithnet.runtime.errors import LedgerError
 
 Status = Literal["unknown", "asked", "known", "contested", "unavailable"]
-Kind = Literal["whole", "event", "count", "name", "place", "text"]
+Kind = Literal["whole", "event", "events", "count", "name", "place", "text"]
 
 _FIRST_WORDS: dict[str, Kind] = {
     "when": "event",
@@ -74,7 +75,10 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Rationale:
-    """One thing the task needs. held: its values, the preferred first; more than one means contested."""
+    """One thing the task needs. held: its values, the preferred first; more than one means contested.
+
+    Of the kind "events" all values hold beside each other: the entries of a calendar.
+    """
 
     id: str
     question: str
@@ -88,11 +92,19 @@ class Rationale:
 
     @property
     def value(self) -> str | None:
+        if self.kind == "events" and self.held:
+            return "; ".join(held.value for held in self.held)
         return self.held[0].value if self.held else None
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
+        if self.kind == "events":
+            return tuple(item for held in self.held for item in held.evidence)
         return self.held[0].evidence if self.held else ()
+
+    def agrees(self, value: str, held: str) -> bool:
+        """Whether two values say the same; entries of a calendar only where they are the same."""
+        return normalise(value) == normalise(held) if self.kind == "events" else agree(value, held)
 
     @property
     def heard_from(self) -> tuple[str, ...]:
@@ -134,6 +146,8 @@ class Ledger:
 
 def kind_of(question: str) -> Kind:
     """The kind of value a question wants, from its interrogative."""
+    if calendars.whose(question) is not None:
+        return "events"
     head = question.casefold().replace(",", " ").split()
     if "how many" in question.casefold() or "how much" in question.casefold():
         return "count"
@@ -188,7 +202,7 @@ def fill(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -
     def change(rationale: Rationale) -> Rationale:
         if not rationale.held:
             return replace(rationale, status="known", held=(Held(value, evidence),), reason="")
-        if not any(agree(value, held.value) for held in rationale.held):
+        if rationale.kind != "events" and not any(agree(value, held.value) for held in rationale.held):
             raise LedgerError(f"{rid} is known as {rationale.value!r}: {value!r} contests it")
         return _hold(rationale, value, evidence)
 
@@ -210,11 +224,12 @@ def contest(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]
 def learn(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -> Ledger:
     """`fill` where nothing or the same is known, else `contest`; evidence already held changes nothing."""
     rationale = ledger[rid]
-    have = {item.id for held in rationale.held for item in held.evidence}
+    alike = [held for held in rationale.held if rationale.kind != "events" or rationale.agrees(value, held.value)]
+    have = {item.id for held in alike for item in held.evidence}
     fresh = tuple(item for item in evidence if item.id not in have)
     if not fresh:
         return ledger
-    known_otherwise = rationale.held and not any(agree(value, held.value) for held in rationale.held)
+    known_otherwise = rationale.kind != "events" and alike and not any(agree(value, held.value) for held in alike)
     return (contest if known_otherwise else fill)(ledger, rid, value, fresh)
 
 
@@ -280,7 +295,7 @@ def _with(people: tuple[str, ...], person: str) -> tuple[str, ...]:
 def _hold(rationale: Rationale, value: str, evidence: tuple[Evidence, ...]) -> Rationale:
     held = list(rationale.held)
     for at, one in enumerate(held):
-        if agree(value, one.value):
+        if rationale.agrees(value, one.value):
             have = {item.id for item in one.evidence}
             held[at] = replace(one, evidence=(*one.evidence, *(e for e in evidence if e.id not in have)))
             break
@@ -292,7 +307,7 @@ def _hold(rationale: Rationale, value: str, evidence: tuple[Evidence, ...]) -> R
 
 def _restated(rationale: Rationale) -> Rationale:
     count = len(rationale.held)
-    status: Status = "contested" if count > 1 else "known" if count else "unknown"
+    status: Status = "contested" if count > 1 and rationale.kind != "events" else "known" if count else "unknown"
     return replace(rationale, status=status, reason="")
 
 

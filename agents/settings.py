@@ -12,6 +12,7 @@ class Settings:
     are consulted. k, budget_tokens: hits and tokens of one recall. support: how well a memory must fit a question
     before it counts as evidence, in [0, 1]; firm: below which people the question names are asked all the same.
     extract: what finds statements at the end of a session: the rules, or a model beside them ("auto": a capable one).
+    tools: whether a task about calendars is reckoned by code over collected events.
     """
 
     max_turns: int = 10
@@ -27,3 +28,4 @@ class Settings:
     temperature: float = 0.0
     seed: int = 0
     extract: str = "auto"
+    tools: bool = True

@@ -9,6 +9,7 @@ from kithnet.agents.infonav import Ledger
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.settings import Settings
 from kithnet.agents.speech import Utterance
+from kithnet.memory.vectors import Embedder
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.trace import Trace
 
@@ -17,7 +18,7 @@ from kithnet.runtime.trace import Trace
 class Stage:
     """The parts of a dialogue that never change and never enter a checkpoint.
 
-    journal: whether the agents write memories of the dialogue.
+    journal: whether the agents write memories of the dialogue. embedder: reads by meaning what no rule knows.
     """
 
     model: ChatModel
@@ -25,6 +26,7 @@ class Stage:
     settings: Settings
     trace: Trace
     journal: bool = True
+    embedder: Embedder | None = None
 
 
 class State(TypedDict):

@@ -55,6 +55,7 @@ def settings_of(config: Config) -> Settings:
         temperature=config.model.temperature,
         seed=config.model.seed,
         extract=config.memory.extract,
+        tools=config.dialogue.tools,
     )
 
 
@@ -78,7 +79,7 @@ async def scene(
         trace = stack.enter_context(TraceWriter(run.trace))
         cast = Cast(store, policy_of(config.disclosure), owner=owner, embedder=embedder, index=index)
         async with engines.chat_model(config, models, model) as chat, open_saver(run.state) as saver:
-            stage = Stage(chat, cast.agent, settings_of(config), trace, journal)
+            stage = Stage(chat, cast.agent, settings_of(config), trace, journal, embedder)
             bounds = config.limits
             limits = Limits(bounds.calls or None, bounds.tokens or None, bounds.seconds or None)
             yield Scene(store, cast, stage, saver, trace, limits, run, embedder)

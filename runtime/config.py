@@ -69,11 +69,12 @@ class EmbedderConfig:
 @dataclass(frozen=True, slots=True)
 class DialogueConfig:
     """max_turns: utterances of both agents. stall_turns: turns without a new fact before they stop.
-    max_questions: rationales a plan may hold."""
+    max_questions: rationales a plan may hold. tools: reckon by code over the events that the agents collect."""
 
     max_turns: int = _within(10, 1, 200)
     stall_turns: int = _within(3, 1, 200)
     max_questions: int = _within(6, 1, 32)
+    tools: bool = True
 
 
 @dataclass(frozen=True, slots=True)

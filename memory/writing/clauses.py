@@ -362,7 +362,12 @@ class _Reading:
                 elif low in ("him", "her", "them") and self.view.referent:
                     group.append(self.view.referent)
                     at += 1
-                elif (group and low in ("and", ",", "&") and (at + 1 in named or self._you(words, at + 1))) or low in ("both", "my", "friend", "our"):
+                elif (group and low in ("and", ",", "&") and (at + 1 in named or self._you(words, at + 1))) or low in (
+                    "both",
+                    "my",
+                    "friend",
+                    "our",
+                ):
                     at += 1
                 else:
                     break

@@ -225,7 +225,9 @@ class _Reader:
         opens = before if word in _ENDS | _STARTS and before >= 0 else place
         if ends and word == "to" and self._moved(before):
             return Mark("start", opens, last, clock, denied=self._denied(opens))
-        if (self.at(last) == "on" and self.at(last + 1) not in ("monday", "tuesday", "wednesday", "thursday", "friday")) or self.at(last) == "onwards":
+        if (
+            self.at(last) == "on" and self.at(last + 1) not in ("monday", "tuesday", "wednesday", "thursday", "friday")
+        ) or self.at(last) == "onwards":
             last += 1
         if ends:
             return Mark("end", opens, last, None, clock, denied=self._denied(opens))

@@ -48,12 +48,13 @@ class Event:
         return datetime.combine(self.day, time.min) + timedelta(minutes=self.end)
 
 
-def read(turns: Iterable[Turn], cast: Cast) -> list[Event]:
-    """The events of one session, as they stand after its last turn, in the order in which they were first told."""
+def read(turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = ()) -> list[Event]:
+    """The events of one session, as they stand after its last turn, in the order in which they were first told.
+
+    earlier: events of sessions before it, which it may confirm, change or call off.
+    """
     told = [turn for turn in turns if not turn.recalled]
-    if not any(clock.may_tell_time(turn.text) for turn in told):
-        return []
-    reader = _Session(cast, clock.counts_to_24(turn.text for turn in told))
+    reader = _Session(cast, clock.counts_to_24(turn.text for turn in told), list(earlier))
     for turn in told:
         reader.hear(turn)
     return reader.events
@@ -73,9 +74,8 @@ def stems_of(activity: str) -> frozenset[str]:
 
 
 class _Session:
-    def __init__(self, cast: Cast, to_24: bool) -> None:
-        self.cast, self.to_24 = cast, to_24
-        self.events: list[Event] = []
+    def __init__(self, cast: Cast, to_24: bool, events: list[Event]) -> None:
+        self.cast, self.to_24, self.events = cast, to_24, events
         self.latest: int | None = None
         self.asked: list[tuple[str, Said]] = []
         self.topic: Said | None = None
@@ -190,6 +190,8 @@ class _Session:
         event = Event(said.activity, said.people, said.start, said.end, self.day, told_by, (turn.id,))
         for place, old in enumerate(self.events):
             if not same_activity(old.activity, event.activity) or not set(old.people) & set(event.people):
+                continue
+            if None not in (old.day, event.day) and old.day != event.day:
                 continue
             open_end = old.start == event.start and (old.end is None or event.end is None)
             if (old.start, old.end) == (event.start, event.end) or open_end:

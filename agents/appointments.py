@@ -1,0 +1,90 @@
+"""What a turn does for calendars: the agent reads its own memory for entries, asks those whose calendars they are, tells them.
+
+Nothing here asks a model. Every entry is weighed by itself before it is told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from kithnet.agents import calendars, infonav, tasking
+from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
+from kithnet.agents.personal import OUTSIDE, PersonalAgent
+from kithnet.agents.settings import Settings
+from kithnet.agents.stage import Stage, State, Turn
+from kithnet.agents.tasking import Plan
+from kithnet.agents.wording import named_people
+
+
+def plan_of(state: State, stage: Stage) -> Plan | None:
+    """What the task of a dialogue wants reckoned, as the instructor's agent reads it; None for no tool."""
+    if not stage.settings.tools or not state["top"]:
+        return None
+    agent, other = (stage.agent_of(person) for person in state["pair"])
+    known = {**agent.known_names, other.person: other.names}
+    return tasking.read(state["task"], known, (agent.name, other.name), stage.embedder)
+
+
+def opened(ledger: Ledger, plan: Plan) -> Ledger:
+    """The ledger with a calendar to fill for everybody the plan is about; the task itself is left to the tool."""
+    for name in plan.people or ("",):
+        ledger = infonav.open_rationale(ledger, calendars.question(name) if name else calendars.EVERYBODY)
+    whole = replace(ledger["r0"], kind="whole")
+    return replace(ledger, rationales=(whole, *ledger.rationales[1:]))
+
+
+def is_calendar(rationale: Rationale, settings: Settings) -> bool:
+    """Whether a rationale is filled here."""
+    return settings.tools and rationale.kind == "events"
+
+
+def looked_up(agent: PersonalAgent, rationale: Rationale) -> list[tuple[str, Evidence]]:
+    """The entries of a calendar that the agent's own memory holds, with the messages that tell of each."""
+    name = calendars.whose(rationale.question)
+    found: list[tuple[str, Evidence]] = []
+    for event in agent.memory.events(own=(OUTSIDE,)):
+        entry = calendars.shown(event, agent.known_names)
+        if name is None or not calendars.concerns(entry, name):
+            continue
+        handles = tuple(f"m{number}" for number in event.evidence)
+        hops = int(agent.person not in (event.told_by, *event.people) and event.told_by not in event.people)
+        text = str(entry)
+        found.append((text, Evidence(handles[-1], handles, agent.person, 0, 0.9 - 0.2 * hops, text)))
+    return found
+
+
+def to_ask(agent: PersonalAgent, rationale: Rationale, visited: Sequence[str]) -> list[str]:
+    """Contacts to be asked for a calendar: whose it is, as nobody knows it better; for everybody's, all."""
+    name = calendars.whose(rationale.question)
+    if name is None:
+        return []
+    contacts = [contact.person for contact in agent.contacts if contact.person not in visited]
+    if not name:
+        return contacts
+    names = agent.known_names
+    return [person for person in named_people(name, names) if person in contacts]
+
+
+def told_key(question: str, value: str) -> str:
+    """How it is noted that an entry has been told."""
+    return f"{question} {value}"
+
+
+def untold(turn: Turn, rationale: Rationale) -> list[tuple[Held, list[Evidence]]]:
+    """Entries that the partner has not been told and did not tell, each with evidence that may be named."""
+    done = turn.state["told"][turn.speaker]
+    prefix = f"u:{turn.state['id']}:"
+    found = []
+    for held in rationale.held:
+        own = [item for item in held.evidence if not item.id.startswith(prefix)]
+        if own and len(own) == len(held.evidence) and told_key(rationale.question, held.value) not in done:
+            found.append((held, own))
+    return found
+
+
+def summary(plan: Plan) -> dict[str, Any]:
+    """A plan as an event of the trace shows it."""
+    return {
+        "tool": plan.tool, "people": list(plan.people), "excluded": list(plan.excluded),
+        "by": "meaning" if plan.by_meaning else "words",
+    }  # fmt: skip

@@ -1,0 +1,357 @@
+"""A task read for what is to be reckoned: which tool, over whose calendars, and what is left out.
+
+By rules over the words of the task; a wording that no rule knows is compared by meaning with examples of what each tool is
+asked, and of what none is, and counts only where one tool is clearly nearer. No tool is the answer to most tasks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, named_people, stem
+from kithnet.memory.vectors import Embedder
+from kithnet.memory.writing import clock, phrases
+from kithnet.memory.writing.clock import DAY, Token
+
+Tool = Literal[
+    "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest"
+]
+NEAR, MARGIN = 0.45, 0.08
+"""How near a task must be to an example of its tool, in cosine, and how much nearer than to any other's."""
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "give_up": (
+        "How many of their activities do they have to cancel so that nothing clashes any more?",
+        "What is the smallest number of appointments that must be dropped to get rid of every overlap?",
+        "At least how many plans need to be given up before none of them collide?",
+        "If one person wanted to go to all of it, how many things would have to be skipped?",
+    ),
+    "together": (
+        "How many of their activities could one person attend without any overlap?",
+        "What is the greatest number of these appointments that do not collide with each other?",
+        "At most how many of the plans fit into one day side by side?",
+    ),
+    "longest": (
+        "Which activities take up the most time?",
+        "What is the longest thing that anybody does that day?",
+        "Name whatever goes on for the greatest number of hours in these calendars.",
+    ),
+    "shortest": ("Which of their activities is over most quickly?", "What takes the least time in the whole schedule?"),
+    "free": (
+        "When does nobody have anything on?",
+        "In which hours could all of them meet?",
+        "Find the gaps that everybody's calendar has in common.",
+        "At what times of the day is every one of them available?",
+    ),
+    "clashes": (
+        "Which of their activities are on at the same time?",
+        "Which appointments get in each other's way?",
+    ),
+    "total": (
+        "How much time do they spend on their activities in all?",
+        "For how many hours are they busy altogether that day?",
+    ),
+    "count": ("How many activities do they have that day?", "What is the number of appointments in their calendars?"),
+    "first": ("Whose activity begins the day?", "What is the earliest thing in their calendars?"),
+    "last": ("What is the latest activity of the day?", "Which of their appointments comes last?"),
+    "busiest": ("Who has the fullest calendar?", "Which of them spends the most hours on activities?"),
+}
+OTHERS = (
+    "When is her dentist appointment?",
+    "What time does the concert start?",
+    "Where do they play tennis?",
+    "What did he tell her about the new job?",
+    "Who is getting married?",
+    "What is his favourite food?",
+    "How many brothers does she have?",
+    "Why did they cancel the party?",
+    "What does he do for a living?",
+    "Which of them likes dogs more?",
+    "How long have they been together?",
+    "Who was free to help with the move?",
+    "What are they doing on Saturday?",
+)
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in text.split())
+
+
+_CALENDAR = _stems(
+    "activity activities schedule calendar appointment event plan agenda timetable commitment engagement programme program diary "
+    "meeting planner itinerary"
+)
+_DROP = _stems(
+    "drop cancel skip miss sacrifice abandon remove forgo renounce decline scrap omit eliminate discard forego"
+)
+_CLASH = _stems("overlap clash conflict collide compatible intersect coincide interfere simultaneous")
+_JOIN = _stems("attend fit join keep visit complete do perform participate accommodate enjoy carry manage")
+_FREE = _stems("free available unoccupied idle vacant gap unbooked availability spare")
+_LONG, _SHORT = _stems("longest lengthiest"), _stems("shortest briefest quickest")
+_LEAST = _stems("least fewest minimum minimal smallest lowest")
+_MOST = _stems("most maximum maximal greatest largest highest biggest")
+_TIMELY = _stems("time duration hour minute long last take")
+_GROUP = frozenset("everyone everybody friends contacts others anyone anybody group all them".split())
+_EXCEPT = (
+    ("except",), ("excluding",), ("exclude",), ("apart", "from"), ("aside", "from"), ("other", "than"), ("not", "counting"),
+    ("without", "counting"), ("leaving", "out"), ("leaving", "aside"), ("leave", "out"), ("leave", "aside"), ("ignoring",),
+    ("ignore",), ("disregarding",), ("disregard",), ("besides",), ("setting", "aside"), ("not", "including"), ("but", "not"),
+    ("without",), ("not", "considering"), ("forget", "about"), ("forgetting",), ("minus",), ("barring",), ("all", "but"),
+)  # fmt: skip
+_NO_EXCEPTION = _stems(
+    "overlap overlapping clash clashing conflict any anything one another each other collision time it"
+)
+_NO_NAMES = frozenset(
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+    october november december i english please""".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to reckon. people: names the task gives, whose calendars it is about; none of them: everybody's.
+
+    excluded: activities to leave out. window: minutes of the day that count. least: minutes that a gap must have.
+    """
+
+    tool: Tool
+    people: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+    window: tuple[int, int] = (0, DAY)
+    least: int = 1
+    by_meaning: bool = False
+
+
+def read(
+    task: str, names: Mapping[str, Sequence[str]], pair: tuple[str, str], embedder: Embedder | None
+) -> Plan | None:
+    """The plan of a task, None where it asks for no tool.
+
+    names: id -> names of everybody the instructor's agent knows. pair: names of the instructor and the assistant, whom "I"
+    and "we" mean.
+    """
+    tokens = clock.tokens(task)
+    excluded, rest = _excluded(tokens, task)
+    tool = by_rule(rest)
+    meant = None if tool or embedder is None else by_meaning(task, embedder)
+    chosen = tool or meant
+    if chosen is None:
+        return None
+    window, least = _bounds(rest)
+    return Plan(chosen, _people(task, rest, names, pair), excluded, window, least, tool is None)
+
+
+def by_rule(tokens: Sequence[Token]) -> Tool | None:
+    """The tool that the words ask for."""
+    low = [token.low for token in tokens]
+    stems = {stem(word) for word in low}
+    text = f" {' '.join(low)} "
+    many = " how many " in text or " number of " in text or " the fewest " in text
+    of_days = bool(stems & _CALENDAR)
+    drops = (
+        bool(stems & _DROP)
+        or " give up " in text
+        or " given up " in text
+        or " giving up " in text
+        or " let go " in text
+    )
+    if drops and many and (of_days or stems & _CLASH):
+        return "give_up"
+    if many and stems & _CLASH and (of_days or stems & _JOIN):
+        return "give_up" if drops else "together"
+    if _asks_free(stems, text):
+        return "free"
+    if of_days or stems & _LONG & stems:
+        longest = stems & _LONG or (stems & _MOST and stems & (_TIMELY - {"last"})) or " lasts the longest " in text
+        if longest and not many:
+            return "busiest" if _asks_who(low) and not stems & _LONG else "longest"
+        if (stems & _SHORT or (stems & _LEAST and stems & _TIMELY)) and not many and of_days:
+            return "shortest"
+    if not of_days:
+        return None
+    return _of_calendar(low, stems, text, many)
+
+
+def _of_calendar(low: Sequence[str], stems: set[str], text: str, many: bool) -> Tool | None:
+    if stems & _CLASH and not many and ("which" in low or "what" in low):
+        return "clashes"
+    if "how much time" in text or "how long" in text or "how many hours" in text or "how many minutes" in text:
+        return "total" if stems & _stems("total altogether all spend busy together whole") else None
+    if many:
+        return "count"
+    if _asks_who(low) and stems & (_MOST | _stems("more busiest busier fullest")):
+        return "busiest"
+    if stems & _stems("first earliest") and ("which" in low or "what" in low):
+        return "first"
+    if stems & _stems("latest final") and ("which" in low or "what" in low):
+        return "last"
+    return None
+
+
+def _asks_free(stems: set[str], text: str) -> bool:
+    timely = stems & (
+        _stems("time slot interval window period hour stretch meet when range span moment day part") | _CALENDAR
+    )
+    nothing = any(
+        f" {phrase} " in text
+        for phrase in (
+            "nothing on",
+            "anything on",
+            "nobody has",
+            "no one has",
+            "none of",
+            "nothing planned",
+            "anything planned",
+        )
+    )
+    everyone = any(
+        f" {word} " in text for word in ("all", "everyone", "everybody", "both", "each", "nobody", "common", "every", "none", "one")
+    ) or " and " in text  # fmt: skip
+    return bool(
+        timely
+        and everyone
+        and (stems & _FREE or (nothing and (" when " in text or " which " in text or " what " in text)))
+    )
+
+
+def _asks_who(low: Sequence[str]) -> bool:
+    return any(word in ("who", "whose") for word in low) or any(
+        a in ("which", "what") and b in ("person", "of", "one") for a, b in zip(low, low[1:], strict=False)
+    )
+
+
+def by_meaning(task: str, embedder: Embedder) -> Tool | None:
+    """The tool whose examples a task is clearly nearest to; None where it may be another's, or no tool's."""
+    banks = [*EXAMPLES.values(), OTHERS]
+    vectors = embedder.embed([task, *(example for bank in banks for example in bank)])
+    near: list[float] = []
+    at = 1
+    for bank in banks:
+        near.append(float(np.max(vectors[at : at + len(bank)] @ vectors[0])))
+        at += len(bank)
+    order = sorted(range(len(banks)), key=lambda place: -near[place])
+    best, second = order[0], order[1]
+    if best == len(EXAMPLES) or near[best] < NEAR or near[best] - near[second] < MARGIN:
+        return None
+    tools: list[Tool] = list(EXAMPLES)  # type: ignore[arg-type]
+    return tools[best]
+
+
+def _excluded(tokens: Sequence[Token], text: str) -> tuple[tuple[str, ...], list[Token]]:
+    """Activities that the task leaves out, and its other words."""
+    low = [token.low for token in tokens]
+    found: list[str] = []
+    rest: list[Token] = []
+    place = 0
+    while place < len(tokens):
+        lead = next((one for one in _EXCEPT if tuple(low[place : place + len(one)]) == one), None)
+        end = _end_of_exception(low, place + len(lead)) if lead else place
+        run = tokens[place + len(lead) : end] if lead else ()
+        things = _things(run, text)
+        if lead and things:
+            found += things
+            place = end
+            continue
+        rest.append(tokens[place])
+        place += 1
+    return tuple(dict.fromkeys((*found, *_uncounted(rest, text)))), rest
+
+
+def _end_of_exception(low: Sequence[str], place: int) -> int:
+    while place < len(low) and low[place] not in ".:;?!)(" and low[place] not in _ENDING:
+        comma = low[place] == "," and place + 1 < len(low) and low[place + 1] in INTERROGATIVES | _ENDING
+        if comma:
+            break
+        place += 1
+    return place
+
+
+_ENDING = frozenset("what which when who how does do is are have has must can could need needs does need".split())
+
+
+def _things(run: Sequence[Token], text: str) -> list[str]:
+    """Activities listed in a few words: "for sleep and the lunch break"."""
+    found: list[str] = []
+    held: list[Token] = []
+    for token in [*run, None]:
+        if token is None or token.low in (",", "and", "or", "nor", "&", "as", "well"):
+            named = phrases.activity(held, text) if held else ""
+            if named and not {stem(word) for word in named.split()} <= _NO_EXCEPTION | _CALENDAR:
+                found.append(named)
+            held = []
+        else:
+            held.append(token)
+    return found if len(run) <= 14 else []
+
+
+def _uncounted(tokens: Sequence[Token], text: str) -> list[str]:
+    """ "Sleep does not count": what a task says not to count."""
+    low = [token.low for token in tokens]
+    for place, word in enumerate(low):
+        if word in ("count", "counted", "counts") and any(
+            n in low[max(0, place - 4) : place] for n in ("not", "doesn't", "don't", "isn't", "aren't")
+        ):
+            start = max((at for at, other in enumerate(low[:place]) if other in ".:;?!(,"), default=-1) + 1
+            stop = next((at for at in range(start, place) if low[at] in ("does", "do", "is", "are", "doesn't", "don't", "isn't", "should")), place)  # fmt: skip
+            return _things(tokens[start:stop], text)
+    return []
+
+
+def _bounds(tokens: Sequence[Token]) -> tuple[tuple[int, int], int]:
+    """The part of the day that counts, and the length that a gap must have."""
+    window, least = (0, DAY), 1
+    for mark in clock.marks(tokens, to_24=True):
+        first, last = clock.settle(mark.start, mark.end)
+        if mark.kind == "range" and first is not None and last is not None and last <= DAY:
+            window = (first, last)
+        elif mark.kind == "start" and first is not None and tokens[mark.first].low in ("from", "after"):
+            window = (first, window[1])
+        elif mark.kind == "length":
+            least = mark.minutes
+    return window, least
+
+
+def _people(
+    task: str, tokens: Sequence[Token], names: Mapping[str, Sequence[str]], pair: tuple[str, str]
+) -> tuple[str, ...]:
+    """Names whose calendars a task is about, in order of mention; none for everybody's."""
+    kept = " ".join(token.text for token in tokens)
+    found: dict[str, int] = {names[person][0]: kept.find(names[person][0]) for person in named_people(kept, names)}
+    known = {part.casefold() for name in found for part in name.split()} | {
+        part.casefold() for called in names.values() for name in called for part in name.split()
+    }
+    for place, token in enumerate(tokens):
+        if token.text[:1].isupper() and token.low.removesuffix("'s") not in known and _is_name(tokens, place):
+            found.setdefault(token.text.replace("’", "'").removesuffix("'s"), kept.find(token.text))
+    low = {token.low for token in tokens}
+    if low & {"we", "us", "our"} and not low & {"all", "everybody", "everyone"}:
+        found = {pair[0]: -2, pair[1]: -1, **found}
+    elif low & {"i", "my", "me"}:
+        found = {pair[0]: -1, **found}
+    return tuple(sorted(found, key=lambda name: found[name]))
+
+
+def _is_name(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a capitalised word names somebody: no day, no month, and not merely the first of its sentence."""
+    token = tokens[place]
+    low = token.low.removesuffix("'s")
+    if (
+        low in _NO_NAMES
+        or low in FUNCTION_WORDS
+        or low in INTERROGATIVES
+        or stem(low) in _CALENDAR
+        or not token.text.isidentifier()
+    ):
+        return (
+            token.low.endswith("'s")
+            and low not in FUNCTION_WORDS
+            and low not in _NO_NAMES
+            and stem(low) not in _CALENDAR
+        )
+    first = place == 0 or tokens[place - 1].low in '.?!:;"“('
+    if not first:
+        return True
+    after = tokens[place + 1 : place + 3]
+    return bool(after) and after[0].low in ("and", ",", "&") and len(after) > 1 and after[1].text[:1].isupper()
