@@ -17,6 +17,7 @@ from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
 
 _MERIDIEM = re.compile(r"\b([ap])\.\s?m\.?(?=\W|$)", re.IGNORECASE)
+_AND_YOU = re.compile(r",? (?:and|what about|how about|and what about|and how about) (?:you|yours|yourself)\b[^,.?]{0,20}\?$", re.I)
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
 
@@ -97,6 +98,7 @@ class _Session:
             topic = self._sentence(sentence, turn, topic)
 
     def _sentence(self, sentence: str, turn: Turn, topic: Said | None) -> Said | None:
+        sentence = _AND_YOU.sub(".", sentence)
         view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent)
         self._notice_day(sentence, turn)
         found = clauses.read(sentence, view)
