@@ -1,14 +1,15 @@
 """The whole of a generated world, from its spec."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
-from kithnet.network.generate.facts import draw_facts
+from kithnet.network.generate.facts import Fact, draw_facts
 from kithnet.network.generate.people import Character, draw_people
 from kithnet.network.generate.phrasebook import read_phrasebook
 from kithnet.network.generate.sessions import Session, draw_sessions
-from kithnet.network.generate.shape import draw_shape
+from kithnet.network.generate.shape import Shape, draw_shape
 from kithnet.network.generate.spec import GenerateSpec
 from kithnet.network.generate.talk import Writer
 from kithnet.network.generate.tasks import draw_tasks
@@ -20,19 +21,41 @@ PAUSE = (8, 150)
 """Seconds between two messages of a session."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """A generated world with what is behind it. facts: those told; evidence: of each, the messages that state it."""
+
+    world: World
+    characters: Sequence[Character]
+    shape: Shape
+    facts: Sequence[Fact]
+    evidence: Sequence[Sequence[int]]
+
+
 def generate(spec: GenerateSpec) -> World:
     """Generate a world with exactly the people, ties and messages of `spec`, connected, with facts to find out.
 
     Every stage draws from its own generator seeded with the spec's seed, so that the same spec gives the same world.
+    """
+    return generate_with_facts(spec).world
+
+
+def generate_with_facts(spec: GenerateSpec, most: int | None = None, about: Collection[str] = ()) -> Made:
+    """The same with the facts it hides.
+
+    most: how many to aim for; the usual number grows with people and messages. about: keys of the attributes that facts
+    may have; default: all.
     """
 
     def rng(stage: str) -> Random:
         return Random(f"kithnet {spec.seed} {stage}")
 
     book = read_phrasebook(spec.phrases)
+    if about:
+        book = replace(book, attributes=tuple(one for one in book.attributes if one.key in about))
     shape = draw_shape(spec.people, spec.ties, rng("shape"))
     characters = draw_people(spec.people, book, rng("people"))
-    count = min(FACTS_PER_PERSON * spec.people, spec.messages // MESSAGES_PER_FACT)
+    count = most or min(FACTS_PER_PERSON * spec.people, spec.messages // MESSAGES_PER_FACT)
     facts = draw_facts(count, shape, book, spec.days, rng("facts"))
     writer = Writer(characters, shape, book, rng("talk"))
     sessions, told = draw_sessions(spec, shape, facts, writer, rng("sessions"))
@@ -42,7 +65,7 @@ def generate(spec: GenerateSpec) -> World:
         if not told[fact].tellings[telling].stale:
             evidence[fact].append(seq)
     ids = [character.person.id for character in characters]
-    return World(
+    world = World(
         people=[character.person for character in characters],
         ties=[
             Tie(min(ids[a], ids[b]), max(ids[a], ids[b]), kind)
@@ -59,6 +82,7 @@ def generate(spec: GenerateSpec) -> World:
             "messages": str(spec.messages),
         },
     )
+    return Made(world, characters, shape, told, evidence)
 
 
 def _messages(
