@@ -18,11 +18,17 @@ from kithnet.agents.wording import named_people
 
 def plan_of(state: State, stage: Stage) -> Plan | None:
     """What the task of a dialogue wants reckoned, as the instructor's agent reads it; None for no tool."""
-    if not stage.settings.tools or not state["top"]:
+    instructor, assistant = state["pair"]
+    return planned(stage, state["task"], (instructor, assistant)) if state["top"] else None
+
+
+def planned(stage: Stage, task: str, pair: tuple[str, str]) -> Plan | None:
+    """The plan of a task between two people."""
+    if not stage.settings.tools:
         return None
-    agent, other = (stage.agent_of(person) for person in state["pair"])
+    agent, other = (stage.agent_of(person) for person in pair)
     known = {**agent.known_names, other.person: other.names}
-    return tasking.read(state["task"], known, (agent.name, other.name), stage.embedder)
+    return tasking.read(task, known, (agent.name, other.name), stage.embedder)
 
 
 def opened(ledger: Ledger, plan: Plan) -> Ledger:

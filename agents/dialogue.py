@@ -51,9 +51,10 @@ class Dialogues:
         Raises ModelUnavailable when the model cannot answer; a limit that is reached ends the dialogue instead.
         """
         settings = self._stage.settings
-        parts = tuple(questions(task))
+        tool = appointments.planned(self._stage, task, (instructor, assistant))
+        parts = () if tool else tuple(questions(task))
         start = opening(
-            dialogue, core(task), (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
+            dialogue, task if tool else core(task), (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
             max_turns=settings.max_turns, max_stalled=settings.stall_turns, questions=parts if len(parts) > 1 else (),
         )  # fmt: skip
         return await self._continue(start)

@@ -116,7 +116,18 @@ def reckon(plan: Plan, found: Sequence[Fact]) -> Reckoned:
     ]
     if missing or not concerned:
         return Reckoned("", tuple(concerned), missing or ("anybody",), tuple(rivals))
-    return Reckoned(_TOOLS[plan.tool](plan, used), tuple(used), (), tuple(rivals))
+    counted = [fact for fact in used for _ in range(_times(plan, fact))]
+    return Reckoned(_TOOLS[plan.tool](plan, counted), tuple(used), (), tuple(rivals))
+
+
+def _times(plan: Plan, fact: Fact) -> int:
+    """How often an entry counts: once, or for each of those it concerns where the task says so."""
+    if not plan.twice:
+        return 1
+    of_them = [
+        name for name in fact.entry.people if not plan.people or any(calendars.same_name(name, p) for p in plan.people)
+    ]
+    return max(1, len(of_them))
 
 
 def _stretches(used: Sequence[Fact]) -> list[Stretch]:

@@ -114,6 +114,7 @@ class Plan:
     """What to reckon. people: names the task gives, whose calendars it is about; none of them: everybody's.
 
     excluded: activities to leave out. window: minutes of the day that count. least: minutes that a gap must have.
+    twice: what two people do together counts for each of them.
     """
 
     tool: Tool
@@ -121,6 +122,7 @@ class Plan:
     excluded: tuple[str, ...] = ()
     window: tuple[int, int] = (0, DAY)
     least: int = 1
+    twice: bool = False
     by_meaning: bool = False
 
 
@@ -140,7 +142,7 @@ def read(
     if chosen is None:
         return None
     window, least = _bounds(rest)
-    return Plan(chosen, _people(task, rest, names, pair), excluded, window, least, tool is None)
+    return Plan(chosen, _people(task, rest, names, pair), excluded, window, least, _twice(rest), tool is None)
 
 
 def by_rule(tokens: Sequence[Token]) -> Tool | None:
@@ -268,7 +270,7 @@ def _end_of_exception(low: Sequence[str], place: int) -> int:
     return place
 
 
-_ENDING = frozenset("what which when who how does do is are have has must can could need needs does need".split())
+_ENDING = frozenset("that what which when who how does do is are have has must can could need needs does need".split())
 
 
 def _things(run: Sequence[Token], text: str) -> list[str]:
@@ -287,16 +289,29 @@ def _things(run: Sequence[Token], text: str) -> list[str]:
 
 
 def _uncounted(tokens: Sequence[Token], text: str) -> list[str]:
-    """ "Sleep does not count": what a task says not to count."""
+    """What a task leaves out after naming it: "sleep does not count", "sleep left out", "lunch aside"."""
     low = [token.low for token in tokens]
-    for place, word in enumerate(low):
-        if word in ("count", "counted", "counts") and any(
-            n in low[max(0, place - 4) : place] for n in ("not", "doesn't", "don't", "isn't", "aren't")
-        ):
-            start = max((at for at, other in enumerate(low[:place]) if other in ".:;?!(,"), default=-1) + 1
-            stop = next((at for at in range(start, place) if low[at] in ("does", "do", "is", "are", "doesn't", "don't", "isn't", "should")), place)  # fmt: skip
-            return _things(tokens[start:stop], text)
-    return []
+    found: list[str] = []
+    for place in range(1, len(low)):
+        tail = next((one for one in _LEFT_OUT if tuple(low[place : place + len(one)]) == one), None)
+        if tail is None:
+            continue
+        start = place
+        while start and low[start - 1] not in ".:;?!(,)" and place - start < 6:
+            start -= 1
+        found += _things(tokens[start:place], text)
+    return found
+
+
+_LEFT_OUT = (
+    ("left", "out"), ("left", "aside"), ("aside",), ("apart",), ("excluded",), ("excepted",), ("ignored",), ("omitted",),
+    ("disregarded",), ("exempt",), ("exempted",), ("not", "counted"), ("not", "included"), ("not", "counting"), ("uncounted",),
+    ("does", "not", "count"), ("do", "not", "count"), ("doesn't", "count"), ("don't", "count"), ("is", "not", "counted"),
+    ("isn't", "counted"), ("are", "not", "counted"), ("aren't", "counted"), ("should", "not", "count"), ("is", "ignored"),
+    ("are", "ignored"), ("is", "left", "out"), ("are", "left", "out"), ("is", "excluded"), ("are", "excluded"),
+    ("not", "considered"), ("is", "not", "considered"), ("put", "aside"), ("set", "aside"), ("taken", "out"), ("removed",),
+    ("is", "no", "part"), ("not", "taken", "into", "account"), ("is", "not", "part"), ("is", "disregarded"),
+)  # fmt: skip
 
 
 def _bounds(tokens: Sequence[Token]) -> tuple[tuple[int, int], int]:
@@ -311,6 +326,17 @@ def _bounds(tokens: Sequence[Token]) -> tuple[tuple[int, int], int]:
         elif mark.kind == "length":
             least = mark.minutes
     return window, least
+
+
+def _twice(tokens: Sequence[Token]) -> bool:
+    """Whether a task counts what people share once for each of them."""
+    low = [token.low for token in tokens]
+    text = f" {' '.join(low)} "
+    once_each = any(
+        f" {phrase} " in text
+        for phrase in ("for each of", "once for each", "once per person", "two times", "for both of")
+    )
+    return bool(set(low) & {"twice", "double", "doubly", "separately"}) or once_each
 
 
 def _people(

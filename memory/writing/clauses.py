@@ -1,11 +1,11 @@
 """One sentence read for what goes on when: which words belong to which time, who takes part, and who told it."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
-from kithnet.memory.writing import clock, phrases
+from kithnet.memory.writing import anchors, clock, phrases
 from kithnet.memory.writing.clock import Clock, Mark, Token
 from kithnet.memory.writing.extract import Cast
 
@@ -25,7 +25,8 @@ class Said:
     start, end: minutes of the day, `end` after `start`. length, shift: minutes. bare: whether it is named by "it" or "that"
     or not at all. people: ids, UNKNOWN among them for somebody unknown; named: whether words say who. told_by: whose word
     it is, where the speaker passes on what another said. follows: it begins where the one before it ends.
-    companions: those of `people` who are named after "with".
+    companions: those of `people` who are named after "with". after, before: the activity that it follows, or that follows
+    it, `gap` minutes apart.
     """
 
     activity: str
@@ -39,6 +40,9 @@ class Said:
     told_by: str = ""
     follows: bool = False
     companions: tuple[str, ...] = ()
+    after: str = ""
+    before: str = ""
+    gap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,11 @@ def read(sentence: str, view: View) -> list[Said]:
     if not words or vague(words):
         return []
     reporter, begin = _report(words, view)
-    body = words[begin:]
-    marks = clock.marks(body, to_24=view.to_24)
-    slots = _slots(_without_denied(marks))
+    marks = anchors.added(words[begin:], sentence, clock.marks(words[begin:], to_24=view.to_24))
+    body, marks = _without_denied(words[begin:], marks)
+    slots = _slots(marks)
     asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words)
-    contrast = len({mark.denied for mark in marks}) == 2
+    contrast = len(body) < len(words) - begin
     reading = _Reading(sentence, body, replace(view, referent=reporter or view.referent), reporter, asks, contrast)
     return list(reading.said(slots)) if slots else list(reading.timeless())
 
@@ -111,7 +115,7 @@ def people_in(words: Sequence[Token], cast: Cast) -> list[tuple[int, int, str]]:
 def vague(words: Sequence[Token]) -> bool:
     """Whether a sentence only plays with a thought, or speaks of habits that are over."""
     low = [word.low for word in words]
-    used_to = any(a == "used" and b == "to" for a, b in itertools.pairwise(low))
+    used_to = any(a == "used" and b == "to" for a, b in pairwise(low))
     return used_to or any(word in phrases.VAGUE for word in low)
 
 
@@ -146,10 +150,20 @@ def _report(words: Sequence[Token], view: View) -> tuple[str, int]:
     return "", 0
 
 
-def _without_denied(marks: Sequence[Mark]) -> list[Mark]:
-    """Times that are said not to be, left out where others are given."""
-    kept = [mark for mark in marks if not mark.denied]
-    return kept or [replace(mark, denied=True) for mark in marks]
+def _without_denied(words: Sequence[Token], marks: Sequence[Mark]) -> tuple[list[Token], list[Mark]]:
+    """Words and times without those times that are said not to be, where others are given."""
+    denied = [mark for mark in marks if mark.denied]
+    if not denied or len(denied) == len(marks):
+        return list(words), list(marks)
+    gone = {place for mark in denied for place in range(mark.first, mark.last)}
+    at: dict[int, int] = {}
+    kept: list[Token] = []
+    for place, word in enumerate(words):
+        at[place] = len(kept)
+        if place not in gone:
+            kept.append(word)
+    at[len(words)] = len(kept)
+    return kept, [replace(m, first=at[m.first], last=at[m.last]) for m in marks if not m.denied]
 
 
 def _slots(marks: Sequence[Mark]) -> list[_Slot]:
@@ -166,11 +180,12 @@ def _slots(marks: Sequence[Mark]) -> list[_Slot]:
 
 def _joins(slot: _Slot, mark: Mark) -> bool:
     begun = slot.has("start", "range")
-    ended = slot.has("end", "length", "range")
     if mark.kind == "shift":
         return True
-    if mark.kind in ("end", "length"):
-        return begun and not ended
+    if mark.kind == "end":
+        return not slot.has("end", "range") and (begun != slot.has("length"))
+    if mark.kind == "length":
+        return not slot.has("length", "range") and begun != slot.has("end")
     if mark.kind == "start":
         return not begun
     return not begun and not slot.has("end", "length") and slot.has("shift")
@@ -253,6 +268,8 @@ class _Reading:
         before: Said | None,
     ) -> tuple[Said | None, int]:  # fmt: skip
         """The slot as it is said, None where nothing goes on; and how many of the words after it were used."""
+        if all(mark.anchor for mark in slot.marks) and not slot.has("length"):
+            return None, 0
         named, place, used = self._named(lead, inner, rest)
         companions: list[str] = []
         taken: list[Token] = []
@@ -270,9 +287,11 @@ class _Reading:
         start, end, length, shift = self._times(slot, named, [*lead, *inner, *rest])
         mood = self._mood(slot, [*place, *inner], lead, tail)
         follows = start is None and any(word.low in _PARTED for word in lead) and before is not None
-        return Said(
-            named, people, mood, start, end, length, shift, told, self.reporter, follows, tuple(companions)
-        ), used
+        after = next((mark.anchor for mark in slot.marks if mark.kind == "start"), "")
+        before_it = next((mark.anchor for mark in slot.marks if mark.kind == "end"), "")
+        gap = next((mark.minutes for mark in slot.marks if mark.anchor), 0)
+        said = Said(named, people, mood, start, end, length, shift, told, self.reporter, follows, tuple(companions))
+        return replace(said, after=after, before=before_it, gap=gap), used
 
     def _named(
         self, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token]
@@ -338,8 +357,9 @@ class _Reading:
         if all(mark.denied for mark in slot.marks) or (phrases.denies(near) and not self.contrast):
             return "cancel"
         changed = any(word.low in phrases.CHANGES for word in (*lead, *near, *ahead)) or slot.has("shift")
-        made = any(a.low == "make" and b.low in ("that", "it") for a, b in itertools.pairwise(lead))
-        return "change" if changed or made else "tell"
+        made = any(a.low == "make" and b.low in ("that", "it") for a, b in pairwise(lead))
+        over = any(a.low == "after" and b.low == "all" for a, b in pairwise([*lead, *near, *ahead]))
+        return "change" if changed or made or over or self.contrast else "tell"
 
     def _companions(self, words: Sequence[Token]) -> tuple[list[str], list[Token]]:
         """Who is named after "with", and the tokens that say so."""

@@ -41,6 +41,7 @@ _ENDS = frozenset(
     """until till til to through ends end ending finish finishes finishing finished stops stop stopping over done up wrap wraps
     wrapping concludes concluding back by""".split()
 )
+_NOT = frozenset("not isn't aren't wasn't won't doesn't don't didn't never".split())
 _LOOSE = frozenset("for on is now it's its off over up back to about around".split())
 """Words before a bare number that mostly speak of something else than a time."""
 _THINGS = frozenset(
@@ -80,7 +81,8 @@ Kind = Literal["range", "start", "end", "length", "shift"]
 class Mark:
     """A time expression, tokens `first` to `last` (exclusive). minutes: a length, or how far something is shifted.
 
-    denied: the words say that it is not then.
+    denied: the words say that it is not then. anchor: the activity at whose end (of a start) or start (of an end) it is,
+    `minutes` away from it, where no clock says when.
     """
 
     kind: Kind
@@ -90,6 +92,7 @@ class Mark:
     end: Clock | None = None
     minutes: int = 0
     denied: bool = False
+    anchor: str = ""
 
 
 def tokens(text: str) -> list[Token]:
@@ -103,12 +106,10 @@ def may_tell_time(text: str) -> bool:
 
 
 def counts_to_24(texts: Iterable[str]) -> bool:
-    """Whether people who wrote `texts` count hours to 24: they write "09:00" or "14:30", and never am or pm."""
+    """Whether people who wrote `texts` count hours to 24, as those do who write "09:00" or "14:30"."""
     shown = False
     for text in texts:
         for token in tokens(text):
-            if token.low in ("am", "pm", "a.m.", "p.m."):
-                return False
             head, mark, _ = token.text.partition(":")
             shown = shown or bool(mark and head and (head.startswith("0") or int(head) > 12))
     return shown
@@ -273,7 +274,7 @@ class _Reader:
             return True
         if self.at(back) == "than" and self.at(back - 1) == "rather":
             return True
-        return self.at(back) == "not"
+        return self.at(back) in _NOT
 
     def _counted(self, place: int) -> bool:
         """Whether the number before `place` counts things rather than hours."""

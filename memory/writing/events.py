@@ -17,7 +17,11 @@ from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
 
 _MERIDIEM = re.compile(r"\b([ap])\.\s?m\.?(?=\W|$)", re.IGNORECASE)
-_AND_YOU = re.compile(r",? (?:and|what about|how about|and what about|and how about) (?:you|yours|yourself)\b[^,.?]{0,20}\?$", re.I)
+_AND_YOU = re.compile(
+    r",? (?:and|what about|how about|and what about|and how about) (?:you|yours|yourself)\b[^,.?]{0,20}\?$", re.I
+)
+_NO = re.compile(r"(?:^|(?<=[.!?;]\s))No (?=[a-zA-Z])")  # "No yoga today" denies, "No, yoga is at nine" does not
+_SAME = {"bed": "sleep", "asleep": "sleep", "sleeping": "sleep"}
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
 
@@ -71,7 +75,7 @@ def same_activity(left: str, right: str) -> bool:
 
 def stems_of(activity: str) -> frozenset[str]:
     """The stems by which an activity is compared."""
-    return frozenset(stem(word) for word in words(activity) if word not in _IGNORED)
+    return frozenset(stem(_SAME.get(word, word)) for word in words(activity) if word not in _IGNORED)
 
 
 class _Session:
@@ -94,7 +98,7 @@ class _Session:
         topic, self.topic = self.topic, None
         if topic is not None:
             topic = replace(topic, people=(turn.sender,)) if turn.sender in topic.people else topic
-        for sentence in speech.sentences(_MERIDIEM.sub(r"\1m", turn.text)):
+        for sentence in speech.sentences(_NO.sub("Not any ", _MERIDIEM.sub(r"\1m", turn.text))):
             topic = self._sentence(sentence, turn, topic)
 
     def _sentence(self, sentence: str, turn: Turn, topic: Said | None) -> Said | None:
@@ -119,6 +123,7 @@ class _Session:
             if said.activity == "" and topic is not None and topic.activity and said.start is not None:
                 if self._target(said) is None or said.mood == "tell":
                     said = replace(said, activity=topic.activity, people=said.people if said.named else topic.people)
+            said = self._anchored(said)
             if said.start is None and said.end is None and not said.length and not said.shift and said.mood == "tell":
                 topic = said if said.activity else topic
                 continue
@@ -133,6 +138,25 @@ class _Session:
             if when.end - when.start == timedelta(days=1):
                 self.day = when.start.date()
                 return
+
+    def _anchored(self, said: Said) -> Said:
+        """What is said to follow or precede another activity, with the times that this gives it."""
+        anchor = said.after or said.before
+        if not anchor:
+            return said
+        other = [e for e in self.events if same_activity(e.activity, anchor)]
+        mine = [e for e in other if set(e.people) & set(said.people)] or other
+        if not mine:
+            return said
+        start, end = said.start, said.end
+        if said.after and mine[-1].end is not None and start is None:
+            start = (mine[-1].end + said.gap) % DAY
+            end = start + said.length if said.length else end and start + ((end - start) % DAY or DAY)
+        elif said.before and end is None:
+            edge = (mine[-1].start - said.gap) % DAY
+            start = (edge - said.length) % DAY if start is None and said.length else start
+            end = None if start is None else start + ((edge - start) % DAY or DAY)
+        return replace(said, start=start, end=end)
 
     def _apply(self, said: Said, turn: Turn) -> None:
         if said.mood == "cancel":
@@ -154,6 +178,7 @@ class _Session:
             for place, event in enumerate(self.events)
             if same_activity(event.activity, said.activity) and (set(event.people) & set(said.people) or not said.named)
         ]
+        found = [place for place in found if set(self.events[place].people) & set(said.people)] or found
         same_time = [place for place in found if said.start is not None and self.events[place].start == said.start]
         return (same_time or found or [None])[-1]
 

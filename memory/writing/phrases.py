@@ -49,7 +49,7 @@ _SMALL = frozenset(
     together quickly around finally lastly afterwards followed here there all whole entire full long time times spot slot clock
     o'clock am pm a.m. p.m. something somewhere back way it them me us him one's own new usual regular little quick long-ish
     i m s re ve d ll t how when where what why who instead rather because than wait hmm uh um sharp except though although
-    hours hour minutes minute half quarter past ago earlier morning's plus via per more most early late good nice""".split()
+    hours hour minutes minute half quarter past ago wrong mistaken mixed confused earlier morning's plus via per more most early late good nice""".split()
 )
 _OWNING = frozenset("a an the my our your his her their this another some".split())
 _STOP = (
@@ -212,6 +212,11 @@ def denies(words: Sequence[Token]) -> bool:
 def usual(activity_words: str) -> str:
     """The half of the day that something is usually done in, "" where it is not clear."""
     return next((part for word in activity_words.split() if (part := _USUAL.get(stem(word)))), "")
+
+
+def is_pronoun(word: Token) -> bool:
+    """Whether a word stands for somebody or something rather than naming it."""
+    return word.low in {"it", "that", "this", "all", "which", "what", "i", "you", "he", "she", "we", "they"}
 
 
 def reports(word: str) -> bool:

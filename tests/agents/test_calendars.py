@@ -28,7 +28,9 @@ def six(bench: Bench) -> Store:
 
 
 def test_what_has_to_be_given_up_is_reckoned_from_both_circles(bench: Bench, six: Store) -> None:
-    talk = bench.talk(six, f"How many activities of {SIX} must be given up at least so that none overlap?", ("ana", "dora"))
+    talk = bench.talk(
+        six, f"How many activities of {SIX} must be given up at least so that none overlap?", ("ana", "dora")
+    )
     result = talk.state["result"]
     # yoga 9:00-10:30, chess 10-11, pottery 10:30-12, swimming 14-15, tennis 15-17, painting 18-21, reading 20-21:30
     assert result["answer"] == "2" and result["worded_by"] == "tool"
@@ -38,9 +40,12 @@ def test_what_has_to_be_given_up_is_reckoned_from_both_circles(bench: Bench, six
 def test_the_longest_leaves_out_what_the_task_leaves_out(bench: Bench, six: Store) -> None:
     task = f"Apart from sleep, which activity of {SIX} is the longest?"
     assert bench.talk(six, task, ("ana", "dora")).state["result"]["answer"] == "painting"
-    assert bench.talk(six, task.replace("Apart from sleep, which", "Which"), ("ana", "dora"), name="t2").state["result"][
-        "answer"
-    ] == "sleep"
+    assert (
+        bench.talk(six, task.replace("Apart from sleep, which", "Which"), ("ana", "dora"), name="t2").state["result"][
+            "answer"
+        ]
+        == "sleep"
+    )
 
 
 def test_free_time_is_what_nobody_in_either_circle_has_taken(bench: Bench, six: Store) -> None:
