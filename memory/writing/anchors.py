@@ -6,10 +6,12 @@ from kithnet.memory.writing import phrases
 from kithnet.memory.writing.clock import Mark, Token
 
 _AFTER: tuple[tuple[str, ...], ...] = (
-    ("from", "the", "end", "of"), ("at", "the", "end", "of"), ("as", "soon", "as"), ("the", "moment"), ("after",), ("following",),
+    ("after", "the", "end", "of"), ("from", "the", "end", "of"), ("when", "i'm", "done", "with"), ("once", "i'm", "done", "with"),
+    ("at", "the", "end", "of"), ("as", "soon", "as"), ("the", "moment"), ("after",), ("following",),
     ("once",), ("when",), ("whenever",), ("since", "the", "end", "of"),
 )  # fmt: skip
 _BEFORE: tuple[tuple[str, ...], ...] = (
+    ("before", "the", "start", "of"), ("before", "the", "beginning", "of"), ("leads", "up", "to"), ("leads", "into"),
     ("up", "to", "the", "start", "of"), ("up", "to", "the", "beginning", "of"), ("until", "the", "start", "of"), ("till",),
     ("until", "the", "beginning", "of"), ("right", "up", "to"), ("up", "until"), ("up", "to"), ("until",), ("before",),
     ("ahead", "of"), ("leading", "up", "to"), ("prior", "to"), ("preceding",), ("till", "the", "start", "of"),
@@ -19,7 +21,7 @@ _NEEDS_VERB = frozenset({("when",), ("once",), ("as", "soon", "as"), ("the", "mo
 _ADVERBS = frozenset("right straight directly immediately just only soon shortly".split())
 _OVER = frozenset("over ends end ended finishes finished finish done stops stopped through up behind".split())
 _BEGUN = frozenset("starts start begins begin started beginning commences".split())
-_LINKS = frozenset("is are has have am i'm i've my we're with it's am me".split())
+_LINKS = frozenset("is are has have am i'm i've my we're with it's me been".split())
 _FAR = 8
 """Tokens that an activity named as an anchor may take, its verb included."""
 
@@ -42,9 +44,13 @@ def added(words: Sequence[Token], text: str, marks: Sequence[Mark]) -> list[Mark
 
 def _anchor(words: Sequence[Token], text: str, place: int, taken: set[int], marks: Sequence[Mark]) -> Mark | None:
     low = [word.low for word in words]
+    if followed := _followed(words, text, place):
+        return followed
     for leads, kind in ((_AFTER, "start"), (_BEFORE, "end")):
         for lead in leads:
             begin = place + len(lead)
+            if lead == ("when",) and place and low[place - 1] in ("is", "was", "that's", "it's"):
+                continue  # "ten is when it begins"
             if tuple(low[place:begin]) != lead:
                 continue
             last, verb = _extent(low, begin, taken)
@@ -63,6 +69,18 @@ def _anchor(words: Sequence[Token], text: str, place: int, taken: set[int], mark
     return None
 
 
+def _followed(words: Sequence[Token], text: str, place: int) -> Mark | None:
+    """ "Yoga is followed by chess": the words before name what it comes after."""
+    low = [word.low for word in words]
+    if low[place : place + 2] != ["followed", "by"]:
+        return None
+    first = place
+    while first and low[first - 1] not in ",.;:!?()":
+        first -= 1
+    named = phrases.activity(words[first:place], text)
+    return Mark("start", first, place + 2, anchor=named) if named else None
+
+
 def _extent(low: Sequence[str], begin: int, taken: set[int]) -> tuple[int, str]:
     """Where the words that name the anchor end, and whether a verb says that it is over or has begun."""
     at = begin
@@ -71,7 +89,8 @@ def _extent(low: Sequence[str], begin: int, taken: set[int]) -> tuple[int, str]:
             return at + 1, "over"
         if low[at] in _BEGUN:
             return at + 1, "begun"
-        if at > begin and low[at] in ("i", "we", "he", "she", "they", "for", "then", "and"):
+        stop = low[at] in phrases.STOP and low[at] not in _LINKS
+        if at > begin and (stop or low[at] in ("for", "and", "comes", "takes", "lasts", "lasting", "taking")):
             break
         at += 1
     return at, ""

@@ -5,16 +5,13 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
-from kithnet.memory.writing import anchors, clock, phrases
+from kithnet.memory.writing import anchors, clock, phrases, whose
 from kithnet.memory.writing.clock import Clock, Mark, Token
-from kithnet.memory.writing.extract import Cast
+from kithnet.memory.writing.whose import View
 
-Mood = Literal["tell", "ask", "change", "cancel"]
-UNKNOWN = "?"
-"""Stands for somebody whom the owner does not know: a sister, a boss."""
+Mood = Literal["tell", "ask", "change", "cancel", "doubt"]
+"""doubt: it is not when it was said to be, and no other time is given."""
 _PARTED = frozenset({"then", "afterwards", "after", "afterward", "later"})
-_MEETING = frozenset("see meet meets meeting join joins joining accompany accompanying".split())
-_TOGETHER = frozenset({"with", "alongside", "plus"}) | _MEETING
 _TAGS = frozenset("right isn't aren't don't doesn't won't remember okay ok yes no haven't".split())
 
 
@@ -23,7 +20,7 @@ class Said:
     """One activity as a sentence gives it; what the sentence leaves open is empty.
 
     start, end: minutes of the day, `end` after `start`. length, shift: minutes. bare: whether it is named by "it" or "that"
-    or not at all. people: ids, UNKNOWN among them for somebody unknown; named: whether words say who. told_by: whose word
+    or not at all. people: ids, whose.UNKNOWN among them for somebody unknown; named: whether words say who. told_by: whose word
     it is, where the speaker passes on what another said. follows: it begins where the one before it ends.
     companions: those of `people` who are named after "with". after, before: the activity that it follows, or that follows
     it, `gap` minutes apart.
@@ -45,17 +42,6 @@ class Said:
     gap: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a sentence is read from: who speaks to whom, and of whom they spoke last."""
-
-    speaker: str
-    listener: str
-    cast: Cast
-    to_24: bool = False
-    referent: str = ""
-
-
 @dataclass
 class _Slot:
     """A time and the words around it. inner: words between its marks."""
@@ -70,6 +56,10 @@ class _Slot:
     def last(self) -> int:
         return self.marks[-1].last
 
+    @property
+    def kinds(self) -> set[str]:
+        return {mark.kind for mark in self.marks}
+
     def has(self, *kinds: str) -> bool:
         return any(mark.kind in kinds for mark in self.marks)
 
@@ -79,7 +69,7 @@ def read(sentence: str, view: View) -> list[Said]:
     words = clock.tokens(sentence)
     if not words or vague(words):
         return []
-    reporter, begin = _report(words, view)
+    reporter, begin = whose.reporter(words, view)
     marks = anchors.added(words[begin:], sentence, clock.marks(words[begin:], to_24=view.to_24))
     body, marks = _without_denied(words[begin:], marks)
     slots = _slots(marks)
@@ -97,21 +87,6 @@ def topic(sentence: str, view: View) -> Said | None:
     return found[0] if found else None
 
 
-def people_in(words: Sequence[Token], cast: Cast) -> list[tuple[int, int, str]]:
-    """Known people named in tokens: place, tokens taken, id."""
-    found = []
-    low = [word.low.removesuffix("'s") for word in words]
-    place = 0
-    while place < len(low):
-        called = cast.called(low, place) if words[place].text[:1].isupper() else None
-        if called is not None:
-            found.append((place, called[1], called[0]))
-            place += called[1]
-        else:
-            place += 1
-    return found
-
-
 def vague(words: Sequence[Token]) -> bool:
     """Whether a sentence only plays with a thought, or speaks of habits that are over."""
     low = [word.low for word in words]
@@ -124,30 +99,6 @@ def _tagged(words: Sequence[Token]) -> bool:
     low = [word.low for word in words if word.low not in ("?", '"')]
     comma = max((place for place, word in enumerate(low) if word == ","), default=-1)
     return comma > 2 and len(low) - comma <= 3 and low[comma + 1] in _TAGS
-
-
-def _report(words: Sequence[Token], view: View) -> tuple[str, int]:
-    """Who is passed on, "" for nobody, and where the passed-on words begin: "Dave told me that", "according to Carol"."""
-    low = [word.low for word in words]
-    named = people_in(words, view.cast)
-    for place, width, person in named:
-        if place >= 2 and low[place - 2 : place] == ["according", "to"]:
-            return person, place + width
-        if place >= 2 and low[place - 1] == "from" and low[place - 2] in ("heard", "know", "learned", "learnt"):
-            return person, place + width + (low[place + width : place + width + 1] == ["that"])
-    for place, word in enumerate(low[:-1]):
-        if not phrases.reports(word) or place > 6:
-            continue
-        who = next((person for at, width, person in named if at + width in (place, place - 1)), "")
-        if not who and place and low[place - 1] in ("he", "she", "they"):
-            who = view.referent
-        if not who or who == view.speaker:
-            continue
-        begin = place + 1
-        while begin < len(low) and low[begin] in ("me", "us", "you", "that", ":", ",", "to", "know", "about"):
-            begin += 1
-        return who, begin
-    return "", 0
 
 
 def _without_denied(words: Sequence[Token], marks: Sequence[Mark]) -> tuple[list[Token], list[Mark]]:
@@ -185,7 +136,7 @@ def _joins(slot: _Slot, mark: Mark) -> bool:
     if mark.kind == "end":
         return not slot.has("end", "range") and (begun != slot.has("length"))
     if mark.kind == "length":
-        return not slot.has("length", "range") and begun != slot.has("end")
+        return not slot.has("length", "range") and (begun != slot.has("end") or slot.kinds == {"shift"})
     if mark.kind == "start":
         return not begun
     return not begun and not slot.has("end", "length") and slot.has("shift")
@@ -222,7 +173,7 @@ class _Reading:
     def timeless(self) -> Iterator[Said]:
         """What a sentence without a time names, for what is asked or called off."""
         for part in phrases.pieces(self.words):
-            companions = self._companions(part.words)
+            companions = whose.companions(part.words, self.view)
             named = self._activity(part.words)
             if named or phrases.calls_off(part.words):
                 people, told = self._people(part.words, (), companions[0])
@@ -245,9 +196,9 @@ class _Reading:
         if before is None or not lead:
             return lead, ()
         first = phrases.pieces(lead)[0]
-        if first.closes and first.words and (not before.activity or self._companions(first.words)[0]):
+        if first.closes and first.words and (not before.activity or whose.companions(first.words, self.view)[0]):
             return lead[len(first.words) :], first.words
-        people = self._companions(lead)[1]
+        people = whose.companions(lead, self.view)[1]
         if people and lead[0].low in ("with", "together", "alongside"):
             width = sum(1 for word in lead if word.first <= people[-1].first)
             return lead[width:], lead[:width]
@@ -255,7 +206,7 @@ class _Reading:
 
     def _joined(self, said: Said, mine: Sequence[Token]) -> Said:
         """A slot with the words that follow it and belong to it."""
-        companions, _ = self._companions(mine)
+        companions, _ = whose.companions(mine, self.view)
         named = said.activity or self._activity(mine)
         if not companions and said.activity:
             return said
@@ -274,7 +225,7 @@ class _Reading:
         companions: list[str] = []
         taken: list[Token] = []
         for run in (lead, inner, place if used else (), tail):
-            people, words = self._companions(run)
+            people, words = whose.companions(run, self.view)
             companions += people
             taken += words
         context = [*lead, *inner, *(place if used else ())]
@@ -282,14 +233,18 @@ class _Reading:
             return None, used
         alone = [person for person in before.people if person not in before.companions] if before else []
         people, told = self._people(context or tail, alone, companions, following=bool(before))
-        if UNKNOWN in people:
+        if whose.UNKNOWN in people:
             return None, used
         start, end, length, shift = self._times(slot, named, [*lead, *inner, *rest])
         mood = self._mood(slot, [*place, *inner], lead, tail)
-        follows = start is None and any(word.low in _PARTED for word in lead) and before is not None
+        parted = any(word.low in _PARTED for word in lead)
+        later = start is None and end is None and shift > 0 and bool(length and named)
+        follows = start is None and (parted or later)
         after = next((mark.anchor for mark in slot.marks if mark.kind == "start"), "")
         before_it = next((mark.anchor for mark in slot.marks if mark.kind == "end"), "")
-        gap = next((mark.minutes for mark in slot.marks if mark.anchor), 0)
+        gap = shift if later else next((mark.minutes for mark in slot.marks if mark.anchor), 0)
+        if later:
+            mood, shift = "tell", 0
         said = Said(named, people, mood, start, end, length, shift, told, self.reporter, follows, tuple(companions))
         return replace(said, after=after, before=before_it, gap=gap), used
 
@@ -299,29 +254,41 @@ class _Reading:
         """The activity, the words it was found in, and how many words after the slot that took."""
         parts = phrases.pieces(lead)
         nearest = self._activity(parts[-1].words)
+        if told := self._told_after(rest):
+            return told
         if nearest:
             return nearest, parts[-1].words, 0
         for part in phrases.pieces(inner):
             if found := self._activity(part.words):
                 return found, part.words, 0
-        ahead = phrases.pieces(rest)[0]
+        ahead, *later = phrases.pieces(rest)
         if ahead.words and (found := self._activity(ahead.words)):
             return found, ahead.words, len(ahead.words)
         for part in reversed(parts[:-1]):
             if found := self._activity(part.words):
                 return found, part.words, 0
-        later = phrases.pieces(rest)[1:2]
         if not ahead.words and later and (found := self._activity(later[0].words)):
             return found, later[0].words, 1 + len(later[0].words)
         return "", parts[-1].words, 0
 
+    def _told_after(self, rest: Sequence[Token]) -> tuple[str, Sequence[Token], int] | None:
+        """What follows a colon, or ends with "then": "from 9 to 12: work", "don't call at one, I'm swimming then"."""
+        ahead, *later = phrases.pieces(rest)
+        if not later or not later[0].words:
+            return None
+        colon = not ahead.words and rest[0].low == ":"
+        if not colon and later[0].words[-1].low != "then":
+            return None
+        found = self._activity(later[0].words)
+        return (found, later[0].words, len(ahead.words) + 1 + len(later[0].words)) if found else None
+
     def _activity(self, words: Sequence[Token]) -> str:
         named = [
             words[at].first
-            for place, width, _ in people_in(words, self.view.cast)
+            for place, width, _ in whose.people_in(words, self.view.cast)
             for at in range(place, place + width)
         ]
-        return phrases.activity(words, self.text, [word.first for word in self._companions(words)[1]], named)
+        return phrases.activity(words, self.text, [word.first for word in whose.companions(words, self.view)[1]], named)
 
     def _times(self, slot: _Slot, named: str, around: Sequence[Token]) -> tuple[int | None, int | None, int, int]:
         start: Clock | None = None
@@ -352,113 +319,29 @@ class _Reading:
         if self.asks:
             return "ask"
         ahead = phrases.pieces(tail)[0].words
-        if phrases.calls_off([*lead]) or phrases.calls_off([*near, *ahead]) or phrases.calls_off(ahead):
+        anew = any(word.low == "forget" for word in lead) and slot.has("range", "start")
+        if not anew and any(phrases.calls_off(run) for run in ([*lead], [*near, *ahead], ahead)):
             return "cancel"
-        if all(mark.denied for mark in slot.marks) or (phrases.denies(near) and not self.contrast):
+        if all(mark.denied for mark in slot.marks):
+            return "doubt"
+        if phrases.denies(near) and not self.contrast:
             return "cancel"
         changed = any(word.low in phrases.CHANGES for word in (*lead, *near, *ahead)) or slot.has("shift")
         made = any(a.low == "make" and b.low in ("that", "it") for a, b in pairwise(lead))
         over = any(a.low == "after" and b.low == "all" for a, b in pairwise([*lead, *near, *ahead]))
-        return "change" if changed or made or over or self.contrast else "tell"
-
-    def _companions(self, words: Sequence[Token]) -> tuple[list[str], list[Token]]:
-        """Who is named after "with", and the tokens that say so."""
-        found: list[str] = []
-        taken: list[Token] = []
-        named = {place: (width, person) for place, width, person in people_in(words, self.view.cast)}
-        for place, word in enumerate(words):
-            if word.low not in _TOGETHER or words[place].first in {t.first for t in taken}:
-                continue
-            at = place + 1
-            group: list[str] = []
-            while at < len(words):
-                low = words[at].low
-                if at in named:
-                    group.append(named[at][1])
-                    at += named[at][0]
-                elif low in ("you", "yourself") or low in ("me", "myself"):
-                    group.append(self.view.listener if low[0] == "y" else self.view.speaker)
-                    at += 1
-                elif low in ("him", "her", "them") and self.view.referent:
-                    group.append(self.view.referent)
-                    at += 1
-                elif (group and low in ("and", ",", "&") and (at + 1 in named or self._you(words, at + 1))) or low in (
-                    "both",
-                    "my",
-                    "friend",
-                    "our",
-                ):
-                    at += 1
-                else:
-                    break
-            if group:
-                found += group
-                taken += words[place + (word.low in _MEETING) : at]
-        return found, taken
-
-    def _you(self, words: Sequence[Token], place: int) -> bool:
-        return place < len(words) and words[place].low in ("you", "me")
+        return "change" if changed or anew or made or over or self.contrast else "tell"
 
     def _people(
         self, words: Sequence[Token], before: Sequence[str], companions: Sequence[str], following: bool = False
     ) -> tuple[tuple[str, ...], bool]:
         """Who takes part, and whether words say so."""
-        taken = {word.first for word in self._companions(words)[1]}
-        subject = self._subject([word for word in words if word.first not in taken])
+        taken = {word.first for word in whose.companions(words, self.view)[1]}
+        subject = whose.subject([word for word in words if word.first not in taken], self.view, self.reporter)
         told = bool(subject or companions)
-        if "both" in subject:
+        if whose.BOTH in subject:
             subject = [self.view.speaker] if companions else [self.view.speaker, self.view.listener]
         if not subject:
             subject = list(before) or [self.reporter or self.view.speaker]
         elif before and not following:
             subject = list(dict.fromkeys([*before, *subject]))
         return tuple(sorted(dict.fromkeys([*subject, *companions]))), told
-
-    def _subject(self, words: Sequence[Token]) -> list[str]:
-        """Ids of those who do it, as far as the words begin with them; "both" for "we"."""
-        named = {place: (width, person) for place, width, person in people_in(words, self.view.cast)}
-        found: list[str] = []
-        for place, word in enumerate(words):
-            low = word.low
-            if _is_kin(words, place):
-                return [UNKNOWN]
-            if found and low not in ("and", "&", ",") and place not in named and low not in ("i", "me", "you", "we"):
-                break
-            if place in named and not _object(words, place):
-                found.append(named[place][1])
-            elif low in phrases.SPEAKER and not (low in ("me", "my") and self._passed_on(words, place)):
-                found.append(self.reporter or self.view.speaker)
-            elif low in phrases.BOTH:
-                return ["both"] if not self.reporter else [self.reporter, self.view.speaker]
-            elif low in phrases.LISTENER and place < 6:
-                found.append(self.view.listener)
-            elif low in phrases.THIRD and self.view.referent:
-                found.append(self.reporter or self.view.referent)
-        return list(dict.fromkeys(found))
-
-    def _passed_on(self, words: Sequence[Token], place: int) -> bool:
-        """Whether this "me" only hears of it."""
-        return place > 0 and phrases.reports(words[place - 1].low)
-
-
-def _object(words: Sequence[Token], place: int) -> bool:
-    """Whether a name is no subject: "for Carol", "Carol's" inside a sentence, "meets Dave"."""
-    before = words[place - 1].low if place else ""
-    if (
-        before in ("for", "to", "of", "at", "by", "about", "from", "meets", "meet", "see", "call", "visit", "and")
-        and place
-    ):
-        return before != "and"
-    return False
-
-
-def _is_kin(words: Sequence[Token], place: int) -> bool:
-    """Whether somebody unknown does it: "my sister works", "my old friend has"."""
-    if words[place].low not in phrases.KIN or place > 4:
-        return False
-    before = [word.low for word in words[max(0, place - 3) : place]]
-    own = any(low in ("my", "our", "his", "her", "your", "their") for low in before)
-    after = words[place + 1].low if place + 1 < len(words) else ""
-    return own and not any(low in ("with", "for", "at", "see", "visit", "call", "meet", "visiting") for low in before) and (
-        after != "'s"
-    )  # fmt: skip

@@ -199,6 +199,8 @@ class _Reader:
         if second is None:
             return None
         end, last, bare_end = second
+        if opener == "from" and self._moved(place - 1):  # "moved from nine to ten"
+            return Mark("start", place - 1, last, end)
         loose = bare and bare_end
         if loose and (self._counted(last) or self.at(place - 1) in ("$", "€", "£", "page", "pages", "chapter", "no")):
             return None
@@ -268,7 +270,7 @@ class _Reader:
 
     def _denied(self, place: int) -> bool:
         back = place - 1
-        while self.at(back) in _ABOUT or self.at(back) == "from":
+        while self.at(back) in _ABOUT or self.at(back) in ("from", "start", "begin", "be", "on", "take"):
             back -= 1
         if self.at(back) == "of" and self.at(back - 1) == "instead":
             return True
@@ -433,7 +435,7 @@ class _Reader:
             return None
         minutes, last = found
         before, after = self.at(place - 1), self.at(last)
-        if after in _AFTER or before == "by" or before in ("in", "within", "every", "after") or after == "from":
+        if after in _AFTER or before == "by" or before in ("in", "within", "every") or after == "from":
             shift = after in _AFTER or before == "by"
             if after == "from" and self._clock(last + 1) is not None and before not in ("in", "within"):
                 return Mark("length", place - (before == "for"), last, minutes=minutes)

@@ -11,10 +11,11 @@ from datetime import date, datetime, time, timedelta
 
 from kithnet.memory.lexical import stem
 from kithnet.memory.texts import words
-from kithnet.memory.writing import clauses, clock, phrases, speech, times
-from kithnet.memory.writing.clauses import Said, View
+from kithnet.memory.writing import clauses, clock, phrases, speech, times, whose
+from kithnet.memory.writing.clauses import Said
 from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
+from kithnet.memory.writing.whose import View
 
 _MERIDIEM = re.compile(r"\b([ap])\.\s?m\.?(?=\W|$)", re.IGNORECASE)
 _AND_YOU = re.compile(
@@ -106,7 +107,7 @@ class _Session:
         view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent)
         self._notice_day(sentence, turn)
         found = clauses.read(sentence, view)
-        for _, _, person in clauses.people_in(clock.tokens(sentence), self.cast):
+        for _, _, person in whose.people_in(clock.tokens(sentence), self.cast):
             if person not in (turn.sender, turn.receiver):
                 self.referent = person
         previous: Said | None = None
@@ -116,10 +117,10 @@ class _Session:
                     self.asked.append((turn.sender, said))
                 elif speech.is_question(sentence):
                     self.topic = said
+                    if not said.named:
+                        topic = said  # "Lunch? From twelve to one."
                 continue
-            if said.follows and previous is not None and previous.end is not None and said.end is not None:
-                start = previous.end % DAY
-                said = replace(said, start=start, end=start + ((said.end - start) % HALF or HALF))
+            said = self._following(said, previous)
             if said.activity == "" and topic is not None and topic.activity and said.start is not None:
                 if self._target(said) is None or said.mood == "tell":
                     said = replace(said, activity=topic.activity, people=said.people if said.named else topic.people)
@@ -138,6 +139,19 @@ class _Session:
             if when.end - when.start == timedelta(days=1):
                 self.day = when.start.date()
                 return
+
+    def _following(self, said: Said, previous: Said | None) -> Said:
+        """What begins where the one before it ends: "and after that I'm at the gym until five"."""
+        if not said.follows:
+            return said
+        last = previous.end if previous is not None else None
+        if last is None and self.latest is not None:
+            last = self.events[self.latest].end
+        if last is None or (said.end is None and not said.length):
+            return said
+        start = (last + said.gap) % DAY
+        end = start + said.length if said.end is None else start + ((said.end - start) % HALF or HALF)
+        return replace(said, start=start, end=end)
 
     def _anchored(self, said: Said) -> Said:
         """What is said to follow or precede another activity, with the times that this gives it."""
@@ -159,7 +173,12 @@ class _Session:
         return replace(said, start=start, end=end)
 
     def _apply(self, said: Said, turn: Turn) -> None:
-        if said.mood == "cancel":
+        if said.mood == "doubt":
+            target = self._target(said)
+            if target is not None:
+                self.events[target] = replace(self.events[target], end=None)
+                self.latest = target
+        elif said.mood == "cancel":
             target = self._target(said)
             if target is not None and (said.activity or said.start is None):
                 del self.events[target]

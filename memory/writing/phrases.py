@@ -52,7 +52,7 @@ _SMALL = frozenset(
     hours hour minutes minute half quarter past ago wrong mistaken mixed confused earlier morning's plus via per more most early late good nice""".split()
 )
 _OWNING = frozenset("a an the my our your his her their this another some".split())
-_STOP = (
+STOP = (
     _PRONOUNS - {"my", "his", "her", "their", "our", "your", "me", "him", "them", "us"}
 ) | frozenset(
     """with which that who because so but where until till together is are was were will has have had isn't aren't won't wasn't
@@ -63,6 +63,13 @@ _STOP = (
 _TRAIL = _SMALL | _AUXILIARY | frozenset(
     """starting starts beginning begins ending ends scheduled planned booked set me us you i we lasting running going moved shifted
     pushed brought forward cancelled canceled changed starts run taking""".split()
+)  # fmt: skip
+_TO_SLEEP = tuple(
+    tuple(one.split())
+    for one in (
+        "turn in", "turns in", "turning in", "lights out", "hit the sack", "hit the hay", "hits the hay", "hits the sack",
+        "fall asleep", "falls asleep", "nod off", "doze off", "off to bed", "go to bed", "goes to bed", "going to bed", "in bed",
+    )
 )  # fmt: skip
 _EMPTY = _SMALL | _AUXILIARY | _PRONOUNS
 NOT_BUSY = frozenset(
@@ -106,7 +113,7 @@ _USUAL = {
 }  # fmt: skip
 
 
-LEAD = _PRONOUNS | _AUXILIARY | _LIGHT | _SMALL | CHANGES
+LEAD = _PRONOUNS | _AUXILIARY | _LIGHT | _SMALL | CHANGES | CANCELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +145,25 @@ def activity(words: Sequence[Token], text: str, companions: Collection[int] = ()
 
     companions: where tokens begin that say with whom; names: where people are named at all.
     """
+    if _goes_to_bed(words):
+        return "sleep"
     first = 0
     while first < len(words):
         while first < len(words) and (words[first].first in names or _leads(words, first, companions)):
             first += 1
         last = first
-        while last < len(words) and words[last].first not in companions and words[last].low not in _STOP:
+        while last < len(words) and words[last].first not in companions and words[last].low not in STOP:
             last += 1
         kept = _without_trail(words[first:last])
         if kept and not all(word.low in _NO_ACTIVITY or not word.text[0].isalpha() for word in kept):
             return " ".join(text[kept[0].first : kept[-1].last].split()).strip(" '\"“”-,.").casefold()
         first = max(last, first + 1)
     return ""
+
+
+def _goes_to_bed(words: Sequence[Token]) -> bool:
+    low = [word.low for word in words]
+    return any(tuple(low[at : at + len(one)]) == one for one in _TO_SLEEP for at in range(len(low)))
 
 
 def _without_trail(words: Sequence[Token]) -> Sequence[Token]:
@@ -191,13 +205,19 @@ def calls_off(words: Sequence[Token]) -> bool:
             return True
         if (
             low == "off"
-            and (before in _OFF_VERBS or before.startswith("call"))
+            and (before in _OFF_VERBS or _calling(words, place))
             and after not in ("to", "at", "for", "from")
         ):
+            return True
+        if low == "up" and before in ("give", "gave", "giving", "gives", "given"):
             return True
         if low == "through" and before in ("fell", "falls", "fallen"):
             return True
     return False
+
+
+def _calling(words: Sequence[Token], place: int) -> bool:
+    return any(word.low in ("call", "called", "calls", "calling") for word in words[max(0, place - 5) : place])
 
 
 def denies(words: Sequence[Token]) -> bool:
