@@ -84,21 +84,45 @@ _CALENDAR = _stems(
     "meeting planner itinerary"
 )
 _DROP = _stems(
-    "drop cancel skip miss sacrifice abandon remove forgo renounce decline scrap omit eliminate discard forego"
+    "drop cancel skip miss sacrifice abandon remove forgo renounce decline scrap omit eliminate discard forego delete"
 )
-_CLASH = _stems("overlap clash conflict collide compatible intersect coincide interfere simultaneous")
+_CLASH = _stems(
+    "overlap clash conflict collide compatible intersect coincide interfere simultaneous simultaneously collision"
+)
 _JOIN = _stems("attend fit join keep visit complete do perform participate accommodate enjoy carry manage")
-_FREE = _stems("free available unoccupied idle vacant gap unbooked availability spare")
+_FREE = _stems("free available unoccupied idle vacant unbooked availability spare meet together time")
+_BUSY = _stems(
+    "busy occupied engaged booked anything something activity activities plan planned doing appointment on scheduled"
+)
+_GAPS = _stems("gap gaps opening openings")
 _LONG, _SHORT = _stems("longest lengthiest"), _stems("shortest briefest quickest")
-_LEAST = _stems("least fewest minimum minimal smallest lowest")
+_LEAST = _stems("least fewest minimum minimal smallest lowest minimally")
 _MOST = _stems("most maximum maximal greatest largest highest biggest")
-_TIMELY = _stems("time duration hour minute long last take")
+_TIMELY = _stems("time duration length hour minute long take consuming")
+_WHEN = _stems("when time times slot slots interval window period hour stretch range span moment part hours")
+_DROPPING = (
+    "give up",
+    "given up",
+    "giving up",
+    "let go",
+    "have to go",
+    "has to go",
+    "must go",
+    "leave out",
+    "left out",
+    "cut out",
+    "taken off",
+    "take off",
+)
+_AT_ONCE = ("at once", "same time", "at a time", "get in each other's way", "in parallel")
+_NOBODY = frozenset("nobody none neither no-one noone".split())
+_ALL = frozenset("all everyone everybody both each common every shared mutual mutually jointly simultaneously".split())
 _GROUP = frozenset("everyone everybody friends contacts others anyone anybody group all them".split())
 _EXCEPT = (
     ("except",), ("excluding",), ("exclude",), ("apart", "from"), ("aside", "from"), ("other", "than"), ("not", "counting"),
     ("without", "counting"), ("leaving", "out"), ("leaving", "aside"), ("leave", "out"), ("leave", "aside"), ("ignoring",),
     ("ignore",), ("disregarding",), ("disregard",), ("besides",), ("setting", "aside"), ("not", "including"), ("but", "not"),
-    ("without",), ("not", "considering"), ("forget", "about"), ("forgetting",), ("minus",), ("barring",), ("all", "but"),
+    ("not", "considering"), ("forget", "about"), ("forgetting",), ("minus",), ("barring",), ("all", "but"),
 )  # fmt: skip
 _NO_EXCEPTION = _stems(
     "overlap overlapping clash clashing conflict any anything one another each other collision time it"
@@ -137,7 +161,7 @@ def read(
     tokens = clock.tokens(task)
     excluded, rest = _excluded(tokens, task)
     tool = by_rule(rest)
-    meant = None if tool or embedder is None else by_meaning(task, embedder)
+    meant = None if tool or embedder is None else by_meaning(_nameless(rest), embedder)
     chosen = tool or meant
     if chosen is None:
         return None
@@ -147,75 +171,112 @@ def read(
 
 def by_rule(tokens: Sequence[Token]) -> Tool | None:
     """The tool that the words ask for."""
-    low = [token.low for token in tokens]
-    stems = {stem(word) for word in low}
-    text = f" {' '.join(low)} "
-    many = " how many " in text or " number of " in text or " the fewest " in text
-    of_days = bool(stems & _CALENDAR)
-    drops = (
-        bool(stems & _DROP)
-        or " give up " in text
-        or " given up " in text
-        or " giving up " in text
-        or " let go " in text
-    )
-    if drops and many and (of_days or stems & _CLASH):
-        return "give_up"
-    if many and stems & _CLASH and (of_days or stems & _JOIN):
-        return "give_up" if drops else "together"
-    if _asks_free(stems, text):
+    asked = _Words.of(tokens)
+    if asked.many and (tool := _of_sets(asked)):
+        return tool
+    if asked.when and _asks_free(asked):
         return "free"
-    if of_days or stems & _LONG & stems:
-        longest = stems & _LONG or (stems & _MOST and stems & (_TIMELY - {"last"})) or " lasts the longest " in text
-        if longest and not many:
-            return "busiest" if _asks_who(low) and not stems & _LONG else "longest"
-        if (stems & _SHORT or (stems & _LEAST and stems & _TIMELY)) and not many and of_days:
-            return "shortest"
-    if not of_days:
+    if not asked.of_days:
         return None
-    return _of_calendar(low, stems, text, many)
+    if asked.has(_LONG) or (asked.has(_MOST) and asked.has(_TIMELY)):
+        if not asked.many:
+            return "busiest" if asked.who and not asked.has(_LONG) else "longest"
+    elif (asked.has(_SHORT) or (asked.has(_LEAST) and asked.has(_TIMELY))) and not asked.many and not asked.when:
+        return "shortest"
+    return _of_calendar(asked) if asked.has(_CALENDAR) else None
 
 
-def _of_calendar(low: Sequence[str], stems: set[str], text: str, many: bool) -> Tool | None:
-    if stems & _CLASH and not many and ("which" in low or "what" in low):
-        return "clashes"
-    if "how much time" in text or "how long" in text or "how many hours" in text or "how many minutes" in text:
-        return "total" if stems & _stems("total altogether all spend busy together whole") else None
-    if many:
-        return "count"
-    if _asks_who(low) and stems & (_MOST | _stems("more busiest busier fullest")):
-        return "busiest"
-    if stems & _stems("first earliest") and ("which" in low or "what" in low):
-        return "first"
-    if stems & _stems("latest final") and ("which" in low or "what" in low):
-        return "last"
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A task's words as the rules look at them. clash: it speaks of things at the same time. of_days: of calendars."""
+
+    low: tuple[str, ...]
+    stems: frozenset[str]
+    text: str
+    many: bool
+    clash: bool
+    drops: bool
+    of_days: bool
+    when: bool
+    who: bool
+
+    @classmethod
+    def of(cls, tokens: Sequence[Token]) -> "_Words":
+        low = tuple(token.low for token in tokens)
+        stems = frozenset(stem(word) for word in low)
+        text = f" {' '.join(low)} "
+        doing = bool({"do", "does", "doing"} & set(low)) and bool(
+            {"everything", "all", "what", "whatever", "anything", "things"} & set(low)
+        )
+        several = sum(token.text[:1].isupper() for token in tokens[1:]) >= 2 or bool(
+            {"they", "them", "we", "everybody", "everyone"} & set(low)
+        )
+        return cls(
+            low, stems, text,
+            many=any(f" {one} " in text for one in ("how many", "number of", "the fewest", "how few")),
+            clash=bool(stems & _CLASH) or any(f" {one} " in text for one in _AT_ONCE),
+            drops=bool(stems & _DROP) or any(f" {one} " in text for one in _DROPPING),
+            of_days=bool(stems & _CALENDAR) or (doing and several),
+            when=bool(set(low) & {"when", "which", "what", "list", "give", "find", "name", "show", "tell", "determine"}) and bool(stems & _WHEN | stems & _GAPS),
+            who=_asks_who(low),
+        )  # fmt: skip
+
+    def has(self, wanted: frozenset[str]) -> bool:
+        return bool(self.stems & wanted)
+
+
+def _of_sets(asked: _Words) -> Tool | None:
+    """Whether a number is wanted of what must go, or of what can stay, where things clash."""
+    if not asked.clash and not (asked.of_days and asked.drops):
+        return None
+    if asked.drops and (asked.clash or asked.has(_LEAST)):
+        return "give_up"
+    if asked.clash and (asked.of_days or asked.has(_JOIN)):
+        return "give_up" if asked.has(_LEAST) else "together"
     return None
 
 
-def _asks_free(stems: set[str], text: str) -> bool:
-    timely = stems & (
-        _stems("time slot interval window period hour stretch meet when range span moment day part") | _CALENDAR
-    )
+def _of_calendar(asked: _Words) -> Tool | None:
+    which = "which" in asked.low or "what" in asked.low
+    if asked.clash and not asked.many and which:
+        return "clashes"
+    if any(one in asked.text for one in ("how much time", "how long", "how many hours", "how many minutes")):
+        return "total" if asked.has(_stems("total altogether all spend busy together whole sum")) else None
+    if asked.many:
+        return "count"
+    if asked.who and asked.has(_MOST | _stems("more busiest busier fullest")):
+        return "busiest"
+    if which and asked.has(_stems("first earliest")):
+        return "first"
+    return "last" if which and asked.has(_stems("latest final")) else None
+
+
+def _asks_free(asked: _Words) -> bool:
+    """Whether it asks when nobody has anything on, or everybody is free."""
+    several = bool(set(asked.low) & _ALL) or " and " in asked.text
+    nobody = bool(set(asked.low) & _NOBODY) or " no one " in asked.text or " no activity " in asked.text
     nothing = any(
-        f" {phrase} " in text
-        for phrase in (
-            "nothing on",
-            "anything on",
-            "nobody has",
-            "no one has",
-            "none of",
-            "nothing planned",
-            "anything planned",
-        )
+        f" {one} " in asked.text
+        for one in ("nothing on", "no activity", "no plans", "nothing planned", "no appointment", "nothing")
     )
-    everyone = any(
-        f" {word} " in text for word in ("all", "everyone", "everybody", "both", "each", "nobody", "common", "every", "none", "one")
-    ) or " and " in text  # fmt: skip
-    return bool(
-        timely
-        and everyone
-        and (stems & _FREE or (nothing and (" when " in text or " which " in text or " what " in text)))
+    timely = asked.has(
+        _stems("when times slot slots interval window period hour hours stretch range span moment part gap gaps")
     )
+    times = timely or any(
+        f" {one} " in asked.text
+        for one in ("what time", "which time", "at times", "the time", "the times", "what times")
+    )
+    if not times:
+        return False
+    if nobody or nothing:
+        return asked.has(_BUSY | _FREE)
+    free = (
+        asked.has(_FREE - {"time"} - {"together"})
+        or asked.has(_GAPS)
+        or " get together " in asked.text
+        or " have time " in asked.text
+    )
+    return several and free and (bool(set(asked.low) & _ALL) or asked.has(_GAPS) or asked.has(_CALENDAR))
 
 
 def _asks_who(low: Sequence[str]) -> bool:
@@ -239,6 +300,22 @@ def by_meaning(task: str, embedder: Embedder) -> Tool | None:
         return None
     tools: list[Tool] = list(EXAMPLES)  # type: ignore[arg-type]
     return tools[best]
+
+
+def _nameless(tokens: Sequence[Token]) -> str:
+    """A task with the people it names made "they": who they are says nothing of what is asked."""
+    said: list[str] = []
+    for place, token in enumerate(tokens):
+        name = token.text[:1].isupper() and place and _is_name(tokens, place)
+        joint = (
+            token.low in (",", "and")
+            and said[-1:] == ["they"]
+            and tokens[place + 1 : place + 2]
+            and tokens[place + 1].text[:1].isupper()
+        )
+        if not joint and not (name and said[-1:] == ["they"]):
+            said.append("they" if name else token.text)
+    return " ".join(said)
 
 
 def _excluded(tokens: Sequence[Token], text: str) -> tuple[tuple[str, ...], list[Token]]:

@@ -20,7 +20,7 @@ from kithnet.memory.reading import memory_hits, message_hit
 from kithnet.memory.recall import Hit, Recall
 from kithnet.memory.scope import RECEIVER, SENDER, Scope
 from kithnet.memory.search import Question, Search
-from kithnet.memory.writing import record
+from kithnet.memory.writing import diary, record
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Senses, Statement, extract
 from kithnet.runtime.errors import InputError
@@ -241,7 +241,7 @@ class OwnerMemory:
         with self._database.read() as connection:
             turns = record.turns(connection, self._scope, session, {*own}, self.owner)
             cast = record.cast(connection, self._scope)
-        return extract(turns, cast, senses)
+        return [*extract(turns, cast, senses), *diary.statements(turns, cast)]
 
     def events(self, own: Iterable[str] = ()) -> list[Event]:
         """What goes on when, as the owner's conversations tell it, oldest session first. own: as in `statements`.

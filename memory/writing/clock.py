@@ -240,7 +240,7 @@ class _Reader:
         """Whether the "to" at `place` says where something is moved to, rather than when it ends."""
         return any(
             self.at(back).startswith(
-                ("move", "shift", "push", "postpone", "reschedul", "delay", "brought", "bring", "chang")
+                ("moved", "move", "shifted", "push", "postpone", "reschedul", "delay", "brought", "bring", "chang")
             )
             for back in range(place - 1, max(-1, place - 5), -1)
         )
@@ -322,7 +322,7 @@ class _Reader:
             joint == "of" and word != "quarter"
         ):
             return None
-        if joint in ("to", "till", "til") and (word.isdigit() or self.at(place - 1) in ("from", "between")):
+        if joint in ("to", "till", "til") and (word.isdecimal() or self.at(place - 1) in ("from", "between")):
             return None  # "from ten to three" is a range, "10 to 12" too
         hour = self._hour(at + 1)
         if hour is None:
@@ -337,7 +337,7 @@ class _Reader:
             return 12, place + 1
         if word == "midnight":
             return 0, place + 1
-        if word.isdigit() and len(word) <= 2 and int(word) <= 24:
+        if word.isdecimal() and len(word) <= 2 and int(word) <= 24:
             return int(word), place + 1
         if word in _SMALL and word != "zero":
             return _SMALL[word], place + 1
@@ -364,7 +364,7 @@ class _Reader:
                 last = place + 1 + (self.at(place + 1) in ("hrs", "hours", "h"))
                 return Clock(int(word[:2]) * 60 + int(word[2:]), True), last, False
             return None
-        if not word.isdigit() or len(word) > 2 or int(word) > 24:
+        if not word.isdecimal() or len(word) > 2 or int(word) > 24:
             return None
         hour = int(word)
         if self.at(place + 1) == "h" and re.fullmatch(r"[0-5]\d", self.at(place + 2)):
@@ -420,7 +420,7 @@ class _Reader:
 
     def _number(self, place: int) -> tuple[int, int] | None:
         word = self.at(place)
-        if word.isdigit() and len(word) <= 3:
+        if word.isdecimal() and len(word) <= 3:
             return int(word), place + 1
         if word in _MINUTES and _MINUTES[word] >= 20:
             step = place + 2 if self.at(place + 1) == "-" else place + 1

@@ -35,9 +35,9 @@ _LIGHT = frozenset(
     end ends ending finish finishes finishing finished stop stops stopping wrap wraps kick kicks fit fitted squeeze slot slotted
     pencil pencilled penciled lined line dedicate dedicated devote devoted use using follows follow followed occupied occupies
     occupy stretches stretch falls fall add added scheduled commences arranged arrange due stay stays staying remain remains
-    move moves moved moving shift shifts shifted push pushes pushed postpone postponed reschedule rescheduled bring brings brought
+    move moves moved moving shifts shifted push pushes pushed postpone postponed reschedule rescheduled bring brings brought
     forward delay delayed change changes changed extend extended shorten shortened cancel cancels cancelled canceled cancelling
-    scrap scrapped skip skips skipped skipping drop dropped dropping ditch ditched called meet meets""".split()
+    scrap scrapped skip skips skipped skipping drop dropped dropping ditch ditched called meet meets meeting find gave give gives giving given comes mark marked note noted jot jotted""".split()
 )
 _SMALL = frozenset(
     """a an the some any my our your his her their no not and or but so then now next first second third later afterwards after
@@ -57,7 +57,7 @@ STOP = (
 ) | frozenset(
     """with which that who because so but where until till together is are was were will has have had isn't aren't won't wasn't
     runs starts begins lasts takes goes gets keeps ends finishes stops been got it's that's there's does doesn't from then
-    and-then whose while if unless when can could would should must may might hasn't continues happens remains falls stretches
+    comes and-then whose while if unless when can could would should must may might hasn't continues happens remains falls stretches
     occupies commences follows needs since gonna going instead today tomorrow tonight every each""".split()
 )  # fmt: skip
 _TRAIL = _SMALL | _AUXILIARY | frozenset(
@@ -88,7 +88,7 @@ CANCELS = frozenset(
     dropping ditch ditched scratch axed forget""".split()
 )
 CHANGES = frozenset(
-    """moved moves move shifted shift pushed postponed delayed rescheduled changed change extended longer shorter shortened
+    """moved moves move shifted pushed postponed delayed rescheduled changed change extended longer shorter shortened
     actually instead correction rather brought later earlier sorry wait mistake swapped prolonged""".split()
 )
 NEGATIVE = frozenset(
