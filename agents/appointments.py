@@ -1,4 +1,4 @@
-"""What a turn does for calendars: the agent reads its own memory for entries, asks those whose calendars they are, tells them.
+"""What a turn does for lists, calendars and tastes: the agent reads its own memory for entries, asks whose they are, tells them.
 
 Nothing here asks a model. Every entry is weighed by itself before it is told.
 """
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from kithnet.agents import calendars, infonav, tasking
+from kithnet.agents import calendars, infonav, tasking, tastes
 from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.agents.settings import Settings
 from kithnet.agents.stage import Stage, State, Turn
 from kithnet.agents.tasking import Plan
 from kithnet.agents.wording import named_people
+from kithnet.memory.vectors import Embedder
 
 
 def plan_of(state: State, stage: Stage) -> Plan | None:
@@ -34,18 +35,24 @@ def planned(stage: Stage, task: str, pair: tuple[str, str]) -> Plan | None:
 def opened(ledger: Ledger, plan: Plan) -> Ledger:
     """The ledger with a calendar to fill for everybody the plan is about; the task itself is left to the tool."""
     for name in plan.people or ("",):
-        ledger = infonav.open_rationale(ledger, calendars.question(name) if name else calendars.EVERYBODY)
+        if plan.tool in tasking.OF_TASTE:
+            asked = tastes.question(name)
+        else:
+            asked = calendars.question(name) if name else calendars.EVERYBODY
+        ledger = infonav.open_rationale(ledger, asked)
     whole = replace(ledger["r0"], kind="whole")
     return replace(ledger, rationales=(whole, *ledger.rationales[1:]))
 
 
-def is_calendar(rationale: Rationale, settings: Settings) -> bool:
+def is_list(rationale: Rationale, settings: Settings) -> bool:
     """Whether a rationale is filled here."""
-    return settings.tools and rationale.kind == "events"
+    return settings.tools and rationale.listed
 
 
-def looked_up(agent: PersonalAgent, rationale: Rationale) -> list[tuple[str, Evidence]]:
-    """The entries of a calendar that the agent's own memory holds, with the messages that tell of each."""
+def looked_up(agent: PersonalAgent, rationale: Rationale, embedder: Embedder | None) -> list[tuple[str, Evidence]]:
+    """The entries of a list that the agent's own memory holds, with the messages that tell of each."""
+    if rationale.kind == "tastes":
+        return _tastes(agent, tastes.whose(rationale.question) or "", embedder)
     name = calendars.whose(rationale.question)
     found: list[tuple[str, Evidence]] = []
     for event in agent.memory.events(own=(OUTSIDE,)):
@@ -53,15 +60,22 @@ def looked_up(agent: PersonalAgent, rationale: Rationale) -> list[tuple[str, Evi
         if name is None or not calendars.concerns(entry, name):
             continue
         handles = tuple(f"m{number}" for number in event.evidence)
-        hops = int(agent.person not in (event.told_by, *event.people) and event.told_by not in event.people)
+        passed_on = event.told_by not in (agent.person, *event.people)
         text = str(entry)
-        found.append((text, Evidence(handles[-1], handles, agent.person, 0, 0.9 - 0.2 * hops, text)))
+        found.append((text, Evidence(handles[-1], handles, agent.person, 0, 0.7 if passed_on else 0.9, text)))
     return found
+
+
+def _tastes(agent: PersonalAgent, name: str, embedder: Embedder | None) -> list[tuple[str, Evidence]]:
+    names = agent.known_names
+    person = next(iter(named_people(name, names)), name)
+    found = tastes.read(agent.memory.lines(), person, name, names, embedder)
+    return [(str(one), Evidence(i, (i,), agent.person, 0, 0.9, str(one))) for one, i in found]
 
 
 def to_ask(agent: PersonalAgent, rationale: Rationale, visited: Sequence[str]) -> list[str]:
     """Contacts to be asked for a calendar: whose it is, as nobody knows it better; for everybody's, all."""
-    name = calendars.whose(rationale.question)
+    name = tastes.whose(rationale.question) if rationale.kind == "tastes" else calendars.whose(rationale.question)
     if name is None:
         return []
     contacts = [contact.person for contact in agent.contacts if contact.person not in visited]

@@ -44,7 +44,7 @@ def merge(instructor: Ledger, assistant: Ledger, said: Mapping[str, Sequence[Hel
 
 
 def _agreed(one: Rationale, other: Rationale | None) -> Agreed:
-    if one.kind == "events":
+    if one.listed:
         return _collected(one, other)
     held = pool([*one.held, *(other.held if other else ())])
     best = held[0] if held else None
@@ -56,7 +56,7 @@ def _agreed(one: Rationale, other: Rationale | None) -> Agreed:
 
 
 def _collected(one: Rationale, other: Rationale | None) -> Agreed:
-    """The entries of a calendar that either side holds, each once."""
+    """The entries of a list that either side holds, each once."""
     joined: dict[str, Held] = {}
     for held in (*one.held, *(other.held if other else ())):
         key = normalise(held.value)

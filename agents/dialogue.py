@@ -17,7 +17,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from kithnet.agents import appointments, infonav, journal, reckoning, speaking, speech, turn
+from kithnet.agents import appointments, infonav, journal, reckoning, speaking, speech, tasking, turn
 from kithnet.agents.answer import Answer, answer, reckoned
 from kithnet.agents.consensus import Agreed, merge
 from kithnet.agents.consult import Reach
@@ -180,7 +180,10 @@ async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
 
 def _reckoned(state: State, stage: Stage, plan: Plan, agreed: Sequence[Agreed]) -> Answer:
     """The answer of a tool over the calendars that both sides agreed on."""
-    found = reckoning.reckon(plan, reckoning.facts(agreed))
+    if plan.tool in tasking.OF_TASTE:
+        found = reckoning.compared(plan, agreed, stage.embedder)
+    else:
+        found = reckoning.reckon(plan, reckoning.facts(agreed))
     stage.trace.emit(
         "reckon", dialogue=state["id"], tool=plan.tool, entries=[str(fact.entry) for fact in found.used],
         rivals=[str(fact.entry) for fact in found.rivals], missing=list(found.missing), result=found.text,

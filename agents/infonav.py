@@ -10,13 +10,16 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from kithnet.agents import calendars
+from kithnet.agents import calendars, tastes
 from kithnet.agents.disclosure import Sensitivity
 from kithnet.agents.wording import agree, normalise
 from kithnet.runtime.errors import LedgerError
 
 Status = Literal["unknown", "asked", "known", "contested", "unavailable"]
-Kind = Literal["whole", "event", "events", "count", "name", "place", "text"]
+Kind = Literal["whole", "event", "events", "tastes", "count", "name", "place", "text"]
+
+LISTS = ("events", "tastes")
+"""Kinds whose values are entries of a list."""
 
 _FIRST_WORDS: dict[str, Kind] = {
     "when": "event",
@@ -77,7 +80,7 @@ class Transition:
 class Rationale:
     """One thing the task needs. held: its values, the preferred first; more than one means contested.
 
-    Of the kind "events" all values hold beside each other: the entries of a calendar.
+    Of the kinds in LISTS all values hold beside each other: the entries of a calendar, or of what somebody likes.
     """
 
     id: str
@@ -91,20 +94,25 @@ class Rationale:
     history: tuple[Transition, ...] = ()
 
     @property
+    def listed(self) -> bool:
+        """Whether all values hold beside each other, as entries of a list."""
+        return self.kind in LISTS
+
+    @property
     def value(self) -> str | None:
-        if self.kind == "events" and self.held:
+        if self.listed and self.held:
             return "; ".join(held.value for held in self.held)
         return self.held[0].value if self.held else None
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        if self.kind == "events":
+        if self.listed:
             return tuple(item for held in self.held for item in held.evidence)
         return self.held[0].evidence if self.held else ()
 
     def agrees(self, value: str, held: str) -> bool:
         """Whether two values say the same; entries of a calendar only where they are the same."""
-        return normalise(value) == normalise(held) if self.kind == "events" else agree(value, held)
+        return normalise(value) == normalise(held) if self.listed else agree(value, held)
 
     @property
     def heard_from(self) -> tuple[str, ...]:
@@ -148,6 +156,8 @@ def kind_of(question: str) -> Kind:
     """The kind of value a question wants, from its interrogative."""
     if calendars.whose(question) is not None:
         return "events"
+    if tastes.whose(question) is not None:
+        return "tastes"
     head = question.casefold().replace(",", " ").split()
     if "how many" in question.casefold() or "how much" in question.casefold():
         return "count"
@@ -202,7 +212,7 @@ def fill(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -
     def change(rationale: Rationale) -> Rationale:
         if not rationale.held:
             return replace(rationale, status="known", held=(Held(value, evidence),), reason="")
-        if rationale.kind != "events" and not any(agree(value, held.value) for held in rationale.held):
+        if not rationale.listed and not any(agree(value, held.value) for held in rationale.held):
             raise LedgerError(f"{rid} is known as {rationale.value!r}: {value!r} contests it")
         return _hold(rationale, value, evidence)
 
@@ -224,12 +234,12 @@ def contest(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]
 def learn(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -> Ledger:
     """`fill` where nothing or the same is known, else `contest`; evidence already held changes nothing."""
     rationale = ledger[rid]
-    alike = [held for held in rationale.held if rationale.kind != "events" or rationale.agrees(value, held.value)]
+    alike = [held for held in rationale.held if not rationale.listed or rationale.agrees(value, held.value)]
     have = {item.id for held in alike for item in held.evidence}
     fresh = tuple(item for item in evidence if item.id not in have)
     if not fresh:
         return ledger
-    known_otherwise = rationale.kind != "events" and alike and not any(agree(value, held.value) for held in alike)
+    known_otherwise = not rationale.listed and alike and not any(agree(value, held.value) for held in alike)
     return (contest if known_otherwise else fill)(ledger, rid, value, fresh)
 
 
@@ -307,7 +317,7 @@ def _hold(rationale: Rationale, value: str, evidence: tuple[Evidence, ...]) -> R
 
 def _restated(rationale: Rationale) -> Rationale:
     count = len(rationale.held)
-    status: Status = "contested" if count > 1 and rationale.kind != "events" else "known" if count else "unknown"
+    status: Status = "contested" if count > 1 and not rationale.listed else "known" if count else "unknown"
     return replace(rationale, status=status, reason="")
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from kithnet.agents import calendars, tools
+from kithnet.agents import calendars, tastes, tools
 from kithnet.agents.calendars import Entry
 from kithnet.agents.consensus import Agreed
-from kithnet.agents.infonav import Evidence
+from kithnet.agents.infonav import Evidence, Held
 from kithnet.agents.tasking import Plan
+from kithnet.agents.tastes import Taste
 from kithnet.agents.tools import Stretch
+from kithnet.memory.vectors import Embedder
 from kithnet.memory.writing.clock import said
 from kithnet.memory.writing.events import same_activity
 
@@ -102,6 +104,28 @@ def _joined(one: Fact, other: Fact) -> Fact:
     people = tuple(sorted((*one.entry.people, *fresh)))
     entry = replace(one.entry, people=people, end=end, day=one.entry.day or other.entry.day)
     return Fact(entry, tuple(dict.fromkeys((*one.evidence, *other.evidence))))
+
+
+def compared(plan: Plan, agreed: Iterable[Agreed], embedder: Embedder | None) -> Reckoned:
+    """What two people see alike, or in opposite ways, by what each of them has said."""
+    sides: list[list[tuple[Taste, Held]]] = []
+    for name in plan.people:
+        one = next((a for a in agreed if tastes.whose(a.question) == name), None)
+        entries = [(taste, held) for held in (one.entries if one else ()) if (taste := tastes.entry(held.value))]
+        sides.append(entries)
+    missing = tuple(name for name, side in zip(plan.people, sides, strict=True) if not side)
+    if missing or len(sides) != 2:
+        return Reckoned("", (), missing or ("anybody",))
+    left, right = ([taste for taste, _ in side] for side in sides)
+    things = tastes.alike(left, right, opposite=plan.tool == "apart", liked=plan.liked, embedder=embedder)
+    if not things:
+        return Reckoned("", (), (f"{plan.people[0]} and {plan.people[1]} alike",))
+    rests = [
+        Fact(Entry(taste.said, (taste.who,), 0, None), held.evidence)
+        for taste, held in (*sides[0], *sides[1])
+        if any(thing.casefold() in taste.said.casefold() for thing in things)
+    ]
+    return Reckoned(", ".join(things), tuple(rests))
 
 
 def reckon(plan: Plan, found: Sequence[Fact]) -> Reckoned:

@@ -71,7 +71,7 @@ def _told(claims: Sequence[Claim]) -> list[str]:
 async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying) -> None:
     """Claim a known value the partner asked for or looks for too; decline what is asked and cannot be told."""
     question = rationale.question
-    if appointments.is_calendar(rationale, stage.settings):
+    if appointments.is_list(rationale, stage.settings):
         await _tell_entries(stage, agent, turn, rationale, saying)
         return
     if question in turn.state["told"][turn.speaker] or turn.ledger.is_whole(rationale):

@@ -16,8 +16,11 @@ from kithnet.memory.writing import clock, phrases
 from kithnet.memory.writing.clock import DAY, Token
 
 Tool = Literal[
-    "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest"
-]
+    "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest", "alike",
+    "apart",
+]  # fmt: skip
+OF_TASTE = ("alike", "apart")
+"""Tools that compare what two people like."""
 NEAR, MARGIN = 0.45, 0.08
 """How near a task must be to an example of its tool, in cosine, and how much nearer than to any other's."""
 
@@ -56,6 +59,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "count": ("How many activities do they have that day?", "What is the number of appointments in their calendars?"),
     "first": ("Whose activity begins the day?", "What is the earliest thing in their calendars?"),
     "last": ("What is the latest activity of the day?", "Which of their appointments comes last?"),
+    "alike": (
+        "What do they both like?",
+        "Which thing is loved by the two of them?",
+        "What taste do they have in common?",
+        "What are both of them fond of?",
+        "Which enthusiasm do they share?",
+    ),
+    "apart": (
+        "What does one of them love and the other hate?",
+        "On which thing do their tastes differ?",
+        "What do they have opposite feelings about?",
+        "Which thing is adored by one of them and detested by the other?",
+    ),
     "busiest": ("Who has the fullest calendar?", "Which of them spends the most hours on activities?"),
 }
 OTHERS = (
@@ -138,7 +154,7 @@ class Plan:
     """What to reckon. people: names the task gives, whose calendars it is about; none of them: everybody's.
 
     excluded: activities to leave out. window: minutes of the day that count. least: minutes that a gap must have.
-    twice: what two people do together counts for each of them.
+    twice: what two people do together counts for each of them. liked: what is compared is liked by both, else disliked.
     """
 
     tool: Tool
@@ -147,6 +163,7 @@ class Plan:
     window: tuple[int, int] = (0, DAY)
     least: int = 1
     twice: bool = False
+    liked: bool = True
     by_meaning: bool = False
 
 
@@ -166,12 +183,18 @@ def read(
     if chosen is None:
         return None
     window, least = _bounds(rest)
+    if chosen in OF_TASTE:
+        people = _people(task, rest, names, pair)
+        liked = not {stem(token.low) for token in rest} & _HATING or chosen == "apart"
+        return Plan(chosen, people, liked=liked, by_meaning=tool is None) if len(people) == 2 else None
     return Plan(chosen, _people(task, rest, names, pair), excluded, window, least, _twice(rest), tool is None)
 
 
 def by_rule(tokens: Sequence[Token]) -> Tool | None:
     """The tool that the words ask for."""
     asked = _Words.of(tokens)
+    if tool := _of_tastes(asked):
+        return tool
     if asked.many and (tool := _of_sets(asked)):
         return tool
     if asked.when and _asks_free(asked):
@@ -223,6 +246,25 @@ class _Words:
 
     def has(self, wanted: frozenset[str]) -> bool:
         return bool(self.stems & wanted)
+
+
+def _of_tastes(asked: _Words) -> Tool | None:
+    """Whether two people's likings are compared."""
+    which = {"what", "which", "name"} & set(asked.low)
+    if not which or asked.has(_CALENDAR) or asked.many:
+        return None
+    likes, hates = asked.has(_LIKING), asked.has(_HATING)
+    parted = asked.has(_PARTED) or ({"one", "other"} <= set(asked.low))
+    if parted and (likes or hates or asked.has(_FEELING)):
+        return "apart"
+    both = bool(set(asked.low) & {"both", "share", "shared", "common", "alike", "each", "too", "agree"})
+    return "alike" if both and (likes or hates or asked.has(_FEELING)) else None
+
+
+_LIKING = _stems("like love enjoy adore fond fan keen favourite favorite liked loved passion enthusiasm cherish")
+_HATING = _stems("hate dislike loathe detest stand bear despise hated aversion")
+_FEELING = _stems("taste tastes feeling feelings feel view opinion preference preferences attitude")
+_PARTED = _stems("disagree differ opposite opposed contrary differently divided")
 
 
 def _of_sets(asked: _Words) -> Tool | None:

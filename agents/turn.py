@@ -77,15 +77,15 @@ async def update(state: State, stage: Stage) -> Update:
     if turn.speaker in state["briefed"] and state["turn"] == 0:
         return {}
     for rationale in ledger.rationales:
-        if appointments.is_calendar(rationale, stage.settings):
-            for value, evidence in await asyncio.to_thread(appointments.looked_up, agent, rationale):
+        if appointments.is_list(rationale, stage.settings):
+            for value, evidence in await asyncio.to_thread(appointments.looked_up, agent, rationale, stage.embedder):
                 ledger = infonav.learn(ledger, rationale.id, value, (evidence,))
     claims = {claim.question: claim for claim in (turn.heard.claims if turn.heard else ())}
     looks = [
         _Look(stage, agent, turn, rationale, claims.get(rationale.question), seen.setdefault(rationale.question, []))
         for rationale in ledger.rationales
         if not ledger.is_whole(rationale)
-        and not appointments.is_calendar(rationale, stage.settings)
+        and not appointments.is_list(rationale, stage.settings)
         and (not rationale.settled or rationale.question in claims)
     ]
     recalls = [
@@ -192,14 +192,14 @@ def wants_third(state: State, stage: Stage) -> bool:
 def _ready(turn: Turn, stage: Stage) -> tuple[Rationale, ...]:
     firm = stage.settings.firm
     found = consult.ready(turn.ledger, asked_by_partner=turn.pending, partner=turn.partner, firm=firm)
-    return tuple(one for one in found if not appointments.is_calendar(one, stage.settings))
+    return tuple(one for one in found if not appointments.is_list(one, stage.settings))
 
 
 def _calendars(turn: Turn, stage: Stage) -> Iterator[tuple[Rationale, list[str]]]:
     """Calendars that people in reach should be asked for, and whom."""
     agent, state = stage.agent_of(turn.speaker), turn.state
     for rationale in turn.ledger.rationales if state["depth"] > 0 and state["budget"] > 0 else ():
-        if appointments.is_calendar(rationale, stage.settings):
+        if appointments.is_list(rationale, stage.settings):
             visited = {*state["pair"], *state["visited"].get(rationale.question, ())}
             if people := appointments.to_ask(agent, rationale, sorted(visited)):
                 yield rationale, people

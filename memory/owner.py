@@ -164,6 +164,13 @@ class OwnerMemory:
         with self._database.read() as connection:
             return [message_hit(row) for row in connection.execute(query)]
 
+    def lines(self) -> list[Hit]:
+        """All the owner's messages, oldest first, but for what an agent said from memory; one heard by several, once."""
+        query = self._scope.message_rows().where(~schema.message.c.recalled).order_by(schema.message.c.id)
+        with self._database.read() as connection:
+            kept = {(row.sender, row.body, row.at): row for row in connection.execute(query)}
+            return [message_hit(row) for row in kept.values()]
+
     def sessions_with(self, partner: str) -> list[str]:
         """Ids of the sessions in which the owner and `partner` wrote to each other, oldest first."""
         message = schema.message.c
