@@ -4,10 +4,9 @@ Nothing here asks a model. Every entry is weighed by itself before it is told.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from kithnet.agents import calendars, infonav, tasking, tastes
+from kithnet.agents import calendars, infonav, meanings, tasking, tastes
 from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.agents.settings import Settings
@@ -35,13 +34,12 @@ def planned(stage: Stage, task: str, pair: tuple[str, str]) -> Plan | None:
 def opened(ledger: Ledger, plan: Plan) -> Ledger:
     """The ledger with a calendar to fill for everybody the plan is about; the task itself is left to the tool."""
     for name in plan.people or ("",):
-        if plan.tool in tasking.OF_TASTE:
+        if plan.tool in meanings.OF_TASTE:
             asked = tastes.question(name)
         else:
             asked = calendars.question(name) if name else calendars.EVERYBODY
         ledger = infonav.open_rationale(ledger, asked)
-    whole = replace(ledger["r0"], kind="whole")
-    return replace(ledger, rationales=(whole, *ledger.rationales[1:]))
+    return infonav.whole(ledger)
 
 
 def is_list(rationale: Rationale, settings: Settings) -> bool:

@@ -15,7 +15,8 @@ from kithnet.memory.writing.events import Event
 EVERYBODY = "What is on the calendar of everybody you know of?"
 _OF = re.compile(r"What is on (?P<name>[^?]+?)(?:'s|') calendar\?")
 _ENTRY = re.compile(
-    r"(?P<activity>.+?), (?:on (?P<day>\d{4}-\d{2}-\d{2}) )?(?P<start>\d{2}:\d{2}) to (?P<end>\d{2}:\d{2}|open end) \((?P<people>[^()]*)\)"
+    r"(?P<activity>.+?), (?:on (?P<day>\d{4}-\d{2}-\d{2}) )?(?P<start>\d{2}:\d{2}) to (?P<end>\d{2}:\d{2}|open end) "
+    r"\((?P<people>[^()]*)\)"
 )
 OPEN = "open end"
 

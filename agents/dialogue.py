@@ -17,11 +17,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from kithnet.agents import appointments, infonav, journal, reckoning, speaking, speech, tasking, turn
+from kithnet.agents import appointments, infonav, journal, meanings, reckoning, speaking, speech, turn
 from kithnet.agents.answer import Answer, answer, reckoned
 from kithnet.agents.consensus import Agreed, merge
 from kithnet.agents.consult import Reach
-from kithnet.agents.infonav import Held
+from kithnet.agents.infonav import Held, Ledger
 from kithnet.agents.stage import Stage, State, opening
 from kithnet.agents.tasking import Plan
 from kithnet.agents.wording import core, questions
@@ -168,7 +168,7 @@ async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
     answered = (
         _reckoned(state, stage, tool, agreed)
         if tool is not None
-        else await answer(stage.model, state["task"], agreed, stage.settings, failed)
+        else await answer(stage.model, state["task"], _last(instructor, agreed), stage.settings, failed)
     )
     for person, partner in (state["pair"], state["pair"][::-1]) if stage.journal else ():
         journal.write(stage.agent_of(person), partner, infonav.from_json(state["ledgers"][person]), state["id"])
@@ -178,9 +178,15 @@ async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
     return {"stopped": stopped, "result": result}
 
 
+def _last(ledger: Ledger, agreed: Sequence[Agreed]) -> tuple[Agreed, ...]:
+    """What answers the task: not the questions that only led to others."""
+    led = {r.question for r in ledger.rationales if r.follow and r.value}
+    return tuple(one for one in agreed if one.question not in led)
+
+
 def _reckoned(state: State, stage: Stage, plan: Plan, agreed: Sequence[Agreed]) -> Answer:
     """The answer of a tool over the calendars that both sides agreed on."""
-    if plan.tool in tasking.OF_TASTE:
+    if plan.tool in meanings.OF_TASTE:
         found = reckoning.compared(plan, agreed, stage.embedder)
     else:
         found = reckoning.reckon(plan, reckoning.facts(agreed))

@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from kithnet.agents import calendars, tastes
+from kithnet.agents import calendars, chains, tastes
 from kithnet.agents.disclosure import Sensitivity
 from kithnet.agents.wording import agree, normalise
 from kithnet.runtime.errors import LedgerError
 
 Status = Literal["unknown", "asked", "known", "contested", "unavailable"]
-Kind = Literal["whole", "event", "events", "tastes", "count", "name", "place", "text"]
+Kind = Literal["whole", "event", "events", "tastes", "person", "count", "name", "place", "text"]
 
 LISTS = ("events", "tastes")
 """Kinds whose values are entries of a list."""
@@ -78,7 +78,8 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Rationale:
-    """One thing the task needs. held: its values, the preferred first; more than one means contested.
+    """One thing the task needs. held: its values, the preferred first; more than one means contested. follow: the question
+    that the value completes, {} in the value's place.
 
     Of the kinds in LISTS all values hold beside each other: the entries of a calendar, or of what somebody likes.
     """
@@ -92,6 +93,7 @@ class Rationale:
     declined_by: tuple[str, ...] = ()
     reason: str = ""
     history: tuple[Transition, ...] = ()
+    follow: str = ""
 
     @property
     def listed(self) -> bool:
@@ -158,6 +160,8 @@ def kind_of(question: str) -> Kind:
         return "events"
     if tastes.whose(question) is not None:
         return "tastes"
+    if chains.wants_person(question):
+        return "person"
     head = question.casefold().replace(",", " ").split()
     if "how many" in question.casefold() or "how much" in question.casefold():
         return "count"
@@ -174,12 +178,27 @@ def new_ledger(owner: str, task: str, questions: tuple[str, ...] = ()) -> Ledger
     return ledger
 
 
-def open_rationale(ledger: Ledger, question: str) -> Ledger:
-    """Add an unknown; a question the ledger has already is left as it is."""
+def open_rationale(ledger: Ledger, question: str, follow: str = "") -> Ledger:
+    """Add an unknown; a question the ledger has already is left as it is. follow: see `Rationale`."""
     if ledger.find(question):
         return ledger
-    rationale = Rationale(f"r{len(ledger.rationales)}", question, kind_of(question))
+    rationale = Rationale(f"r{len(ledger.rationales)}", question, kind_of(question), follow=follow)
     return replace(ledger, rationales=(*ledger.rationales, _record(ledger, rationale, "open", question)))
+
+
+def whole(ledger: Ledger) -> Ledger:
+    """Leave the task itself to reasoning over its parts."""
+    return replace(ledger, rationales=(replace(ledger["r0"], kind="whole"), *ledger.rationales[1:]))
+
+
+def followed(ledger: Ledger) -> Ledger:
+    """Open the questions that known values complete."""
+    for rationale in ledger.rationales:
+        if rationale.follow and rationale.value:
+            ledger = open_rationale(
+                ledger, rationale.follow.replace("{}", chains.essence(rationale.value, rationale.question))
+            )
+    return ledger
 
 
 def ask(ledger: Ledger, rid: str, of: str) -> Ledger:

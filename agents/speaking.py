@@ -77,9 +77,9 @@ async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rat
     if question in turn.state["told"][turn.speaker] or turn.ledger.is_whole(rationale):
         return
     own = [e for e in rationale.evidence if not e.id.startswith(f"u:{turn.state['id']}:")]
-    if question in turn.pending or len(own) == len(rationale.evidence):  # else the partner told it and needs no echo
-        if rationale.held and await _claim_one(stage, agent, turn, question, rationale.held[0], own, saying):
-            return
+    wanted = question in turn.pending or len(own) == len(rationale.evidence)  # else the partner told it: no echo
+    if wanted and rationale.held and await _claim_one(stage, agent, turn, question, rationale.held[0], own, saying):
+        return
     last_word = turn.state["turn"] + 2 >= turn.state["max_turns"]
     if question in turn.pending and (rationale.settled or last_word):
         saying.declined.append(question)

@@ -4,91 +4,16 @@ By rules over the words of the task; a wording that no rule knows is compared by
 asked, and of what none is, and counts only where one tool is clearly nearer. No tool is the answer to most tasks.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-import numpy as np
-
+from kithnet.agents.exceptions import excluded
+from kithnet.agents.meanings import OF_TASTE, Tool, by_meaning
 from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, named_people, stem
 from kithnet.memory.vectors import Embedder
-from kithnet.memory.writing import clock, phrases
+from kithnet.memory.writing import clock, timewords
 from kithnet.memory.writing.clock import DAY, Token
-
-Tool = Literal[
-    "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest", "alike",
-    "apart",
-]  # fmt: skip
-OF_TASTE = ("alike", "apart")
-"""Tools that compare what two people like."""
-NEAR, MARGIN = 0.45, 0.08
-"""How near a task must be to an example of its tool, in cosine, and how much nearer than to any other's."""
-
-EXAMPLES: dict[str, tuple[str, ...]] = {
-    "give_up": (
-        "How many of their activities do they have to cancel so that nothing clashes any more?",
-        "What is the smallest number of appointments that must be dropped to get rid of every overlap?",
-        "At least how many plans need to be given up before none of them collide?",
-        "If one person wanted to go to all of it, how many things would have to be skipped?",
-    ),
-    "together": (
-        "How many of their activities could one person attend without any overlap?",
-        "What is the greatest number of these appointments that do not collide with each other?",
-        "At most how many of the plans fit into one day side by side?",
-    ),
-    "longest": (
-        "Which activities take up the most time?",
-        "What is the longest thing that anybody does that day?",
-        "Name whatever goes on for the greatest number of hours in these calendars.",
-    ),
-    "shortest": ("Which of their activities is over most quickly?", "What takes the least time in the whole schedule?"),
-    "free": (
-        "When does nobody have anything on?",
-        "In which hours could all of them meet?",
-        "Find the gaps that everybody's calendar has in common.",
-        "At what times of the day is every one of them available?",
-    ),
-    "clashes": (
-        "Which of their activities are on at the same time?",
-        "Which appointments get in each other's way?",
-    ),
-    "total": (
-        "How much time do they spend on their activities in all?",
-        "For how many hours are they busy altogether that day?",
-    ),
-    "count": ("How many activities do they have that day?", "What is the number of appointments in their calendars?"),
-    "first": ("Whose activity begins the day?", "What is the earliest thing in their calendars?"),
-    "last": ("What is the latest activity of the day?", "Which of their appointments comes last?"),
-    "alike": (
-        "What do they both like?",
-        "Which thing is loved by the two of them?",
-        "What taste do they have in common?",
-        "What are both of them fond of?",
-        "Which enthusiasm do they share?",
-    ),
-    "apart": (
-        "What does one of them love and the other hate?",
-        "On which thing do their tastes differ?",
-        "What do they have opposite feelings about?",
-        "Which thing is adored by one of them and detested by the other?",
-    ),
-    "busiest": ("Who has the fullest calendar?", "Which of them spends the most hours on activities?"),
-}
-OTHERS = (
-    "When is her dentist appointment?",
-    "What time does the concert start?",
-    "Where do they play tennis?",
-    "What did he tell her about the new job?",
-    "Who is getting married?",
-    "What is his favourite food?",
-    "How many brothers does she have?",
-    "Why did they cancel the party?",
-    "What does he do for a living?",
-    "Which of them likes dogs more?",
-    "How long have they been together?",
-    "Who was free to help with the move?",
-    "What are they doing on Saturday?",
-)
 
 
 def _stems(text: str) -> frozenset[str]:
@@ -116,6 +41,7 @@ _LEAST = _stems("least fewest minimum minimal smallest lowest minimally")
 _MOST = _stems("most maximum maximal greatest largest highest biggest")
 _TIMELY = _stems("time duration length hour minute long take consuming")
 _WHEN = _stems("when time times slot slots interval window period hour stretch range span moment part hours")
+_ASKING = frozenset("when which what list give find name show tell determine".split())
 _DROPPING = (
     "give up",
     "given up",
@@ -134,15 +60,6 @@ _AT_ONCE = ("at once", "same time", "at a time", "get in each other's way", "in 
 _NOBODY = frozenset("nobody none neither no-one noone".split())
 _ALL = frozenset("all everyone everybody both each common every shared mutual mutually jointly simultaneously".split())
 _GROUP = frozenset("everyone everybody friends contacts others anyone anybody group all them".split())
-_EXCEPT = (
-    ("except",), ("excluding",), ("exclude",), ("apart", "from"), ("aside", "from"), ("other", "than"), ("not", "counting"),
-    ("without", "counting"), ("leaving", "out"), ("leaving", "aside"), ("leave", "out"), ("leave", "aside"), ("ignoring",),
-    ("ignore",), ("disregarding",), ("disregard",), ("besides",), ("setting", "aside"), ("not", "including"), ("but", "not"),
-    ("not", "considering"), ("forget", "about"), ("forgetting",), ("minus",), ("barring",), ("all", "but"),
-)  # fmt: skip
-_NO_EXCEPTION = _stems(
-    "overlap overlapping clash clashing conflict any anything one another each other collision time it"
-)
 _NO_NAMES = frozenset(
     """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
     october november december i english please""".split()
@@ -176,7 +93,7 @@ def read(
     and "we" mean.
     """
     tokens = clock.tokens(task)
-    excluded, rest = _excluded(tokens, task)
+    left_out, rest = excluded(tokens, task)
     tool = by_rule(rest)
     meant = None if tool or embedder is None else by_meaning(_nameless(rest), embedder)
     chosen = tool or meant
@@ -187,7 +104,7 @@ def read(
         people = _people(task, rest, names, pair)
         liked = not {stem(token.low) for token in rest} & _HATING or chosen == "apart"
         return Plan(chosen, people, liked=liked, by_meaning=tool is None) if len(people) == 2 else None
-    return Plan(chosen, _people(task, rest, names, pair), excluded, window, least, _twice(rest), tool is None)
+    return Plan(chosen, _people(task, rest, names, pair), left_out, window, least, _twice(rest), tool is None)
 
 
 def by_rule(tokens: Sequence[Token]) -> Tool | None:
@@ -240,7 +157,7 @@ class _Words:
             clash=bool(stems & _CLASH) or any(f" {one} " in text for one in _AT_ONCE),
             drops=bool(stems & _DROP) or any(f" {one} " in text for one in _DROPPING),
             of_days=bool(stems & _CALENDAR) or (doing and several),
-            when=bool(set(low) & {"when", "which", "what", "list", "give", "find", "name", "show", "tell", "determine"}) and bool(stems & _WHEN | stems & _GAPS),
+            when=bool(set(low) & _ASKING) and bool(stems & (_WHEN | _GAPS)),
             who=_asks_who(low),
         )  # fmt: skip
 
@@ -323,25 +240,8 @@ def _asks_free(asked: _Words) -> bool:
 
 def _asks_who(low: Sequence[str]) -> bool:
     return any(word in ("who", "whose") for word in low) or any(
-        a in ("which", "what") and b in ("person", "of", "one") for a, b in zip(low, low[1:], strict=False)
+        a in ("which", "what") and b in ("person", "of", "one") for a, b in itertools.pairwise(low)
     )
-
-
-def by_meaning(task: str, embedder: Embedder) -> Tool | None:
-    """The tool whose examples a task is clearly nearest to; None where it may be another's, or no tool's."""
-    banks = [*EXAMPLES.values(), OTHERS]
-    vectors = embedder.embed([task, *(example for bank in banks for example in bank)])
-    near: list[float] = []
-    at = 1
-    for bank in banks:
-        near.append(float(np.max(vectors[at : at + len(bank)] @ vectors[0])))
-        at += len(bank)
-    order = sorted(range(len(banks)), key=lambda place: -near[place])
-    best, second = order[0], order[1]
-    if best == len(EXAMPLES) or near[best] < NEAR or near[best] - near[second] < MARGIN:
-        return None
-    tools: list[Tool] = list(EXAMPLES)  # type: ignore[arg-type]
-    return tools[best]
 
 
 def _nameless(tokens: Sequence[Token]) -> str:
@@ -360,83 +260,10 @@ def _nameless(tokens: Sequence[Token]) -> str:
     return " ".join(said)
 
 
-def _excluded(tokens: Sequence[Token], text: str) -> tuple[tuple[str, ...], list[Token]]:
-    """Activities that the task leaves out, and its other words."""
-    low = [token.low for token in tokens]
-    found: list[str] = []
-    rest: list[Token] = []
-    place = 0
-    while place < len(tokens):
-        lead = next((one for one in _EXCEPT if tuple(low[place : place + len(one)]) == one), None)
-        end = _end_of_exception(low, place + len(lead)) if lead else place
-        run = tokens[place + len(lead) : end] if lead else ()
-        things = _things(run, text)
-        if lead and things:
-            found += things
-            place = end
-            continue
-        rest.append(tokens[place])
-        place += 1
-    return tuple(dict.fromkeys((*found, *_uncounted(rest, text)))), rest
-
-
-def _end_of_exception(low: Sequence[str], place: int) -> int:
-    while place < len(low) and low[place] not in ".:;?!)(" and low[place] not in _ENDING:
-        comma = low[place] == "," and place + 1 < len(low) and low[place + 1] in INTERROGATIVES | _ENDING
-        if comma:
-            break
-        place += 1
-    return place
-
-
-_ENDING = frozenset("that what which when who how does do is are have has must can could need needs does need".split())
-
-
-def _things(run: Sequence[Token], text: str) -> list[str]:
-    """Activities listed in a few words: "for sleep and the lunch break"."""
-    found: list[str] = []
-    held: list[Token] = []
-    for token in [*run, None]:
-        if token is None or token.low in (",", "and", "or", "nor", "&", "as", "well"):
-            named = phrases.activity(held, text) if held else ""
-            if named and not {stem(word) for word in named.split()} <= _NO_EXCEPTION | _CALENDAR:
-                found.append(named)
-            held = []
-        else:
-            held.append(token)
-    return found if len(run) <= 14 else []
-
-
-def _uncounted(tokens: Sequence[Token], text: str) -> list[str]:
-    """What a task leaves out after naming it: "sleep does not count", "sleep left out", "lunch aside"."""
-    low = [token.low for token in tokens]
-    found: list[str] = []
-    for place in range(1, len(low)):
-        tail = next((one for one in _LEFT_OUT if tuple(low[place : place + len(one)]) == one), None)
-        if tail is None:
-            continue
-        start = place
-        while start and low[start - 1] not in ".:;?!(,)" and place - start < 6:
-            start -= 1
-        found += _things(tokens[start:place], text)
-    return found
-
-
-_LEFT_OUT = (
-    ("left", "out"), ("left", "aside"), ("aside",), ("apart",), ("excluded",), ("excepted",), ("ignored",), ("omitted",),
-    ("disregarded",), ("exempt",), ("exempted",), ("not", "counted"), ("not", "included"), ("not", "counting"), ("uncounted",),
-    ("does", "not", "count"), ("do", "not", "count"), ("doesn't", "count"), ("don't", "count"), ("is", "not", "counted"),
-    ("isn't", "counted"), ("are", "not", "counted"), ("aren't", "counted"), ("should", "not", "count"), ("is", "ignored"),
-    ("are", "ignored"), ("is", "left", "out"), ("are", "left", "out"), ("is", "excluded"), ("are", "excluded"),
-    ("not", "considered"), ("is", "not", "considered"), ("put", "aside"), ("set", "aside"), ("taken", "out"), ("removed",),
-    ("is", "no", "part"), ("not", "taken", "into", "account"), ("is", "not", "part"), ("is", "disregarded"),
-)  # fmt: skip
-
-
 def _bounds(tokens: Sequence[Token]) -> tuple[tuple[int, int], int]:
     """The part of the day that counts, and the length that a gap must have."""
     window, least = (0, DAY), 1
-    for mark in clock.marks(tokens, to_24=True):
+    for mark in timewords.marks(tokens, to_24=True):
         first, last = clock.settle(mark.start, mark.end)
         if mark.kind == "range" and first is not None and last is not None and last <= DAY:
             window = (first, last)

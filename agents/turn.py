@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kithnet.agents import appointments, consult, infonav, reading
+from kithnet.agents import appointments, chains, consult, infonav, reading
 from kithnet.agents.infonav import Evidence, Ledger, Rationale
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.reading import Passage
@@ -57,6 +57,8 @@ async def plan(state: State, stage: Stage) -> Update:
     if tool is not None:
         ledger = appointments.opened(ledger, tool)
         stage.trace.emit("tool", dialogue=state["id"], person=turn.speaker, **appointments.summary(tool))
+    elif chain := await chains.split(stage.model, state["task"], _failure(stage, turn, "plan")):
+        ledger = infonav.whole(infonav.open_rationale(ledger, chain.first, chain.second))
     elif len(questions(state["task"])) < 2:
         failed = _failure(stage, turn, "plan")
         added = await reading.plan(stage.model, state["task"], stage.settings, failed)
@@ -80,6 +82,7 @@ async def update(state: State, stage: Stage) -> Update:
         if appointments.is_list(rationale, stage.settings):
             for value, evidence in await asyncio.to_thread(appointments.looked_up, agent, rationale, stage.embedder):
                 ledger = infonav.learn(ledger, rationale.id, value, (evidence,))
+    ledger = infonav.followed(ledger)
     claims = {claim.question: claim for claim in (turn.heard.claims if turn.heard else ())}
     looks = [
         _Look(stage, agent, turn, rationale, claims.get(rationale.question), seen.setdefault(rationale.question, []))
@@ -98,6 +101,7 @@ async def update(state: State, stage: Stage) -> Update:
             searched += recalled.searched
             if found := await look.found(recalled, shown):
                 ledger = infonav.learn(ledger, look.rationale.id, *found)
+        ledger = infonav.followed(ledger)
     except LimitExceeded as limit:  # what was learned before it is kept
         stage.trace.emit("limit", dialogue=state["id"], why=limit.message)
         stopped = f"{LIMIT}{limit.message}"
@@ -164,6 +168,8 @@ class _Look:
             quote = reading.sentence_with(self.claim.value, own.text)
             support = min(own.score, self.claim.support)  # the same words are no better evidence than the claim
             return self.claim.value, (replace(self.agent.evidence(own), quote=quote, support=support),)
+        if self.rationale.kind == "person":
+            return self._person(shown)
         failed = _failure(self.stage, self.turn, "copy")
         finding = await reading.read(self.stage.model, self.rationale.question, shown, settings, failed)
         if finding is None:
@@ -176,6 +182,19 @@ class _Look:
             "found", value=finding.value, evidence=evidence.id, support=round(evidence.support, 3), copied=finding.copied
         )  # fmt: skip
         return finding.value, (evidence,)
+
+    def _person(self, shown: Sequence[Passage]) -> tuple[str, tuple[Evidence, ...]] | None:
+        """Whom the best memory is about: the speaker who says "I", else the one it names."""
+        fitting = [passage for passage in shown if passage.score >= self.stage.settings.support]
+        if not fitting:
+            return None
+        passage = reading.latest(fitting)
+        name = reading.whom(passage.hit, self.agent.known_names)
+        if not name:
+            return None
+        evidence = replace(self.agent.evidence(passage.hit), support=passage.score, quote=passage.hit.text)
+        self._emit("found", value=name, evidence=evidence.id, support=round(passage.score, 3), copied=False)
+        return name, (evidence,)
 
     def _emit(self, kind: str, **fields: Any) -> None:
         self.stage.trace.emit(

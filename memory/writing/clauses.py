@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
-from kithnet.memory.writing import anchors, clock, phrases, whose
+from kithnet.memory.writing import anchors, clock, phrases, timewords, whose
 from kithnet.memory.writing.clock import Clock, Mark, Token
 from kithnet.memory.writing.whose import View
 
@@ -70,7 +70,7 @@ def read(sentence: str, view: View) -> list[Said]:
     if not words or vague(words):
         return []
     reporter, begin = whose.reporter(words, view)
-    marks = anchors.added(words[begin:], sentence, clock.marks(words[begin:], to_24=view.to_24))
+    marks = anchors.added(words[begin:], sentence, timewords.marks(words[begin:], to_24=view.to_24))
     body, marks = _without_denied(words[begin:], marks)
     slots = _slots(marks)
     asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words)
@@ -225,8 +225,8 @@ class _Reading:
         companions: list[str] = []
         taken: list[Token] = []
         for run in (lead, inner, place if used else (), tail):
-            people, words = whose.companions(run, self.view)
-            companions += people
+            group, words = whose.companions(run, self.view)
+            companions += group
             taken += words
         context = [*lead, *inner, *(place if used else ())]
         if phrases.is_open([*lead, *rest]) or (not named and phrases.is_free(context)):

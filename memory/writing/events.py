@@ -121,9 +121,9 @@ class _Session:
                         topic = said  # "Lunch? From twelve to one."
                 continue
             said = self._following(said, previous)
-            if said.activity == "" and topic is not None and topic.activity and said.start is not None:
-                if self._target(said) is None or said.mood == "tell":
-                    said = replace(said, activity=topic.activity, people=said.people if said.named else topic.people)
+            named_by_topic = said.activity == "" and topic is not None and topic.activity and said.start is not None
+            if topic is not None and named_by_topic and (self._target(said) is None or said.mood == "tell"):
+                said = replace(said, activity=topic.activity, people=said.people if said.named else topic.people)
             said = self._anchored(said)
             if said.start is None and said.end is None and not said.length and not said.shift and said.mood == "tell":
                 topic = said if said.activity else topic
@@ -199,7 +199,8 @@ class _Session:
         ]
         found = [place for place in found if set(self.events[place].people) & set(said.people)] or found
         same_time = [place for place in found if said.start is not None and self.events[place].start == said.start]
-        return (same_time or found or [None])[-1]
+        places = same_time or found
+        return places[-1] if places else None
 
     def _change(self, said: Said, turn: Turn) -> None:
         """Move, lengthen, shorten or complete an event; where there is none, it is told anew."""

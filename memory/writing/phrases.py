@@ -15,54 +15,61 @@ THIRD = frozenset(
 )
 _PRONOUNS = SPEAKER | BOTH | LISTENER | THIRD
 KIN = frozenset(
-    """sister brother mother father mum mom dad son daughter wife husband partner girlfriend boyfriend aunt uncle cousin boss
-    flatmate roommate nephew niece grandmother grandfather grandma grandpa friend friends neighbour neighbor colleague
-    colleagues landlord teacher parents children kids kid baby stepbrother stepsister coworker coworkers""".split()
+    """sister brother mother father mum mom dad son daughter wife husband partner girlfriend boyfriend aunt uncle
+    cousin boss flatmate roommate nephew niece grandmother grandfather grandma grandpa friend friends neighbour
+    neighbor colleague colleagues landlord teacher parents children kids kid baby stepbrother stepsister
+    coworker coworkers""".split()
 )
 _AUXILIARY = frozenset(
-    """am is are was were be been being do does did have has had having 've will would shall can could may must should 'll
-    won't isn't aren't wasn't weren't don't doesn't didn't haven't hasn't cannot can't couldn't gonna that's there's it's
-    here's what's when's where's who's there this that these those it its which""".split()
+    """am is are was were be been being do does did have has had having 've will would shall can could may must should
+    'll won't isn't aren't wasn't weren't don't doesn't didn't haven't hasn't cannot can't couldn't gonna that's
+    there's it's here's what's when's where's who's there this that these those it its which""".split()
 )
 _LIGHT = frozenset(
-    """get gets got getting go goes going went gone do doing done make makes making take takes taking took keep keeps keeping
-    kept set put start starts starting started begin begins beginning began run runs run's last lasts lasting lasted happen happens
-    plan plans planning planned schedule schedules scheduled scheduling book books booked booking reserve reserved block blocked
-    attend attends attending attended join joins joining joined need needs want wants wanted like try trying manage managed intend
-    intends supposed spend spends spending spent sign signed signing enrol enrolled enroll head heads heading headed leave leaves
-    leaving come comes coming meet's play plays playing played think guess believe know see look looks feel say says said
-    tell told hear heard remember hope promise promised agreed agree decided decide want will shall let lets continue continues
-    end ends ending finish finishes finishing finished stop stops stopping wrap wraps kick kicks fit fitted squeeze slot slotted
-    pencil pencilled penciled lined line dedicate dedicated devote devoted use using follows follow followed occupied occupies
-    occupy stretches stretch falls fall add added scheduled commences arranged arrange due stay stays staying remain remains
-    move moves moved moving shifts shifted push pushes pushed postpone postponed reschedule rescheduled bring brings brought
-    forward delay delayed change changes changed extend extended shorten shortened cancel cancels cancelled canceled cancelling
-    scrap scrapped skip skips skipped skipping drop dropped dropping ditch ditched called meet meets meeting find gave give gives giving given comes mark marked note noted jot jotted""".split()
+    """get gets got getting go goes going went gone do doing done make makes making take takes taking took keep keeps
+    keeping kept set put start starts starting started begin begins beginning began run runs run's last lasts
+    lasting lasted happen happens plan plans planning planned schedule schedules scheduled scheduling book books
+    booked booking reserve reserved block blocked attend attends attending attended join joins joining joined
+    need needs want wants wanted like try trying manage managed intend intends supposed spend spends spending
+    spent sign signed signing enrol enrolled enroll head heads heading headed leave leaves leaving come comes
+    coming meet's play plays playing played think guess believe know see look looks feel say says said tell told
+    hear heard remember hope promise promised agreed agree decided decide want will shall let lets continue
+    continues end ends ending finish finishes finishing finished stop stops stopping wrap wraps kick kicks fit
+    fitted squeeze slot slotted pencil pencilled penciled lined line dedicate dedicated devote devoted use using
+    follows follow followed occupied occupies occupy stretches stretch falls fall add added scheduled commences
+    arranged arrange due stay stays staying remain remains move moves moved moving shifts shifted push pushes
+    pushed postpone postponed reschedule rescheduled bring brings brought forward delay delayed change changes
+    changed extend extended shorten shortened cancel cancels cancelled canceled cancelling scrap scrapped skip
+    skips skipped skipping drop dropped dropping ditch ditched called meet meets meeting find gave give gives
+    giving given comes mark marked note noted jot jotted""".split()
 )
 _SMALL = frozenset(
-    """a an the some any my our your his her their no not and or but so then now next first second third later afterwards after
-    before also too just only still already again always usually normally often sometimes ever never really actually probably
-    definitely certainly surely anyway well oh ok okay hey hi hello yes yeah yep no nope sure right fine great sorry please
-    today tomorrow tonight yesterday morning afternoon evening night noon midnight day week monday tuesday wednesday thursday
-    friday saturday sunday every each daily weekly this that next last on in at of for from to with by as into onto up down
-    out off over about around until till since between during while through busy booked occupied straight directly right
-    together quickly around finally lastly afterwards followed here there all whole entire full long time times spot slot clock
-    o'clock am pm a.m. p.m. something somewhere back way it them me us him one's own new usual regular little quick long-ish
-    i m s re ve d ll t how when where what why who instead rather because than wait hmm uh um sharp except though although
-    hours hour minutes minute half quarter past ago wrong mistaken mixed confused earlier morning's plus via per more most early late good nice""".split()
+    """a an the some any my our your his her their no not and or but so then now next first second third later
+    afterwards after before also too just only still already again always usually normally often sometimes ever
+    never really actually probably definitely certainly surely anyway well oh ok okay hey hi hello yes yeah yep
+    no nope sure right fine great sorry please today tomorrow tonight yesterday morning afternoon evening night
+    noon midnight day week monday tuesday wednesday thursday friday saturday sunday every each daily weekly this
+    that next last on in at of for from to with by as into onto up down out off over about around until till
+    since between during while through busy booked occupied straight directly right together quickly around
+    finally lastly afterwards followed here there all whole entire full long time times spot slot clock o'clock
+    am pm a.m. p.m. something somewhere back way it them me us him one's own new usual regular little quick
+    long-ish i m s re ve d ll t how when where what why who instead rather because than wait hmm uh um sharp
+    except though although hours hour minutes minute half quarter past ago wrong mistaken mixed confused earlier
+    morning's plus via per more most early late good nice""".split()
 )
 _OWNING = frozenset("a an the my our your his her their this another some".split())
 STOP = (
     _PRONOUNS - {"my", "his", "her", "their", "our", "your", "me", "him", "them", "us"}
 ) | frozenset(
-    """with which that who because so but where until till together is are was were will has have had isn't aren't won't wasn't
-    runs starts begins lasts takes goes gets keeps ends finishes stops been got it's that's there's does doesn't from then
-    comes and-then whose while if unless when can could would should must may might hasn't continues happens remains falls stretches
-    occupies commences follows needs since gonna going instead today tomorrow tonight every each""".split()
+    """with which that who because so but where until till together is are was were will has have had isn't aren't
+    won't wasn't runs starts begins lasts takes goes gets keeps ends finishes stops been got it's that's there's
+    does doesn't from then comes and-then whose while if unless when can could would should must may might
+    hasn't continues happens remains falls stretches occupies commences follows needs since gonna going instead
+    today tomorrow tonight every each""".split()
 )  # fmt: skip
 _TRAIL = _SMALL | _AUXILIARY | frozenset(
-    """starting starts beginning begins ending ends scheduled planned booked set me us you i we lasting running going moved shifted
-    pushed brought forward cancelled canceled changed starts run taking""".split()
+    """starting starts beginning begins ending ends scheduled planned booked set me us you i we lasting running going
+    moved shifted pushed brought forward cancelled canceled changed starts run taking""".split()
 )  # fmt: skip
 _TO_SLEEP = tuple(
     tuple(one.split())
@@ -77,15 +84,16 @@ NOT_BUSY = frozenset(
     available""".split()
 )
 _NO_ACTIVITY = NOT_BUSY | frozenset(
-    """packed taken plan plans schedule diary calendar agenda thing things stuff evening morning day idea question answer same""".split()
+    """packed taken plan plans schedule diary calendar agenda thing things stuff evening morning day idea question
+    answer same""".split()
 )
 VAGUE = frozenset(
-    """maybe perhaps might if unless would could wish wonder i'd we'd he'd she'd probably-not suppose whether imagine should
-    possibly ideally thinking considering""".split()
+    """maybe perhaps might if unless would could wish wonder i'd we'd he'd she'd probably-not suppose whether imagine
+    should possibly ideally thinking considering""".split()
 )
 CANCELS = frozenset(
-    """cancel cancels cancelled canceled cancelling canceling scrap scrapped scrapping skip skips skipped skipping drop dropped
-    dropping ditch ditched scratch axed forget""".split()
+    """cancel cancels cancelled canceled cancelling canceling scrap scrapped scrapping skip skips skipped skipping drop
+    dropped dropping ditch ditched scratch axed forget""".split()
 )
 CHANGES = frozenset(
     """moved moves move shifted pushed postponed delayed rescheduled changed change extended longer shorter shortened
@@ -97,8 +105,8 @@ NEGATIVE = frozenset(
 )
 _OFF_VERBS = frozenset("is are was were got gets been be i'm it's that's being taken it off".split())
 AGREEING = frozenset(
-    """yes yeah yep yup sure ok okay right exactly correct indeed absolutely definitely certainly fine deal great perfect gladly
-    true agreed sounds course totally precisely happy love lovely""".split()
+    """yes yeah yep yup sure ok okay right exactly correct indeed absolutely definitely certainly fine deal great
+    perfect gladly true agreed sounds course totally precisely happy love lovely""".split()
 )
 _REPORTS = frozenset(
     stem(word)

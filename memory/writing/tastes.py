@@ -16,7 +16,8 @@ _LIKES = _stems(
     "happy thrilled addicted crush fancy devoted enthusiast lover bliss enthusiastic cheers worship"
 )
 _HATES = _stems(
-    "hate loathe detest despise dislike abhor disgusting awful terrible horrible annoying annoy bore boring avoid dread worst creeps "
+    "hate loathe detest despise dislike abhor disgusting awful terrible horrible annoying annoy bore boring avoid dread "
+    "worst creeps "
     "repulsive unbearable insufferable sick resent shudder yuck gross irritate irritating intolerable ghastly "
     "allergic hater"
 )
@@ -25,10 +26,13 @@ _NOT = frozenset(
     """not no never don't doesn't didn't isn't aren't can't cannot couldn't won't hardly nothing without neither nobody
     far""".split()
 )
-_WORSE_THAN = (("drive", "mad"), ("drive", "crazy"), ("drive", "wall"), ("drive", "nuts"), ("put", "off"), ("turn", "off"), ("get", "nerves"),
+_WORSE_THAN = (("drive", "mad"), ("drive", "crazy"), ("drive", "wall"), ("drive", "nuts"),
+               ("put", "off"), ("turn", "off"), ("get", "nerves"),
                ("leave", "cold"), ("far", "away"), ("stay", "away"), ("keep", "away"))  # fmt: skip
-_BETTER = (("get", "enough"), ("mad", "about"), ("crazy", "about"), ("wild", "about"), ("nothing", "better"), ("nothing", "beats"),
-           ("make", "day"), ("day", "better"), ("live", "without"), ("not", "without"), ("over", "moon"), ("live", "for"))  # fmt: skip
+_BETTER = (("get", "enough"), ("mad", "about"), ("crazy", "about"), ("wild", "about"), ("nothing", "better"),
+           ("nothing", "beats"),
+           ("make", "day"), ("day", "better"), ("live", "without"), ("not", "without"), ("over", "moon"),
+           ("live", "for"))  # fmt: skip
 _NEAR = 6
 
 
@@ -55,7 +59,7 @@ def leaning(sentence: str) -> int:
                 and low[place - 1] in ("would", "feels", "looks", "is", "just", "sounds", "i'd", "was")
             ):
                 continue
-            best = "nothing" in low[max(0, place - 4) : place] or "no" == low[max(0, place - 1)]
+            best = "nothing" in low[max(0, place - 4) : place] or low[max(0, place - 1)] == "no"
             return (1 if best else -1) if denied else 1
     return 0
 
@@ -103,8 +107,9 @@ def _empty(word: Token) -> bool:
 
 
 _SMALL = frozenset(
-    """i me my mine you your he she it its they them we us our a an the this that these those and or but so as at by for from in into of
-    on to up with about than then there is are was were be been am do does did have has had will would can could i'm i've it's not no
-    really very so much quite at all too just ever never always one thing things anything something most best big whole world lot lots
-    all day time life makes make made get gets got go goes every nothing more few little bit ever since""".split()
+    """i me my mine you your he she it its they them we us our a an the this that these those and or but so as at by
+    for from in into of on to up with about than then there is are was were be been am do does did have has had
+    will would can could i'm i've it's not no really very so much quite at all too just ever never always one
+    thing things anything something most best big whole world lot lots all day time life makes make made get
+    gets got go goes every nothing more few little bit ever since""".split()
 )

@@ -1,5 +1,6 @@
 """Who takes part in what a sentence tells: subjects, those named after "with", and whose word it is."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -112,11 +113,9 @@ def _group(words: Sequence[Token], at: int, named: dict[int, tuple[int, str]], v
         elif low in ("him", "her", "them") and view.referent:
             group.append(view.referent)
             at += 1
-        elif group and low in ("and", ",", "&") and at + 1 < len(words) and (
+        elif (group and low in ("and", ",", "&") and at + 1 < len(words) and (
             at + 1 in named or words[at + 1].low in ("you", "me")
-        ):  # fmt: skip
-            at += 1
-        elif low in ("both", "my", "friend", "our"):
+        )) or low in ("both", "my", "friend", "our"):  # fmt: skip
             at += 1
         else:
             break
@@ -163,7 +162,7 @@ def _without_address(words: Sequence[Token], view: View) -> Sequence[Token]:
 def _finds_me(words: Sequence[Token], place: int) -> bool:
     """ "You'll find me at": it is the speaker who is there."""
     near = [word.low for word in words[place + 1 : place + 5]]
-    return any(a in _FINDING and b == "me" for a, b in zip(near, near[1:], strict=False))
+    return any(a in _FINDING and b == "me" for a, b in itertools.pairwise(near))
 
 
 def _is_kin(words: Sequence[Token], place: int) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kithnet.agents import tasking
+from kithnet.agents import meanings, tasking
 
 NAMES = {name.casefold(): (name,) for name in ("Ana", "Ben", "Cleo", "Dora")}
 PAIR = ("Ana", "Dora")
@@ -57,10 +57,10 @@ def test_free_time_has_a_window_and_a_length() -> None:
 class Meanings:
     """An embedder to which all texts of one list mean the same."""
 
-    name, dimensions = "meanings", len(tasking.EXAMPLES) + 2
+    name, dimensions = "meanings", len(meanings.EXAMPLES) + 2
 
     def __init__(self, like: str) -> None:
-        self._banks = [*tasking.EXAMPLES.values(), tasking.OTHERS]
+        self._banks = [*meanings.EXAMPLES.values(), meanings.OTHERS]
         self._like = like
 
     def embed(self, texts: "list[str]") -> "np.ndarray":
@@ -74,7 +74,7 @@ class Meanings:
 
 @pytest.mark.parametrize(
     ("like", "tool"),
-    [(tasking.EXAMPLES["clashes"][1], "clashes"), (tasking.OTHERS[0], None), ("quite something else", None)],
+    [(meanings.EXAMPLES["clashes"][1], "clashes"), (meanings.OTHERS[0], None), ("quite something else", None)],
 )
 def test_a_wording_that_no_rule_knows_counts_only_where_one_tool_is_clearly_nearer(like: str, tool: str | None) -> None:
     found = tasking.read("What gets into each other's hair?", NAMES, PAIR, Meanings(like))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kithnet.memory.writing import clock, diary, events
+from kithnet.memory.writing import clock, diary, events, timewords
 from kithnet.memory.writing.clock import said
 from kithnet.memory.writing.extract import Cast, Turn
 
@@ -45,9 +45,10 @@ def test_a_range_in_24_hours_is_read_as_it_is_written(start: int, length: int) -
 def test_a_time_in_words_with_its_half_of_the_day_is_read_as_it_is_meant(minute: int) -> None:
     hour, rest = divmod(minute, 60)
     half = "am" if hour < 12 else "pm"
-    spoken = {0: f"{hour % 12 or 12} {half}", 15: f"quarter past {hour % 12 or 12} {half}", 30: f"half past {hour % 12 or 12} {half}",
-              45: f"{hour % 12 or 12}:45 {half}"}[rest]  # fmt: skip
-    (mark,) = clock.marks(clock.tokens(f"Chess begins at {spoken}"))
+    twelve = hour % 12 or 12
+    lead = {0: "", 15: "quarter past ", 30: "half past ", 45: ""}[rest]
+    spoken = f"{twelve}:45 {half}" if rest == 45 else f"{lead}{twelve} {half}"
+    (mark,) = timewords.marks(clock.tokens(f"Chess begins at {spoken}"))
     assert clock.settle(mark.start, None) == (minute, None)
 
 
