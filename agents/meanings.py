@@ -1,10 +1,11 @@
 """What each tool is asked, in examples: a task of a wording that no rule knows is compared with them by meaning."""
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
-from kithnet.memory.vectors import Embedder
+from kithnet.memory.vectors import Embedder, Vectors
 
 Tool = Literal[
     "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest", "alike",
@@ -82,14 +83,20 @@ OTHERS = (
 )
 
 
+@lru_cache(maxsize=2)
+def _examples(embedder: Embedder) -> Vectors:
+    """The vectors of all examples; they are made once, as every task that no rule knows is compared with them."""
+    return embedder.embed([example for bank in (*EXAMPLES.values(), OTHERS) for example in bank])
+
+
 def by_meaning(task: str, embedder: Embedder) -> Tool | None:
     """The tool whose examples a task is clearly nearest to; None where it may be another's, or no tool's."""
     banks = [*EXAMPLES.values(), OTHERS]
-    vectors = embedder.embed([task, *(example for bank in banks for example in bank)])
+    nearness = _examples(embedder) @ embedder.embed([task])[0]
     near: list[float] = []
-    at = 1
+    at = 0
     for bank in banks:
-        near.append(float(np.max(vectors[at : at + len(bank)] @ vectors[0])))
+        near.append(float(np.max(nearness[at : at + len(bank)])))
         at += len(bank)
     order = sorted(range(len(banks)), key=lambda place: -near[place])
     best, second = order[0], order[1]

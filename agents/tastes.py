@@ -7,12 +7,13 @@ examples, once it is clear which words of it are the thing.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from kithnet.agents.wording import FUNCTION_WORDS, content_stems, named_people, words
 from kithnet.memory.recall import Hit
-from kithnet.memory.vectors import Embedder
+from kithnet.memory.vectors import Embedder, Vectors
 from kithnet.memory.writing import speech, tastes
 
 _ASKED = re.compile(r"What does (?P<name>[^?]+?) like, and what not\?")
@@ -140,9 +141,14 @@ def _leans(taste: Taste, thing: str, embedder: Embedder | None) -> int:
     return 0 if abs(like - dislike) < MARGIN else 1 if like > dislike else -1
 
 
+@lru_cache(maxsize=2)
+def _examples(embedder: Embedder) -> Vectors:
+    return embedder.embed([*LIKING, *DISLIKING])
+
+
 def _nearness(texts: Sequence[str], embedder: Embedder) -> list[tuple[float, float]]:
     """How near each text is to the nearest example of liking and of dislike."""
-    vectors = embedder.embed([*texts, *LIKING, *DISLIKING])
-    own, liking, disliking = np.split(vectors, [len(texts), len(texts) + len(LIKING)])
+    own = embedder.embed(texts)
+    liking, disliking = np.split(_examples(embedder), [len(LIKING)])
     like, dislike = (np.max(own @ bank.T, axis=1) for bank in (liking, disliking))
     return [(float(a), float(b)) for a, b in zip(like, dislike, strict=True)]
