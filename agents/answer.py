@@ -18,7 +18,7 @@ UNKNOWN = "I could not find this out: nobody in reach knew or could share it."
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """text: the answer. citations: message handles. known: whether anything was found. worded_by: "model" or "code"."""
+    """text: the answer. citations: message handles. known: whether anything was found. worded_by: "model", "code" or "tool"."""
 
     text: str
     citations: tuple[str, ...]
@@ -53,6 +53,14 @@ async def answer(
     if reply.finish == "stop" and supported(text, task, found) and len(found) == len(agreed):
         return Answer(text, citations, True, "model")
     return Answer(plain(agreed), citations, True, "code")
+
+
+def reckoned(text: str, citations: tuple[str, ...], missing: Sequence[str]) -> Answer:
+    """What a tool came to. missing: people of whom nobody told anything, without whom there is no answer."""
+    if missing:
+        who = ", ".join(missing)
+        return Answer(f"I could not find this out: nobody in reach told me what is on for {who}.", (), False, "code")
+    return Answer(text, citations, True, "tool")
 
 
 def supported(text: str, task: str, found: Sequence[Agreed]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
-from kithnet.agents.wording import agree
+from kithnet.agents.wording import agree, normalise
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Agreed:
     """One rationale as both sides see it at the end.
 
     value: the preferred value, None when unknown. both: whether both ledgers hold it. rivals: other values that
-    were claimed, with their evidence; they are reported, never merged away.
+    were claimed, with their evidence; they are reported, never merged away. entries: of a calendar, each with its own
+    evidence.
     """
 
     question: str
@@ -22,6 +23,7 @@ class Agreed:
     both: bool
     rivals: tuple[Held, ...]
     reason: str
+    entries: tuple[Held, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -42,6 +44,8 @@ def merge(instructor: Ledger, assistant: Ledger, said: Mapping[str, Sequence[Hel
 
 
 def _agreed(one: Rationale, other: Rationale | None) -> Agreed:
+    if one.listed:
+        return _collected(one, other)
     held = pool([*one.held, *(other.held if other else ())])
     best = held[0] if held else None
     sides = [r for r in (one, other) if r is not None]
@@ -49,6 +53,20 @@ def _agreed(one: Rationale, other: Rationale | None) -> Agreed:
     reason = "" if best else next((r.reason for r in sides if r.reason), "nobody in reach knew")
     evidence = best.evidence if best else ()
     return Agreed(one.question, one.kind, best.value if best else None, evidence, both, tuple(held[1:]), reason)
+
+
+def _collected(one: Rationale, other: Rationale | None) -> Agreed:
+    """The entries of a list that either side holds, each once."""
+    joined: dict[str, Held] = {}
+    for held in (*one.held, *(other.held if other else ())):
+        key = normalise(held.value)
+        have = joined[key].evidence if key in joined else ()
+        joined[key] = Held(held.value, tuple(dict.fromkeys((*have, *held.evidence))))
+    entries = sorted(joined.values(), key=lambda held: held.value)
+    evidence = tuple(item for held in entries for item in held.evidence)
+    value = "; ".join(held.value for held in entries) or None
+    reason = "" if value else one.reason or "nobody in reach knew"
+    return Agreed(one.question, one.kind, value, evidence, bool(other and other.held), (), reason, tuple(entries))
 
 
 def pool(held: Iterable[Held]) -> list[Held]:

@@ -7,7 +7,7 @@ that is killed in the middle of one resumes inside it.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol, cast
 
@@ -17,12 +17,13 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from kithnet.agents import infonav, journal, speaking, speech, turn
-from kithnet.agents.answer import answer
-from kithnet.agents.consensus import merge
+from kithnet.agents import appointments, infonav, journal, meanings, reckoning, speaking, speech, turn
+from kithnet.agents.answer import Answer, answer, reckoned
+from kithnet.agents.consensus import Agreed, merge
 from kithnet.agents.consult import Reach
-from kithnet.agents.infonav import Held
+from kithnet.agents.infonav import Held, Ledger
 from kithnet.agents.stage import Stage, State, opening
+from kithnet.agents.tasking import Plan
 from kithnet.agents.wording import core, questions
 from kithnet.runtime.errors import LimitExceeded
 
@@ -50,9 +51,10 @@ class Dialogues:
         Raises ModelUnavailable when the model cannot answer; a limit that is reached ends the dialogue instead.
         """
         settings = self._stage.settings
-        parts = tuple(questions(task))
+        tool = appointments.planned(self._stage, task, (instructor, assistant))
+        parts = () if tool else tuple(questions(task))
         start = opening(
-            dialogue, core(task), (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
+            dialogue, task if tool else core(task), (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
             max_turns=settings.max_turns, max_stalled=settings.stall_turns, questions=parts if len(parts) > 1 else (),
         )  # fmt: skip
         return await self._continue(start)
@@ -162,13 +164,37 @@ async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
     def failed(why: str) -> None:
         stage.trace.emit("model_failed", dialogue=state["id"], purpose="answer", why=why)
 
-    answered = await answer(stage.model, state["task"], agreed, stage.settings, failed)
+    tool = appointments.plan_of(state, stage)
+    answered = (
+        _reckoned(state, stage, tool, agreed)
+        if tool is not None
+        else await answer(stage.model, state["task"], _last(instructor, agreed), stage.settings, failed)
+    )
     for person, partner in (state["pair"], state["pair"][::-1]) if stage.journal else ():
         journal.write(stage.agent_of(person), partner, infonav.from_json(state["ledgers"][person]), state["id"])
     result = {"answer": answered.text, "citations": list(answered.citations), "known": answered.known,
               "worded_by": answered.worded_by, "agreed": json.loads(json.dumps([asdict(one) for one in agreed]))}  # fmt: skip
     stage.trace.emit("answer", dialogue=state["id"], stopped_because=stopped, turns=state["turn"], **result)
     return {"stopped": stopped, "result": result}
+
+
+def _last(ledger: Ledger, agreed: Sequence[Agreed]) -> tuple[Agreed, ...]:
+    """What answers the task: not the questions that only led to others."""
+    led = {r.question for r in ledger.rationales if r.follow and r.value}
+    return tuple(one for one in agreed if one.question not in led)
+
+
+def _reckoned(state: State, stage: Stage, plan: Plan, agreed: Sequence[Agreed]) -> Answer:
+    """The answer of a tool over the calendars that both sides agreed on."""
+    if plan.tool in meanings.OF_TASTE:
+        found = reckoning.compared(plan, agreed, stage.embedder)
+    else:
+        found = reckoning.reckon(plan, reckoning.facts(agreed))
+    stage.trace.emit(
+        "reckon", dialogue=state["id"], tool=plan.tool, entries=[str(fact.entry) for fact in found.used],
+        rivals=[str(fact.entry) for fact in found.rivals], missing=list(found.missing), result=found.text,
+    )  # fmt: skip
+    return reckoned(found.text, found.sources, found.missing)
 
 
 def _claims_of(state: State, person: str) -> dict[str, list[Held]]:

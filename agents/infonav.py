@@ -10,12 +10,16 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from kithnet.agents import calendars, chains, tastes
 from kithnet.agents.disclosure import Sensitivity
-from kithnet.agents.wording import agree
+from kithnet.agents.wording import agree, normalise
 from kithnet.runtime.errors import LedgerError
 
 Status = Literal["unknown", "asked", "known", "contested", "unavailable"]
-Kind = Literal["whole", "event", "count", "name", "place", "text"]
+Kind = Literal["whole", "event", "events", "tastes", "person", "count", "name", "place", "text"]
+
+LISTS = ("events", "tastes")
+"""Kinds whose values are entries of a list."""
 
 _FIRST_WORDS: dict[str, Kind] = {
     "when": "event",
@@ -74,7 +78,11 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Rationale:
-    """One thing the task needs. held: its values, the preferred first; more than one means contested."""
+    """One thing the task needs. held: its values, the preferred first; more than one means contested. follow: the question
+    that the value completes, {} in the value's place.
+
+    Of the kinds in LISTS all values hold beside each other: the entries of a calendar, or of what somebody likes.
+    """
 
     id: str
     question: str
@@ -85,14 +93,28 @@ class Rationale:
     declined_by: tuple[str, ...] = ()
     reason: str = ""
     history: tuple[Transition, ...] = ()
+    follow: str = ""
+
+    @property
+    def listed(self) -> bool:
+        """Whether all values hold beside each other, as entries of a list."""
+        return self.kind in LISTS
 
     @property
     def value(self) -> str | None:
+        if self.listed and self.held:
+            return "; ".join(held.value for held in self.held)
         return self.held[0].value if self.held else None
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
+        if self.listed:
+            return tuple(item for held in self.held for item in held.evidence)
         return self.held[0].evidence if self.held else ()
+
+    def agrees(self, value: str, held: str) -> bool:
+        """Whether two values say the same; entries of a calendar only where they are the same."""
+        return normalise(value) == normalise(held) if self.listed else agree(value, held)
 
     @property
     def heard_from(self) -> tuple[str, ...]:
@@ -134,6 +156,12 @@ class Ledger:
 
 def kind_of(question: str) -> Kind:
     """The kind of value a question wants, from its interrogative."""
+    if calendars.whose(question) is not None:
+        return "events"
+    if tastes.whose(question) is not None:
+        return "tastes"
+    if chains.wants_person(question):
+        return "person"
     head = question.casefold().replace(",", " ").split()
     if "how many" in question.casefold() or "how much" in question.casefold():
         return "count"
@@ -150,12 +178,27 @@ def new_ledger(owner: str, task: str, questions: tuple[str, ...] = ()) -> Ledger
     return ledger
 
 
-def open_rationale(ledger: Ledger, question: str) -> Ledger:
-    """Add an unknown; a question the ledger has already is left as it is."""
+def open_rationale(ledger: Ledger, question: str, follow: str = "") -> Ledger:
+    """Add an unknown; a question the ledger has already is left as it is. follow: see `Rationale`."""
     if ledger.find(question):
         return ledger
-    rationale = Rationale(f"r{len(ledger.rationales)}", question, kind_of(question))
+    rationale = Rationale(f"r{len(ledger.rationales)}", question, kind_of(question), follow=follow)
     return replace(ledger, rationales=(*ledger.rationales, _record(ledger, rationale, "open", question)))
+
+
+def whole(ledger: Ledger) -> Ledger:
+    """Leave the task itself to reasoning over its parts."""
+    return replace(ledger, rationales=(replace(ledger["r0"], kind="whole"), *ledger.rationales[1:]))
+
+
+def followed(ledger: Ledger) -> Ledger:
+    """Open the questions that known values complete."""
+    for rationale in ledger.rationales:
+        if rationale.follow and rationale.value:
+            ledger = open_rationale(
+                ledger, rationale.follow.replace("{}", chains.essence(rationale.value, rationale.question))
+            )
+    return ledger
 
 
 def ask(ledger: Ledger, rid: str, of: str) -> Ledger:
@@ -188,7 +231,7 @@ def fill(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -
     def change(rationale: Rationale) -> Rationale:
         if not rationale.held:
             return replace(rationale, status="known", held=(Held(value, evidence),), reason="")
-        if not any(agree(value, held.value) for held in rationale.held):
+        if not rationale.listed and not any(agree(value, held.value) for held in rationale.held):
             raise LedgerError(f"{rid} is known as {rationale.value!r}: {value!r} contests it")
         return _hold(rationale, value, evidence)
 
@@ -210,11 +253,12 @@ def contest(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]
 def learn(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -> Ledger:
     """`fill` where nothing or the same is known, else `contest`; evidence already held changes nothing."""
     rationale = ledger[rid]
-    have = {item.id for held in rationale.held for item in held.evidence}
+    alike = [held for held in rationale.held if not rationale.listed or rationale.agrees(value, held.value)]
+    have = {item.id for held in alike for item in held.evidence}
     fresh = tuple(item for item in evidence if item.id not in have)
     if not fresh:
         return ledger
-    known_otherwise = rationale.held and not any(agree(value, held.value) for held in rationale.held)
+    known_otherwise = not rationale.listed and alike and not any(agree(value, held.value) for held in alike)
     return (contest if known_otherwise else fill)(ledger, rid, value, fresh)
 
 
@@ -280,7 +324,7 @@ def _with(people: tuple[str, ...], person: str) -> tuple[str, ...]:
 def _hold(rationale: Rationale, value: str, evidence: tuple[Evidence, ...]) -> Rationale:
     held = list(rationale.held)
     for at, one in enumerate(held):
-        if agree(value, one.value):
+        if rationale.agrees(value, one.value):
             have = {item.id for item in one.evidence}
             held[at] = replace(one, evidence=(*one.evidence, *(e for e in evidence if e.id not in have)))
             break
@@ -292,7 +336,7 @@ def _hold(rationale: Rationale, value: str, evidence: tuple[Evidence, ...]) -> R
 
 def _restated(rationale: Rationale) -> Rationale:
     count = len(rationale.held)
-    status: Status = "contested" if count > 1 else "known" if count else "unknown"
+    status: Status = "contested" if count > 1 and not rationale.listed else "known" if count else "unknown"
     return replace(rationale, status=status, reason="")
 
 

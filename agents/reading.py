@@ -138,6 +138,17 @@ def _adds(passage: Passage, question: str) -> bool:
     return bool(content_stems(passage.hit.text) - content_stems(question))
 
 
+def whom(hit: Hit, names: Mapping[str, Sequence[str]]) -> str:
+    """The name of the one a memory is about: its speaker, where it says "I" or "my", else whom it names; "" for nobody."""
+    said = set(words(hit.text))
+    if said & {"i", "i'm", "i've", "my", "me", "i'll", "i'd", "mine"} or not hit.sender:
+        person = hit.sender or hit.about
+    else:
+        others = [one for one in named_people(hit.text, names) if one != hit.receiver]
+        person = others[0] if others else hit.sender
+    return names.get(person or "", (person or "",))[0]
+
+
 def latest(fitting: Sequence[Passage]) -> Passage:
     """The best passage, or a later one of the same speaker that fits nearly as well: what was said last holds."""
     best = fitting[0]

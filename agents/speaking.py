@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kithnet.agents import infonav, speech
+from kithnet.agents import appointments, infonav, speech
 from kithnet.agents.disclosure import Decision, Item
 from kithnet.agents.infonav import Evidence, Held, Ledger, Rationale
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
@@ -55,7 +55,7 @@ def _after(state: State, turn: Turn, ledger: Ledger, said: Utterance, saying: _S
     return {
         "ledgers": with_ledger(state, ledger),
         "utterances": [*state["utterances"], speech.to_json(said)],
-        "told": {**state["told"], me: [*state["told"][me], *(c.question for c in said.claims)]},
+        "told": {**state["told"], me: [*state["told"][me], *_told(said.claims)]},
         "pending": {**state["pending"], me: [q for q in turn.pending if q not in answered]},
         "refused": {**state["refused"], me: [{**one, "sources": list(one["sources"])} for one in refused]},
         "disclosures": [*state["disclosures"], *saying.rows],
@@ -64,27 +64,51 @@ def _after(state: State, turn: Turn, ledger: Ledger, said: Utterance, saying: _S
     }
 
 
+def _told(claims: Sequence[Claim]) -> list[str]:
+    return [one for claim in claims for one in (claim.question, appointments.told_key(claim.question, claim.value))]
+
+
 async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying) -> None:
     """Claim a known value the partner asked for or looks for too; decline what is asked and cannot be told."""
     question = rationale.question
+    if appointments.is_list(rationale, stage.settings):
+        await _tell_entries(stage, agent, turn, rationale, saying)
+        return
     if question in turn.state["told"][turn.speaker] or turn.ledger.is_whole(rationale):
         return
     own = [e for e in rationale.evidence if not e.id.startswith(f"u:{turn.state['id']}:")]
-    if question in turn.pending or len(own) == len(rationale.evidence):  # else the partner told it and needs no echo
-        for evidence in own:
-            item, decision = await agent.weigh(
-                evidence, rationale.held[0].value, evidence.quote, turn.partner, turn.state["task"]
-            )
-            row = _row(agent, turn, evidence.id, item, decision)
-            saying.rows.append(row)
-            stage.trace.emit("disclosure", dialogue=turn.state["id"], **row)
-            if decision.told:
-                saying.claims.append(_claim(agent, question, rationale.held[0], evidence, item))
-                return
-            saying.refused.append(item)
+    wanted = question in turn.pending or len(own) == len(rationale.evidence)  # else the partner told it: no echo
+    if wanted and rationale.held and await _claim_one(stage, agent, turn, question, rationale.held[0], own, saying):
+        return
     last_word = turn.state["turn"] + 2 >= turn.state["max_turns"]
     if question in turn.pending and (rationale.settled or last_word):
         saying.declined.append(question)
+
+
+async def _tell_entries(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying) -> None:
+    """Claim the entries of a calendar that the partner does not have; decline a calendar of which nothing can be told."""
+    question = rationale.question
+    said = False
+    for held, own in appointments.untold(turn, rationale):
+        said = await _claim_one(stage, agent, turn, question, held, own, saying) or said
+    if question in turn.pending and not said:
+        saying.declined.append(question)
+
+
+async def _claim_one(
+    stage: Stage, agent: PersonalAgent, turn: Turn, question: str, held: Held, own: Sequence[Evidence], saying: _Saying
+) -> bool:
+    """Claim a value on the first evidence that may be told; what may not is noted as refused."""
+    for evidence in own:
+        item, decision = await agent.weigh(evidence, held.value, evidence.quote, turn.partner, turn.state["task"])
+        row = _row(agent, turn, evidence.id, item, decision)
+        saying.rows.append(row)
+        stage.trace.emit("disclosure", dialogue=turn.state["id"], **row)
+        if decision.told:
+            saying.claims.append(_claim(agent, question, held, evidence, item))
+            return True
+        saying.refused.append(item)
+    return False
 
 
 def _claim(agent: PersonalAgent, question: str, held: Held, evidence: Evidence, item: Item) -> Claim:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from kithnet.agents import calendars, tastes
 from kithnet.agents.disclosure import Item, Sensitivity, leak
 from kithnet.agents.infonav import Evidence
 from kithnet.agents.prompting import prompt, shaped
@@ -68,7 +69,10 @@ def from_json(data: object) -> Utterance:
 
 def compose(claims: Sequence[Claim], asks: Sequence[str], declined: Sequence[str]) -> str:
     """The plain wording of an utterance, complete and literal."""
-    parts = [_claimed(claim, first=at == 0) for at, claim in enumerate(claims)]
+    listed = [claim for claim in claims if is_list(claim.question)]
+    others = [claim for claim in claims if claim not in listed]
+    parts = [_claimed(claim, first=at == 0) for at, claim in enumerate(others)]
+    parts += _calendars(listed)
     parts += [f"I have nothing I can share on “{question}”" + ("" if _ends(question) else ".") for question in declined]
     claimed = {claim.question for claim in claims}
     needed = [question for question in asks if question not in claimed]
@@ -86,6 +90,18 @@ def _claimed(claim: Claim, *, first: bool) -> str:
     if normalise(claim.value) == normalise(claim.quote):
         return f"{lead}On “{claim.question}” {source}"
     return f"{lead}On “{claim.question}” I have: {claim.value}. {source}"
+
+
+def is_list(question: str) -> bool:
+    """Whether a question is answered by entries: a calendar, or what somebody likes."""
+    return calendars.whose(question) is not None or tastes.whose(question) is not None
+
+
+def _calendars(claims: Sequence[Claim]) -> list[str]:
+    """Entries of calendars, those of one question in one sentence."""
+    asked = dict.fromkeys(claim.question for claim in claims)
+    told = {question: "; ".join(claim.value for claim in claims if claim.question == question) for question in asked}
+    return [f"On “{question}” I have: {entries}." for question, entries in told.items()]
 
 
 def _ends(text: str) -> bool:

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kithnet.agents import consult, infonav, reading
+from kithnet.agents import appointments, chains, consult, infonav, reading
 from kithnet.agents.infonav import Evidence, Ledger, Rationale
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.reading import Passage
@@ -56,7 +56,13 @@ async def plan(state: State, stage: Stage) -> Update:
         return {"ledgers": with_ledger(state, whole)}
     ledger = turn.ledger
     added: tuple[str, ...] = ()
-    if len(questions(state["task"])) < 2:
+    tool = appointments.plan_of(state, stage)
+    if tool is not None:
+        ledger = appointments.opened(ledger, tool)
+        stage.trace.emit("tool", dialogue=state["id"], person=turn.speaker, **appointments.summary(tool))
+    elif chain := await chains.split(stage.model, state["task"], _failure(stage, turn, "plan")):
+        ledger = infonav.whole(infonav.open_rationale(ledger, chain.first, chain.second))
+    elif len(questions(state["task"])) < 2:
         failed = _failure(stage, turn, "plan")
         added = await reading.plan(stage.model, state["task"], stage.settings, failed)
     for question in added:
@@ -75,11 +81,18 @@ async def update(state: State, stage: Stage) -> Update:
     seen = {question: list(ids) for question, ids in state["seen"][turn.speaker].items()}
     if turn.speaker in state["briefed"] and state["turn"] == 0:
         return {}
+    for rationale in ledger.rationales:
+        if appointments.is_list(rationale, stage.settings):
+            for value, evidence in await asyncio.to_thread(appointments.looked_up, agent, rationale, stage.embedder):
+                ledger = infonav.learn(ledger, rationale.id, value, (evidence,))
+    ledger = infonav.followed(ledger)
     claims = {claim.question: claim for claim in (turn.heard.claims if turn.heard else ())}
     looks = [
         _Look(stage, agent, turn, rationale, claims.get(rationale.question), seen.setdefault(rationale.question, []))
         for rationale in ledger.rationales
-        if not ledger.is_whole(rationale) and (not rationale.settled or rationale.question in claims)
+        if not ledger.is_whole(rationale)
+        and not appointments.is_list(rationale, stage.settings)
+        and (not rationale.settled or rationale.question in claims)
     ]
     recalls = [
         asyncio.create_task(look.recall()) for look in looks
@@ -91,6 +104,7 @@ async def update(state: State, stage: Stage) -> Update:
             searched += recalled.searched
             if found := await look.found(recalled, shown):
                 ledger = infonav.learn(ledger, look.rationale.id, *found)
+        ledger = infonav.followed(ledger)
     except LimitExceeded as limit:  # what was learned before it is kept
         stage.trace.emit("limit", dialogue=state["id"], why=limit.message)
         stopped = f"{LIMIT}{limit.message}"
@@ -160,6 +174,8 @@ class _Look:
             quote = reading.sentence_with(self.claim.value, own.text)
             support = min(own.score, self.claim.support)  # the same words are no better evidence than the claim
             return self.claim.value, (replace(self.agent.evidence(own), quote=quote, support=support),)
+        if self.rationale.kind == "person":
+            return self._person(shown)
         failed = _failure(self.stage, self.turn, "copy")
         finding = await reading.read(self.stage.model, self.rationale.question, shown, settings, failed)
         if finding is None:
@@ -173,6 +189,19 @@ class _Look:
         )  # fmt: skip
         return finding.value, (evidence,)
 
+    def _person(self, shown: Sequence[Passage]) -> tuple[str, tuple[Evidence, ...]] | None:
+        """Whom the best memory is about: the speaker who says "I", else the one it names."""
+        fitting = [passage for passage in shown if passage.score >= self.stage.settings.support]
+        if not fitting:
+            return None
+        passage = reading.latest(fitting)
+        name = reading.whom(passage.hit, self.agent.known_names)
+        if not name:
+            return None
+        evidence = replace(self.agent.evidence(passage.hit), support=passage.score, quote=passage.hit.text)
+        self._emit("found", value=name, evidence=evidence.id, support=round(passage.score, 3), copied=False)
+        return name, (evidence,)
+
     def _emit(self, kind: str, **fields: Any) -> None:
         self.stage.trace.emit(
             kind, dialogue=self.turn.state["id"], person=self.agent.person, question=self.rationale.question, **fields
@@ -181,12 +210,24 @@ class _Look:
 
 def wants_third(state: State, stage: Stage) -> bool:
     """Whether anything is worth a third party at this turn."""
-    return bool(_ready(turn_of(state), stage))
+    turn = turn_of(state)
+    return bool(_ready(turn, stage)) or any(_calendars(turn, stage))
 
 
 def _ready(turn: Turn, stage: Stage) -> tuple[Rationale, ...]:
     firm = stage.settings.firm
-    return consult.ready(turn.ledger, asked_by_partner=turn.pending, partner=turn.partner, firm=firm)
+    found = consult.ready(turn.ledger, asked_by_partner=turn.pending, partner=turn.partner, firm=firm)
+    return tuple(one for one in found if not appointments.is_list(one, stage.settings))
+
+
+def _calendars(turn: Turn, stage: Stage) -> Iterator[tuple[Rationale, list[str]]]:
+    """Calendars that people in reach should be asked for, and whom."""
+    agent, state = stage.agent_of(turn.speaker), turn.state
+    for rationale in turn.ledger.rationales if state["depth"] > 0 and state["budget"] > 0 else ():
+        if appointments.is_list(rationale, stage.settings):
+            visited = {*state["pair"], *state["visited"].get(rationale.question, ())}
+            if people := appointments.to_ask(agent, rationale, sorted(visited)):
+                yield rationale, people
 
 
 async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Update:
@@ -200,6 +241,11 @@ async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Upda
     for rationale in _ready(turn, stage):
         if not work.stopped:
             await _ask_around(state, stage, agent, turn, rationale, work, ask_third)
+    for rationale, people in _calendars(turn, stage):
+        for person in people:
+            if not work.stopped and work.budget > 0:
+                why = consult.Candidate(person, consult.NAMED, "calendar")
+                await _ask_one(state, stage, agent, rationale, why, work, ask_third)
     return {
         "ledgers": with_ledger(state, work.ledger),
         "visited": work.visited,
@@ -247,20 +293,29 @@ async def _ask_around(
             if not rationale.held:
                 work.ledger = infonav.unavailable(work.ledger, rationale.id, reason)
             return
-        chosen = candidates[0]
-        visited.append(chosen.person)
-        work.ledger = infonav.ask(work.ledger, rationale.id, chosen.person)
-        reach = consult.Reach(state["depth"] - 1, work.budget - 1, frozenset(visited))
-        stage.trace.emit(
-            "consult", dialogue=state["id"], person=agent.person, asks=chosen.person, question=question,
-            reason=chosen.reason, score=round(chosen.score, 3), depth=reach.depth,
-        )  # fmt: skip
-        work.number += 1
-        ended = await ask_third(state, agent.person, chosen.person, question, reach, work.number)
-        if _take_back(work, agent.person, chosen.person, rationale.id, question, state["id"], state["turn"], ended):
+        if await _ask_one(state, stage, agent, rationale, candidates[0], work, ask_third) or work.stopped:
             return
-        if work.stopped:
-            return
+
+
+async def _ask_one(
+    state: State, stage: Stage, agent: PersonalAgent, rationale: Rationale, chosen: consult.Candidate, work: _Asking,
+    ask_third: AskThird,
+) -> bool:  # fmt: skip
+    """Put a question to one contact; returns whether it was answered."""
+    question = rationale.question
+    visited = work.visited.setdefault(question, sorted({*state["pair"]}))
+    if chosen.person in visited:  # somebody asked on the way has asked them meanwhile
+        return False
+    visited.append(chosen.person)
+    work.ledger = infonav.ask(work.ledger, rationale.id, chosen.person)
+    reach = consult.Reach(state["depth"] - 1, work.budget - 1, frozenset(visited))
+    stage.trace.emit(
+        "consult", dialogue=state["id"], person=agent.person, asks=chosen.person, question=question,
+        reason=chosen.reason, score=round(chosen.score, 3), depth=reach.depth,
+    )  # fmt: skip
+    work.number += 1
+    ended = await ask_third(state, agent.person, chosen.person, question, reach, work.number)
+    return _take_back(work, agent.person, chosen.person, rationale.id, question, state["id"], state["turn"], ended)
 
 
 def _take_back(

@@ -55,6 +55,7 @@ def settings_of(config: Config) -> Settings:
         temperature=config.model.temperature,
         seed=config.model.seed,
         extract=config.memory.extract,
+        tools=config.dialogue.tools,
     )
 
 

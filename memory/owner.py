@@ -20,7 +20,8 @@ from kithnet.memory.reading import memory_hits, message_hit
 from kithnet.memory.recall import Hit, Recall
 from kithnet.memory.scope import RECEIVER, SENDER, Scope
 from kithnet.memory.search import Question, Search
-from kithnet.memory.writing import record
+from kithnet.memory.writing import diary, record
+from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Senses, Statement, extract
 from kithnet.runtime.errors import InputError
 
@@ -79,6 +80,7 @@ class OwnerMemory:
         self._view = view.EMPTY
         self._notes = notes.EMPTY
         self._names: dict[int, set[str]] = {}
+        self._events: tuple[tuple[int, int], list[Event]] | None = None
 
     # --- reading ---
 
@@ -174,6 +176,13 @@ class OwnerMemory:
         with self._database.read() as connection:
             return [message_hit(row) for row in connection.execute(query)]
 
+    def lines(self) -> list[Hit]:
+        """All the owner's messages, oldest first, but for what an agent said from memory; one heard by several, once."""
+        query = self._scope.message_rows().where(~schema.message.c.recalled).order_by(schema.message.c.id)
+        with self._database.read() as connection:
+            kept = {(row.sender, row.body, row.at): row for row in connection.execute(query)}
+            return [message_hit(row) for row in kept.values()]
+
     def sessions_with(self, partner: str) -> list[str]:
         """Ids of the sessions in which the owner and `partner` wrote to each other, oldest first."""
         message = schema.message.c
@@ -251,7 +260,19 @@ class OwnerMemory:
         with self._database.read() as connection:
             turns = record.turns(connection, self._scope, session, {*own}, self.owner)
             cast = record.cast(connection, self._scope)
-        return extract(turns, cast, senses)
+        return [*extract(turns, cast, senses), *diary.statements(turns, cast)]
+
+    def events(self, own: Iterable[str] = ()) -> list[Event]:
+        """What goes on when, as the owner's conversations tell it, oldest session first. own: as in `statements`.
+
+        Read from the messages; they are read again only when some were added or erased.
+        """
+        with self._database.read() as connection:
+            seen, _ = self._refresh(connection)
+            held = (len(seen.ids), int(seen.ids[-1]) if len(seen.ids) else 0)
+            if self._events is None or self._events[0] != held:
+                self._events = held, record.events(connection, self._scope, {*own}, self.owner)
+            return list(self._events[1])
 
     def disclosures(self) -> list[Disclosure]:
         """What was decided about telling the owner's items to others, oldest first."""

@@ -69,11 +69,12 @@ class EmbedderConfig:
 @dataclass(frozen=True, slots=True)
 class DialogueConfig:
     """max_turns: utterances of both agents. stall_turns: turns without a new fact before they stop.
-    max_questions: rationales a plan may hold."""
+    max_questions: rationales a plan may hold. tools: reckon by code over the events that the agents collect."""
 
     max_turns: int = _within(10, 1, 200)
     stall_turns: int = _within(3, 1, 200)
     max_questions: int = _within(6, 1, 32)
+    tools: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,10 @@ def _value(value: Any, kind: Any, one: Field[Any], name: str) -> Any:
 
 
 def _scalar(value: Any, kind: type, one: Field[Any], name: str) -> Any:
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} is {value!r}; it must be true or false", _default(one))
+        return value
     low, high = one.metadata.get("low", -math.inf), one.metadata.get("high", math.inf)
     words = {int: "a whole number", float: "a number", str: "text"}[kind] + _range(low, high)
     fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
@@ -333,4 +338,6 @@ def _toml(value: str | int | float | date) -> str:
     if isinstance(value, str):
         # JSON's escapes are TOML's; only DEL, which JSON leaves bare, TOML wants escaped.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return value.isoformat() if isinstance(value, date) else repr(value)

@@ -140,6 +140,14 @@ class Cast:
                     found.setdefault(next(iter(people)), at)
         return sorted(found, key=lambda person: (found[person], person))
 
+    def called(self, spoken: Sequence[str], at: int) -> tuple[str, int] | None:
+        """Whom the words at a place name, and how many of them do; None for nobody, or nobody for certain."""
+        for width in range(min(LONGEST_NAME, len(spoken) - at), 0, -1):
+            people = self._forms.get(tuple(spoken[at : at + width]), ())
+            if len(people) == 1:
+                return next(iter(people)), width
+        return None
+
 
 def _forms(names: Mapping[str, Sequence[str]]) -> dict[tuple[str, ...], set[str]]:
     """Whom each way of calling somebody may mean: the whole name, and its first word."""

@@ -7,6 +7,9 @@ from sqlalchemy import Connection, select
 
 from kithnet.memory import egocentric, lexical, schema
 from kithnet.memory.scope import RECEIVER, SENDER, Scope
+from kithnet.memory.writing import clock
+from kithnet.memory.writing import events as reading
+from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Senses, Statement, Turn
 from kithnet.memory.writing.session import Audience, SessionWriter, Written
 
@@ -25,6 +28,17 @@ def turns(connection: Connection, scope: Scope, session: str, own: Collection[st
         if not (kept and (kept[-1].sender, kept[-1].text, kept[-1].at) == (turn.sender, turn.text, turn.at)):
             kept.append(turn)
     return kept
+
+
+def events(connection: Connection, scope: Scope, own: Collection[str] = (), owner: str = "") -> list[Event]:
+    """The events in all sessions of an owner, oldest session first; own, owner: as in `turns`."""
+    query = scope.message_rows().order_by(schema.message.c.id)
+    timely = dict.fromkeys(row.session for row in connection.execute(query) if clock.may_tell_time(row.body))
+    known = cast(connection, scope)
+    found: list[Event] = []
+    for session in timely:
+        found = reading.read(turns(connection, scope, session, own, owner), known, found)
+    return found
 
 
 def cast(connection: Connection, scope: Scope) -> Cast:

@@ -41,7 +41,7 @@ configs = st.builds(
         temperature=st.floats(0, 2),
         timeout=st.floats(0.1, 86_400),
     ),
-    dialogue=st.builds(DialogueConfig, max_turns=st.integers(1, 200)),
+    dialogue=st.builds(DialogueConfig, max_turns=st.integers(1, 200), tools=st.booleans()),
     disclosure=st.builds(DisclosureConfig, default_sensitive=actions, rules=st.lists(rules, max_size=3).map(tuple)),
     limits=st.builds(LimitsConfig, calls=st.integers(0, 10**12), seconds=st.floats(0, 1e12)),
 )
@@ -154,3 +154,9 @@ def test_a_file_that_cannot_be_read_or_parsed_is_a_config_error(tmp_path: Path) 
 def test_a_config_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         Config().recall.k = 3  # type: ignore[misc]
+
+
+def test_a_switch_is_true_or_false_and_nothing_else() -> None:
+    assert Config.load(None, ["dialogue.tools=false"]).dialogue.tools is False
+    with pytest.raises(ConfigError, match="true or false"):
+        Config.load(None, ["dialogue.tools=1"])

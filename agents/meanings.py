@@ -1,0 +1,106 @@
+"""What each tool is asked, in examples: a task of a wording that no rule knows is compared with them by meaning."""
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from kithnet.memory.vectors import Embedder, Vectors
+
+Tool = Literal[
+    "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest", "alike",
+    "apart",
+]  # fmt: skip
+OF_TASTE = ("alike", "apart")
+"""Tools that compare what two people like."""
+NEAR, MARGIN = 0.45, 0.08
+"""How near a task must be to an example of its tool, in cosine, and how much nearer than to any other's."""
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "give_up": (
+        "How many of their activities do they have to cancel so that nothing clashes any more?",
+        "What is the smallest number of appointments that must be dropped to get rid of every overlap?",
+        "At least how many plans need to be given up before none of them collide?",
+        "If one person wanted to go to all of it, how many things would have to be skipped?",
+    ),
+    "together": (
+        "How many of their activities could one person attend without any overlap?",
+        "What is the greatest number of these appointments that do not collide with each other?",
+        "At most how many of the plans fit into one day side by side?",
+    ),
+    "longest": (
+        "Which activities take up the most time?",
+        "What is the longest thing that anybody does that day?",
+        "Name whatever goes on for the greatest number of hours in these calendars.",
+    ),
+    "shortest": ("Which of their activities is over most quickly?", "What takes the least time in the whole schedule?"),
+    "free": (
+        "When does nobody have anything on?",
+        "In which hours could all of them meet?",
+        "Find the gaps that everybody's calendar has in common.",
+        "At what times of the day is every one of them available?",
+    ),
+    "clashes": (
+        "Which of their activities are on at the same time?",
+        "Which appointments get in each other's way?",
+    ),
+    "total": (
+        "How much time do they spend on their activities in all?",
+        "For how many hours are they busy altogether that day?",
+    ),
+    "count": ("How many activities do they have that day?", "What is the number of appointments in their calendars?"),
+    "first": ("Whose activity begins the day?", "What is the earliest thing in their calendars?"),
+    "last": ("What is the latest activity of the day?", "Which of their appointments comes last?"),
+    "alike": (
+        "What do they both like?",
+        "Which thing is loved by the two of them?",
+        "What taste do they have in common?",
+        "What are both of them fond of?",
+        "Which enthusiasm do they share?",
+    ),
+    "apart": (
+        "What does one of them love and the other hate?",
+        "On which thing do their tastes differ?",
+        "What do they have opposite feelings about?",
+        "Which thing is adored by one of them and detested by the other?",
+    ),
+    "busiest": ("Who has the fullest calendar?", "Which of them spends the most hours on activities?"),
+}
+OTHERS = (
+    "When is her dentist appointment?",
+    "What time does the concert start?",
+    "Where do they play tennis?",
+    "What did he tell her about the new job?",
+    "Who is getting married?",
+    "What is his favourite food?",
+    "How many brothers does she have?",
+    "Why did they cancel the party?",
+    "What does he do for a living?",
+    "Which of them likes dogs more?",
+    "How long have they been together?",
+    "Who was free to help with the move?",
+    "What are they doing on Saturday?",
+)
+
+
+@lru_cache(maxsize=2)
+def _examples(embedder: Embedder) -> Vectors:
+    """The vectors of all examples; they are made once, as every task that no rule knows is compared with them."""
+    return embedder.embed([example for bank in (*EXAMPLES.values(), OTHERS) for example in bank])
+
+
+def by_meaning(task: str, embedder: Embedder) -> Tool | None:
+    """The tool whose examples a task is clearly nearest to; None where it may be another's, or no tool's."""
+    banks = [*EXAMPLES.values(), OTHERS]
+    nearness = _examples(embedder) @ embedder.embed([task])[0]
+    near: list[float] = []
+    at = 0
+    for bank in banks:
+        near.append(float(np.max(nearness[at : at + len(bank)])))
+        at += len(bank)
+    order = sorted(range(len(banks)), key=lambda place: -near[place])
+    best, second = order[0], order[1]
+    if best == len(EXAMPLES) or near[best] < NEAR or near[best] - near[second] < MARGIN:
+        return None
+    tools: list[Tool] = list(EXAMPLES)  # type: ignore[arg-type]
+    return tools[best]

@@ -1,0 +1,264 @@
+"""Events in a conversation: what goes on from when to when, with whom, as it stands at the end.
+
+What is said later corrects what was said before: moved, made longer, called off. A question becomes an event when the other
+side agrees to it. Days are kept where they are named; a time of day without one is a time of day.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+
+from kithnet.memory.lexical import stem
+from kithnet.memory.texts import words
+from kithnet.memory.writing import clauses, clock, phrases, speech, times, whose
+from kithnet.memory.writing.clauses import Said
+from kithnet.memory.writing.clock import DAY, HALF
+from kithnet.memory.writing.extract import Cast, Turn
+from kithnet.memory.writing.whose import View
+
+_MERIDIEM = re.compile(r"\b([ap])\.\s?m\.?(?=\W|$)", re.IGNORECASE)
+_AND_YOU = re.compile(
+    r",? (?:and|what about|how about|and what about|and how about) (?:you|yours|yourself)\b[^,.?]{0,20}\?$", re.I
+)
+_NO = re.compile(r"(?:^|(?<=[.!?;]\s))No (?=[a-zA-Z])")  # "No yoga today" denies, "No, yoga is at nine" does not
+_SAME = {"bed": "sleep", "asleep": "sleep", "sleeping": "sleep"}
+_IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """start, end: minutes of the day it begins on; end beyond 1440 runs into the next day, None where nobody said it.
+
+    people: ids, sorted. day: None where no day was named. told_by: whose word it is. evidence: numbers of messages.
+    """
+
+    activity: str
+    people: tuple[str, ...]
+    start: int
+    end: int | None
+    day: date | None
+    told_by: str
+    evidence: tuple[int, ...]
+
+    @property
+    def starts(self) -> datetime | None:
+        """The moment it begins, None without a day."""
+        return None if self.day is None else datetime.combine(self.day, time.min) + timedelta(minutes=self.start)
+
+    @property
+    def ends(self) -> datetime | None:
+        """The moment it ends, None without a day or an end."""
+        if self.day is None or self.end is None:
+            return None
+        return datetime.combine(self.day, time.min) + timedelta(minutes=self.end)
+
+
+def read(turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = ()) -> list[Event]:
+    """The events of one session, as they stand after its last turn, in the order in which they were first told.
+
+    earlier: events of sessions before it, which it may confirm, change or call off.
+    """
+    told = [turn for turn in turns if not turn.recalled]
+    reader = _Session(cast, clock.counts_to_24(turn.text for turn in told), list(earlier))
+    for turn in told:
+        reader.hear(turn)
+    return reader.events
+
+
+def same_activity(left: str, right: str) -> bool:
+    """Whether two wordings name one activity: the content words of one are mostly those of the other."""
+    a, b = stems_of(left), stems_of(right)
+    if not a or not b:
+        return False
+    return a <= b or b <= a or len(a & b) / len(a | b) >= 0.5
+
+
+def stems_of(activity: str) -> frozenset[str]:
+    """The stems by which an activity is compared."""
+    return frozenset(stem(_SAME.get(word, word)) for word in words(activity) if word not in _IGNORED)
+
+
+class _Session:
+    def __init__(self, cast: Cast, to_24: bool, events: list[Event]) -> None:
+        self.cast, self.to_24, self.events = cast, to_24, events
+        self.latest: int | None = None
+        self.asked: list[tuple[str, Said]] = []
+        self.topic: Said | None = None
+        self.referent = ""
+        self.day: date | None = None
+
+    def hear(self, turn: Turn) -> None:
+        """Take in one message."""
+        self.day = None
+        asked, self.asked = self.asked, []
+        if asked and asked[0][0] != turn.sender and _agrees(turn.text):
+            for _, said in asked:
+                if said.start is not None:
+                    self._tell(replace(said, mood="tell"), turn)
+        topic, self.topic = self.topic, None
+        if topic is not None:
+            topic = replace(topic, people=(turn.sender,)) if turn.sender in topic.people else topic
+        for sentence in speech.sentences(_NO.sub("Not any ", _MERIDIEM.sub(r"\1m", turn.text))):
+            topic = self._sentence(sentence, turn, topic)
+
+    def _sentence(self, sentence: str, turn: Turn, topic: Said | None) -> Said | None:
+        sentence = _AND_YOU.sub(".", sentence)
+        view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent)
+        self._notice_day(sentence, turn)
+        found = clauses.read(sentence, view)
+        for _, _, person in whose.people_in(clock.tokens(sentence), self.cast):
+            if person not in (turn.sender, turn.receiver):
+                self.referent = person
+        previous: Said | None = None
+        for said in found:
+            if said.mood == "ask":
+                if said.start is not None:
+                    self.asked.append((turn.sender, said))
+                elif speech.is_question(sentence):
+                    self.topic = said
+                    if not said.named:
+                        topic = said  # "Lunch? From twelve to one."
+                continue
+            said = self._following(said, previous)
+            named_by_topic = said.activity == "" and topic is not None and topic.activity and said.start is not None
+            if topic is not None and named_by_topic and (self._target(said) is None or said.mood == "tell"):
+                said = replace(said, activity=topic.activity, people=said.people if said.named else topic.people)
+            said = self._anchored(said)
+            if said.start is None and said.end is None and not said.length and not said.shift and said.mood == "tell":
+                topic = said if said.activity else topic
+                continue
+            self._apply(said, turn)
+            previous = said
+        return topic
+
+    def _notice_day(self, sentence: str, turn: Turn) -> None:
+        if turn.at is None:
+            return
+        for when in times.times(sentence, turn.at):
+            if when.end - when.start == timedelta(days=1):
+                self.day = when.start.date()
+                return
+
+    def _following(self, said: Said, previous: Said | None) -> Said:
+        """What begins where the one before it ends: "and after that I'm at the gym until five"."""
+        if not said.follows:
+            return said
+        last = previous.end if previous is not None else None
+        if last is None and self.latest is not None:
+            last = self.events[self.latest].end
+        if last is None or (said.end is None and not said.length):
+            return said
+        start = (last + said.gap) % DAY
+        end = start + said.length if said.end is None else start + ((said.end - start) % HALF or HALF)
+        return replace(said, start=start, end=end)
+
+    def _anchored(self, said: Said) -> Said:
+        """What is said to follow or precede another activity, with the times that this gives it."""
+        anchor = said.after or said.before
+        if not anchor:
+            return said
+        other = [e for e in self.events if same_activity(e.activity, anchor)]
+        mine = [e for e in other if set(e.people) & set(said.people)] or other
+        if not mine:
+            return said
+        start, end = said.start, said.end
+        if said.after and mine[-1].end is not None and start is None:
+            start = (mine[-1].end + said.gap) % DAY
+            end = start + said.length if said.length else end and start + ((end - start) % DAY or DAY)
+        elif said.before and end is None:
+            edge = (mine[-1].start - said.gap) % DAY
+            start = (edge - said.length) % DAY if start is None and said.length else start
+            end = None if start is None else start + ((edge - start) % DAY or DAY)
+        return replace(said, start=start, end=end)
+
+    def _apply(self, said: Said, turn: Turn) -> None:
+        if said.mood == "doubt":
+            target = self._target(said)
+            if target is not None:
+                self.events[target] = replace(self.events[target], end=None)
+                self.latest = target
+        elif said.mood == "cancel":
+            target = self._target(said)
+            if target is not None and (said.activity or said.start is None):
+                del self.events[target]
+                self.latest = None
+        elif said.mood == "change" or not said.activity:
+            self._change(said, turn)
+        else:
+            self._tell(said, turn)
+
+    def _target(self, said: Said) -> int | None:
+        """The place of the event that words speak of: by name, else the one spoken of last."""
+        if not said.activity:
+            return self.latest
+        found = [
+            place
+            for place, event in enumerate(self.events)
+            if same_activity(event.activity, said.activity) and (set(event.people) & set(said.people) or not said.named)
+        ]
+        found = [place for place in found if set(self.events[place].people) & set(said.people)] or found
+        same_time = [place for place in found if said.start is not None and self.events[place].start == said.start]
+        places = same_time or found
+        return places[-1] if places else None
+
+    def _change(self, said: Said, turn: Turn) -> None:
+        """Move, lengthen, shorten or complete an event; where there is none, it is told anew."""
+        target = self._target(said)
+        if target is None:
+            if said.activity:
+                self._tell(said, turn)
+            return
+        old = self.events[target]
+        start, end = said.start, said.end
+        length = said.length or (old.end - old.start if old.end is not None else 0)
+        if start is None and end is not None:
+            start, end = old.start, old.start + ((end - old.start) % DAY or DAY)
+            if end - start > HALF and said.end is not None and said.end < HALF:
+                end -= HALF  # "till 7" of something that begins in the afternoon
+        elif start is None and said.shift:
+            start = (old.start + said.shift) % DAY
+            end = start + length if length else None
+        elif start is None:
+            start, end = old.start, old.start + length
+        elif end is None:
+            end = start + length if length else None
+        people = tuple(sorted({*old.people, *said.people})) if said.named or said.mood == "tell" else old.people
+        self.events[target] = replace(
+            old, start=start, end=end, people=people, day=self.day or old.day,
+            evidence=tuple(dict.fromkeys((*old.evidence, turn.id))),
+        )  # fmt: skip
+        self.latest = target
+
+    def _tell(self, said: Said, turn: Turn) -> None:
+        if said.start is None:
+            return
+        told_by = said.told_by or turn.sender
+        event = Event(said.activity, said.people, said.start, said.end, self.day, told_by, (turn.id,))
+        for place, old in enumerate(self.events):
+            if not same_activity(old.activity, event.activity) or not set(old.people) & set(event.people):
+                continue
+            if None not in (old.day, event.day) and old.day != event.day:
+                continue
+            open_end = old.start == event.start and (old.end is None or event.end is None)
+            if (old.start, old.end) == (event.start, event.end) or open_end:
+                self.events[place] = replace(
+                    old, end=old.end if event.end is None else event.end,
+                    people=tuple(sorted({*old.people, *event.people})), day=old.day or event.day,
+                    evidence=tuple(dict.fromkeys((*old.evidence, turn.id))),
+                )  # fmt: skip
+                self.latest = place
+                return
+        self.events.append(event)
+        self.latest = len(self.events) - 1
+
+
+def _agrees(text: str) -> bool:
+    """Whether a reply begins by agreeing and takes nothing back."""
+    first = [word.low for word in clock.tokens(text)[:4]]
+    return bool(set(first) & phrases.AGREEING) and not set(first) & phrases.NEGATIVE
+
+
+def whole(events: Sequence[Event]) -> list[Event]:
+    """Those whose end is known."""
+    return [event for event in events if event.end is not None]

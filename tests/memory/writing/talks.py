@@ -1,0 +1,82 @@
+"""Talks with the events that are in them, read from a file, and how well a reading of them does."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kithnet.memory.writing import events
+from kithnet.memory.writing.clock import said
+from kithnet.memory.writing.events import Event
+from kithnet.memory.writing.extract import Cast, Turn
+
+NAMES = {"ana": ("Ana",), "ben": ("Ben",), "carol": ("Carol",), "dave": ("Dave",)}
+
+
+@dataclass(frozen=True)
+class Talk:
+    said: tuple[str, ...]
+    events: tuple[str, ...]
+
+    def read(self) -> list[Event]:
+        """The events that are read from the talk."""
+        turns = []
+        for number, line in enumerate(self.said, 1):
+            who, _, text = line.partition(": ")
+            turns.append(Turn(number, who, "ben" if who == "ana" else "ana", text, datetime(2024, 5, 1, 9, number)))
+        return events.read(turns, Cast("ana", NAMES))
+
+
+@dataclass(frozen=True)
+class Score:
+    """right: events read as they were said. read, there: how many were read, and how many there are."""
+
+    right: int
+    read: int
+    there: int
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.read if self.read else 1.0
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.there if self.there else 1.0
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.right / (self.read + self.there) if self.read + self.there else 1.0
+
+
+def load(file: Path) -> list[Talk]:
+    data = tomllib.loads(file.read_text(encoding="utf-8"))
+    return [Talk(tuple(one["said"]), tuple(one["events"])) for one in data["talk"]]
+
+
+def matches(event: Event, wanted: str) -> bool:
+    """Whether an event is the one written "09:00-10:30 yoga/yoga class | ana, ben"."""
+    when, _, rest = wanted.partition(" ")
+    named, _, people = rest.partition(" | ")
+    shown = f"{said(event.start)}-{'?' if event.end is None else said(event.end)}"
+    names = [events.stems_of(one) for one in named.split("/")]
+    return (
+        shown == when and event.people == tuple(sorted(people.split(", "))) and events.stems_of(event.activity) in names
+    )
+
+
+def score(talks: Sequence[Talk]) -> tuple[Score, list[str]]:
+    """Events read right over all talks, and a line for each talk that went wrong."""
+    right = read = there = 0
+    wrong = []
+    for talk in talks:
+        found = talk.read()
+        hits = sum(any(matches(event, wanted) for event in found) for wanted in talk.events)
+        right, read, there = right + hits, read + len(found), there + len(talk.events)
+        if not hits == len(found) == len(talk.events):
+            shown = [
+                f"{said(e.start)}-{'?' if e.end is None else said(e.end)} {e.activity} | {', '.join(e.people)}"
+                for e in found
+            ]
+            wrong.append(f"{' / '.join(talk.said)}\n   wanted {list(talk.events)}\n   read   {shown}")
+    return Score(right, read, there), wrong
