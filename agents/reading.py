@@ -11,7 +11,7 @@ from kithnet.agents.fitness import Fitness
 from kithnet.agents.personal import CHAT
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_stems, normalise, only_asks, sentences, told, words
+from kithnet.agents.wording import content_stems, named_people, normalise, only_asks, sentences, told, words
 from kithnet.memory.owner import Hit, OwnerMemory
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid

@@ -27,11 +27,11 @@ from kithnet.agents.wording import named_people
 from kithnet.app.cast import Cast
 from kithnet.bench.report import Bar, Result
 from kithnet.memory.indexer import Indexer
+from kithnet.memory.rows import Task
 from kithnet.memory.store import Store
 from kithnet.memory.vectors import ArrayIndex, Embedder
 from kithnet.network.generate import GenerateSpec, generate
 from kithnet.network.generate.spec import Phrases
-from kithnet.network.records import Task
 from kithnet.runtime.embed import LlamaEmbedder
 
 FITTED: tuple[tuple[int, Phrases], ...] = ((31, "default"), (32, "default"))
