@@ -17,7 +17,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from kithnet.agents import appointments, infonav, journal, meanings, reckoning, speaking, speech, turn
+from kithnet.agents import appointments, chains, infonav, journal, meanings, reckoning, speaking, speech, turn
 from kithnet.agents.answer import Answer, answer, reckoned
 from kithnet.agents.consensus import Agreed, merge
 from kithnet.agents.consult import Reach
@@ -52,9 +52,11 @@ class Dialogues:
         """
         settings = self._stage.settings
         tool = appointments.planned(self._stage, task, (instructor, assistant))
-        parts = () if tool else tuple(questions(task))
+        as_given = tool is not None or any(chains.possible(task))  # either reads more than the question proper
+        parts = () if as_given else tuple(questions(task))
         start = opening(
-            dialogue, task if tool else core(task), (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
+            dialogue, task if as_given else core(task),
+            (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
             max_turns=settings.max_turns, max_stalled=settings.stall_turns, questions=parts if len(parts) > 1 else (),
         )  # fmt: skip
         return await self._continue(start)

@@ -92,7 +92,7 @@ def _examples(embedder: Embedder) -> Vectors:
 def by_meaning(task: str, embedder: Embedder) -> Tool | None:
     """The tool whose examples a task is clearly nearest to; None where it may be another's, or no tool's."""
     banks = [*EXAMPLES.values(), OTHERS]
-    nearness = _examples(embedder) @ embedder.embed([task])[0]
+    nearness = _examples(embedder) @ embedder.embed([task])[0]  # type: ignore[arg-type]  # an object: it can be hashed
     near: list[float] = []
     at = 0
     for bank in banks:

@@ -149,6 +149,6 @@ def _examples(embedder: Embedder) -> Vectors:
 def _nearness(texts: Sequence[str], embedder: Embedder) -> list[tuple[float, float]]:
     """How near each text is to the nearest example of liking and of dislike."""
     own = embedder.embed(texts)
-    liking, disliking = np.split(_examples(embedder), [len(LIKING)])
+    liking, disliking = np.split(_examples(embedder), [len(LIKING)])  # type: ignore[arg-type]  # it can be hashed
     like, dislike = (np.max(own @ bank.T, axis=1) for bank in (liking, disliking))
     return [(float(a), float(b)) for a, b in zip(like, dislike, strict=True)]
