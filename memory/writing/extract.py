@@ -222,7 +222,7 @@ def _of_turn(turn: Turn, cast: Cast) -> Iterator[tuple[Statement, bool]]:
             if about[1] or statement.slot:
                 yield statement, known or not about[1]
             elif statement.changes:
-                yield replace(statement, loose=statement.starts is None), True
+                yield replace(statement, loose=statement.starts is None and not _names_something(sentence)), True
 
 
 def _about(plain: Sequence[str], sentence: str, turn: Turn, cast: Cast) -> tuple[str, bool] | None:
