@@ -74,10 +74,12 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the index says. model: the file the store was made of. top_k: experts that a token uses in a layer."""
+    """What the index says. model: the name of the file the store was made of. origin: a digest of that file's size and
+    time and of how it was converted. top_k: experts that a token uses in a layer."""
 
     trunk: Trunk
     model: str
+    origin: str
     architecture: str
     layers: tuple[int, ...]
     experts: int
@@ -91,7 +93,7 @@ class ExpertStore:
     def __init__(self, path: Path, contents: Contents) -> None:
         self.path = path
         self.trunk = path.parent / contents.trunk.file
-        self.model = contents.model
+        self.model, self.origin = contents.model, contents.origin
         self.architecture = contents.architecture
         self.layers = contents.layers
         self.experts = contents.experts
@@ -156,6 +158,7 @@ def encoded(contents: Contents, offset: int) -> tuple[bytes, bytes]:
     body = {
         "trunk": asdict(contents.trunk),
         "model": contents.model,
+        "origin": contents.origin,
         "architecture": contents.architecture,
         "layers": contents.layers,
         "experts": contents.experts,
@@ -206,8 +209,8 @@ def _decoded(path: Path, index: bytes) -> Contents:
         trunk = dict(body["trunk"])
         trunk["kept"] = tuple((int(start), int(end)) for start, end in trunk["kept"])
         return Contents(
-            Trunk(**trunk), str(body["model"]), str(body["architecture"]), tuple(cast(list[int], body["layers"])),
-            int(body["experts"]), int(body["top_k"]), records,
+            Trunk(**trunk), str(body["model"]), str(body["origin"]), str(body["architecture"]),
+            tuple(cast(list[int], body["layers"])), int(body["experts"]), int(body["top_k"]), records,
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise StoreError(f"the index of the expert store {path} cannot be understood: {error}", _AGAIN) from error
