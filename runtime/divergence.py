@@ -41,7 +41,9 @@ def divergence(reference: Path, other: Path, tokens: Sequence[int], *, window: i
     with ExitStack() as stack:
         sides = [stack.enter_context(closing(LlamaModel.load(path))) for path in (reference, other)]
         if sides[0].vocab_size != sides[1].vocab_size:
-            raise ConfigError(f"{reference} and {other} have different vocabularies", "compare a model with one made of it")
+            raise ConfigError(
+                f"{reference} and {other} have different vocabularies", "compare a model with one made of it"
+            )
         one, two = (stack.enter_context(closing(_context(model, window))) for model in sides)
         for part in windows(sides[0], tokens, window):
             for exact, near in zip(log_probs(one, part), log_probs(two, part), strict=True):
@@ -57,7 +59,9 @@ def log_probs(context: Context, tokens: Sequence[int]) -> Iterator[Floats]:
     for start in range(0, len(tokens), _ROWS):
         part = tokens[start : start + _ROWS]
         if status := context.decode([Piece(0, start, part, len(part))]):
-            raise ModelUnavailable(f"llama.cpp could not evaluate {len(part)} tokens (status {status})", "free some memory")
+            raise ModelUnavailable(
+                f"llama.cpp could not evaluate {len(part)} tokens (status {status})", "free some memory"
+            )
         logits = np.stack([context.logits(row) for row in range(len(part))])
         logits -= logits.max(axis=1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True, dtype=np.float64)).astype(np.float32)

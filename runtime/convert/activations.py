@@ -39,6 +39,8 @@ def block_inputs(model: Path, tokens: Sequence[int]) -> dict[int, npt.NDArray[np
         with closing(Context(loaded, cells=cells, sequences=1, threads=default_threads(), hook=recorder)) as context:
             for part in windows(loaded, tokens, WINDOW):
                 context.cut(0, 0)
-                if status := context.decode([Piece(0, 0, part, len(part))]):  # all outputs, else the last layer drops rows
+                if status := context.decode(
+                    [Piece(0, 0, part, len(part))]
+                ):  # all outputs, else the last layer drops rows
                     raise ModelUnavailable(f"llama.cpp could not evaluate a text (status {status})", "free some memory")
     return {layer: np.concatenate(blocks) for layer, blocks in recorder.by_layer.items()}

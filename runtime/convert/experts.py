@@ -192,7 +192,9 @@ class _Conversion:
             if part.type != tensor.type:
                 values = ggml.dequantise(raw, tensor.type, part.rows, part.cols, self._threads)
                 if not np.isfinite(values).all():
-                    raise ModelFileError(f"{tensor.name}, expert {record.expert}: not all weights are numbers", "fetch it again")
+                    raise ModelFileError(
+                        f"{tensor.name}, expert {record.expert}: not all weights are numbers", "fetch it again"
+                    )
                 raw = ggml.quantise(values, part.type, self._threads)
             out[part.offset : part.offset + part.nbytes] = raw.tobytes()
         return bytes(out)

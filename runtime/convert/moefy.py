@@ -1,9 +1,9 @@
 """A mixture of experts from a dense model: each feed-forward block is cut into groups of neurons, the experts.
 
 A SwiGLU block is a sum over its neurons, so with all experts used the mixture computes what the dense model does. With
-fewer, a router chooses the groups that write most. Gate weights are normalised over the chosen experts (llama.cpp's
-`llama` architecture), so down-projections carry a factor of top_k; how far the weights may differ from each other is
-chosen by the KL divergence it costs.
+fewer, a router chooses the groups that write most, and down-projections are fitted anew to make up for the others. Gate
+weights are normalised over the chosen experts (llama.cpp's `llama` architecture), so down-projections carry a factor of
+top_k.
 """
 
 import time
@@ -26,30 +26,36 @@ from kithnet.runtime.convert.gguffile import (
     writable,
     write_at,
 )
-from kithnet.runtime.convert.grouping import Floats, Ids, activity, fit_router, groups_of, weight_of_groups
+from kithnet.runtime.convert.grouping import (
+    Floats,
+    Ids,
+    activity,
+    fit_router,
+    gate_weights,
+    groups_of,
+    refit_down,
+    weight_of_groups,
+)
 from kithnet.runtime.divergence import Divergence, divergence
 from kithnet.runtime.errors import ConfigError, ModelFileError
 from kithnet.runtime.files import OnProgress, need_space, put_in_place, storing
 from kithnet.runtime.llama import LlamaModel, default_threads
 
-FIT_TOKENS, CHOOSE_TOKENS, TEST_TOKENS = 4096, 768, 1024
-SPREADS = (1e-4, 0.1, 0.3, 0.6, 1.0)
-"""Standard deviations of the router's logits that are tried: from equal gate weights to telling ones."""
+FIT_TOKENS, TEST_TOKENS = 4096, 1024
+_SPREAD = 0.3  # standard deviation of a router's logits: weights tell experts apart, and little exactness is lost
 _ROLES = ("gate", "up", "down")
 _FEED_FORWARD = tuple(f"ffn_{role}.weight" for role in _ROLES)
 
 
 @dataclass(frozen=True, slots=True)
 class Moefied:
-    """What was made. spread: of the router's logits. figures: against the dense model, on text that nothing was fitted
-    to."""
+    """What was made. neurons: of one expert. figures: against the dense model, on text that nothing was fitted to."""
 
     path: Path
     experts: int
     top_k: int
     layers: int
     neurons: int
-    spread: float
     figures: Divergence
     bytes: int
     seconds: float
@@ -67,45 +73,49 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One block cut up. groups: (experts, neurons each). router: (experts, width)."""
+    """One block cut up. groups: (experts, neurons each). router: (experts, width), all 0 where every expert is used.
+    down: (width, neurons), fitted anew."""
 
     groups: Ids
     router: Floats
+    down: Floats
 
 
 def moefy(model: Path, out: Path, text: str, wanted: Wanted, progress: OnProgress | None = None) -> Moefied:
     """Write `out`, a GGUF of the `llama` architecture with `wanted.experts` experts in every layer.
 
-    text: long enough for FIT_TOKENS to fit groups and routers by, CHOOSE_TOKENS and TEST_TOKENS to judge by. Raises
+    text: long enough for FIT_TOKENS to fit by and TEST_TOKENS to judge by. Raises
     ModelFileError for a model that is no dense llama, ConfigError where its neurons do not divide or the text is short.
     """
     started = time.perf_counter()
     source = read_source(model)
     layers = _checked(source, wanted)
-    fit, choose, test = _texts(model, text)
+    fit, test = _texts(model, text)
     tell = progress or (lambda done, total=None, note="": None)
-    tell(0, layers + 2, "reading the text")
+    tell(0, layers + 1, "reading the text")
     inputs = block_inputs(model, fit)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(out.name + ".part")
     with storing(out.parent):
-        routers = _write(source, part, wanted, inputs, lambda done: tell(done, layers + 2, "grouping neurons"))
-        tell(layers, layers + 2, "choosing how telling gate weights are")
-        spread = _best_spread(model, part, routers, choose)
-        tell(layers + 1, layers + 2, "comparing with the dense model")
+        _write(source, part, wanted, inputs, lambda done: tell(done, layers + 1, "grouping neurons"))
+        tell(layers, layers + 1, "comparing with the dense model")
         figures = divergence(model, part, test)
         put_in_place(part, out)
     return Moefied(
-        out, wanted.experts, wanted.top_k, layers, source.number("feed_forward_length"), spread, figures,
-        out.stat().st_size, time.perf_counter() - started,
+        out, wanted.experts, wanted.top_k, layers,
+        source.number("feed_forward_length") // wanted.experts, figures, out.stat().st_size, time.perf_counter() - started,
     )  # fmt: skip
 
 
-def cut(x: Floats, gate: Floats, up: Floats, down: Floats, experts: int, seed: int = 0) -> Split:
+def cut(x: Floats, gate: Floats, up: Floats, down: Floats, wanted: Wanted) -> Split:
     """Cut one block. x: (tokens, width) of its inputs. gate, up: (neurons, width); down: (width, neurons)."""
     h = activity(x, gate, up)
-    groups = groups_of(h, down, experts, seed)
-    return Split(groups, fit_router(x, weight_of_groups(h, down, groups)))
+    groups = groups_of(h, down, wanted.experts, wanted.seed)
+    router = fit_router(x, weight_of_groups(h, down, groups)) * np.float32(_SPREAD)
+    if wanted.top_k == wanted.experts:
+        router = np.zeros_like(router)
+    weights = gate_weights(x, router, wanted.top_k)
+    return Split(groups, router, refit_down(h, down, groups, weights, wanted.top_k))
 
 
 def _checked(source: Source, wanted: Wanted) -> int:
@@ -114,7 +124,8 @@ def _checked(source: Source, wanted: Wanted) -> int:
         raise ModelFileError(f"{source.path} is a mixture of experts already", "kith model convert makes a store of it")
     if source.architecture != "llama":
         raise ModelFileError(
-            f"{source.path} has the architecture {source.architecture}; only llama can be split here", "take another model"
+            f"{source.path} has the architecture {source.architecture}; only llama can be split here",
+            "take another model",
         )
     layers = source.number("block_count")
     names = {tensor.name for tensor in source.tensors}
@@ -122,7 +133,9 @@ def _checked(source: Source, wanted: Wanted) -> int:
         raise ModelFileError(f"{source.path} has no {missing[0]}", "take a model with gated feed-forward blocks")
     neurons = source.number("feed_forward_length")
     if not 2 <= wanted.experts or neurons % wanted.experts:
-        raise ConfigError(f"{neurons} neurons cannot be cut into {wanted.experts} experts", "choose a divisor, 2 or more")
+        raise ConfigError(
+            f"{neurons} neurons cannot be cut into {wanted.experts} experts", "choose a divisor, 2 or more"
+        )
     if not 1 <= wanted.top_k <= wanted.experts:
         raise ConfigError(f"--top-k {wanted.top_k} of {wanted.experts} experts", "choose 1 up to all of them")
     for columns in (neurons // wanted.experts, source.number("embedding_length")):
@@ -131,7 +144,7 @@ def _checked(source: Source, wanted: Wanted) -> int:
 
 
 def _texts(model: Path, text: str) -> list[list[int]]:
-    sizes = (FIT_TOKENS, CHOOSE_TOKENS, TEST_TOKENS)
+    sizes = (FIT_TOKENS, TEST_TOKENS)
     with closing(LlamaModel.load(model)) as loaded:
         tokens = loaded.tokenise(text, begin=False, special=False)
     if len(tokens) < sum(sizes):
@@ -141,13 +154,11 @@ def _texts(model: Path, text: str) -> list[list[int]]:
 
 
 def _write(
-    source: Source, out: Path, wanted: Wanted, inputs: Mapping[int, Floats], tell: Callable[[int], None]
-) -> dict[Tensor, Floats]:
-    """The file, with equal gate weights. Returns each router's place in it, and its weights."""
+    source: Source, out: Path, wanted: Wanted, inputs: Mapping[int, Floats], tell: Callable[[int], object]
+) -> None:
     draft = GgufDraft(source, _tensors(source, wanted), _changed(source, wanted))
     need_space(out.parent, source.path.stat().st_size * 2)
     draft.begin(out)
-    routers = {}
     with reading(source.path) as model, writable(out) as target:
         for tensor in source.tensors:
             if not tensor.name.endswith(_FEED_FORWARD):
@@ -156,14 +167,15 @@ def _write(
         for layer in range(source.number("block_count")):
             tell(layer)
             gate, up, down = (_weights(model, by_name[f"blk.{layer}.{name}"]) for name in _FEED_FORWARD)
-            split = cut(inputs[layer], gate, up, down, wanted.experts, wanted.seed)
-            blocks = (gate[split.groups], up[split.groups], down.T[split.groups].transpose(0, 2, 1) * wanted.top_k)
+            split = cut(inputs[layer], gate, up, down, wanted)
+            blocks = (gate[split.groups], up[split.groups], split.down.T[split.groups].transpose(0, 2, 1))
             for role, block in zip(_ROLES, blocks, strict=True):
                 place = draft.tensors[f"blk.{layer}.ffn_{role}_exps.weight"]
                 rows = np.ascontiguousarray(block, np.float32).reshape(-1, block.shape[-1])
                 write_at(target, ggml.quantise(rows, place.type, default_threads()), place.offset)
-            routers[draft.tensors[f"blk.{layer}.ffn_gate_inp.weight"]] = split.router
-    return routers
+            write_at(
+                target, np.ascontiguousarray(split.router), draft.tensors[f"blk.{layer}.ffn_gate_inp.weight"].offset
+            )
 
 
 def _tensors(source: Source, wanted: Wanted) -> list[Tensor]:
@@ -192,23 +204,6 @@ def _changed(source: Source, wanted: Wanted) -> dict[str, int]:
         f"{name}.expert_count": wanted.experts,
         f"{name}.expert_used_count": wanted.top_k,
     }
-
-
-def _best_spread(model: Path, made: Path, routers: Mapping[Tensor, Floats], tokens: Sequence[int]) -> float:
-    """The spread of logits with the least divergence, which the file then has."""
-    found = {}
-    for spread in SPREADS:
-        _route(made, routers, spread)
-        found[spread] = divergence(model, made, tokens).kl
-    best = min(found, key=lambda spread: found[spread])
-    _route(made, routers, best)
-    return best
-
-
-def _route(made: Path, routers: Mapping[Tensor, Floats], spread: float) -> None:
-    with writable(made) as target:
-        for place, weights in routers.items():
-            write_at(target, np.ascontiguousarray(weights * np.float32(spread), np.float32), place.offset)
 
 
 def _weights(model: int, tensor: Tensor) -> Floats:
