@@ -7,7 +7,7 @@ top_k.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +132,7 @@ def _checked(source: Source, wanted: Wanted) -> int:
     if missing := [n for i in range(layers) for role in _FEED_FORWARD if (n := f"blk.{i}.{role}") not in names]:
         raise ModelFileError(f"{source.path} has no {missing[0]}", "take a model with gated feed-forward blocks")
     neurons = source.number("feed_forward_length")
-    if not 2 <= wanted.experts or neurons % wanted.experts:
+    if wanted.experts < 2 or neurons % wanted.experts:
         raise ConfigError(
             f"{neurons} neurons cannot be cut into {wanted.experts} experts", "choose a divisor, 2 or more"
         )
