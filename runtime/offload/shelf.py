@@ -7,6 +7,7 @@ import numpy as np
 from kithnet.runtime.offload.arena import Arena
 from kithnet.runtime.offload.cache import Mask, Policy, Records, victim
 from kithnet.runtime.offload.loader import Load, Loader, Urgency
+from kithnet.runtime.offload.options import places
 from kithnet.runtime.offload.store import ExpertStore
 
 Key = tuple[int, int]  # (layer counted from 0, expert)
@@ -25,14 +26,18 @@ class Shelf:
         self.precision = precision
         self._store, self._loader = store, loader
         self._records, self._policy = records, policy
-        places = [max(store.record(n, e, precision).nbytes for e in range(store.experts)) for n in store.layers]
-        self.arena = Arena(places, store.experts, budget)
-        shape = (len(places), store.experts)
+        self.arena = Arena(places(store, precision), store.experts, budget)
+        shape = (len(store.layers), store.experts)
         self.held: Mask = np.zeros(shape, np.bool_)
         self.pinned: Mask = np.zeros(shape, np.bool_)
         self.guarded: Mask = np.zeros(shape, np.bool_)
         self.coming: dict[Key, Load] = {}
         self.evictions = 0
+
+    @property
+    def complete(self) -> bool:
+        """Every expert is here."""
+        return not self.coming and bool(self.held.all())
 
     def capacity(self, layer: int) -> int:
         """Places of this layer's size that the budget has room for."""
