@@ -226,7 +226,11 @@ class _Finder:
         if act.op != "GLU":
             raise self._unknown(f"{act.op} ({act.name}) before the down-projection, where a gated linear unit is known")
         gate, up = (self.graph.root(source) for source in act.sources[:2])
-        wanted = (outputs["gate_up"].address,) * 2 if "gate_up" in outputs else (outputs["gate"].address, outputs["up"].address)
+        wanted = (
+            (outputs["gate_up"].address,) * 2
+            if "gate_up" in outputs
+            else (outputs["gate"].address, outputs["up"].address)
+        )
         if (gate, up) != wanted:
             raise self._unknown(f"a gated linear unit over {self.graph.node(gate).name} and {self.graph.node(up).name}")
         return act.params
@@ -290,7 +294,7 @@ def _node(address: int) -> Node:
     )  # fmt: skip
 
 
-def _op_name() -> Callable[[int], Any]:
-    function = _ggml.libggml["ggml_op_name"]
+def _op_name() -> Callable[[int], bytes]:
+    function: Any = _ggml.libggml["ggml_op_name"]
     function.argtypes, function.restype = (ctypes.c_int,), ctypes.c_char_p
-    return function
+    return function  # type: ignore[no-any-return]

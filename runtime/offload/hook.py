@@ -151,7 +151,7 @@ class ExpertHook:
             rows = rows_of(chosen, made.stream + made.low)
             entered = TensorView(_follow(weights.address, layer.to_input)).numpy().reshape(len(chosen), -1)
             self._aside[at] = _Aside(made, rows, chosen.reshape(-1)[rows], entered[rows // layer.top_k])
-        return np.unique(chosen).tolist()
+        return list(map(int, np.unique(chosen)))
 
     def _bring(self, at: int, made: Plan) -> None:
         """Read what the graph is about to use, and begin to read what is needed right after."""

@@ -87,7 +87,9 @@ def _check(store: ExpertStore, layers: Sequence[MoeLayer]) -> None:
                         _AGAIN,
                     )
         if layer.experts != store.experts:
-            raise StoreError(f"{store.path} holds {store.experts} experts a layer, {store.trunk.name} {layer.experts}", _AGAIN)
+            raise StoreError(
+                f"{store.path} holds {store.experts} experts a layer, {store.trunk.name} {layer.experts}", _AGAIN
+            )
 
 
 def _spots(store: ExpertStore, layers: Sequence[MoeLayer], shelf: Shelf) -> dict[int, Spot]:

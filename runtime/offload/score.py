@@ -21,12 +21,12 @@ def unimportance(weights: Weights) -> npt.NDArray[np.float64]:
     weights: (tokens, K) gate weights, none negative, in any order. Returns (tokens, K) in [0, 1): 0 for the heaviest.
     Of equal weights the one in front ranks first.
     """
-    weights = np.asarray(weights, np.float64)
-    order = np.argsort(-weights, axis=1, kind="stable")
-    ranked = np.take_along_axis(weights, order, axis=1)
+    heavy: npt.NDArray[np.float64] = np.asarray(weights, np.float64)
+    order = np.argsort(-heavy, axis=1, kind="stable")
+    ranked = np.take_along_axis(heavy, order, axis=1)
     total = np.maximum(ranked.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     before = np.cumsum(ranked, axis=1) - ranked
-    scores = np.empty_like(weights)
+    scores = np.empty_like(heavy)
     np.put_along_axis(scores, order, before / total, axis=1)
     return scores
 

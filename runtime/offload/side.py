@@ -22,7 +22,7 @@ _F32, _I32 = 0, 26
 _ROOM = 1 << 16  # bytes for the description of one graph; its data lies elsewhere
 _NODES = 32  # of one graph, leaves included; there are at most a dozen
 _ALIGNMENT = 64
-_PARAMS = 64  # bytes of `ggml_tensor.op_params`
+_PARAMS_AT: int = GgmlTensor.op_params.offset  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class _Build:
         else:
             gate, up = self._product("gate", entered), self._product("up", entered)
             act = self._node("ggml_glu_split", gate, up, kind)
-        ctypes.memmove(act + GgmlTensor.op_params.offset, layer.params, _PARAMS)
+        ctypes.memmove(act + _PARAMS_AT, layer.params, len(layer.params))
         self.result = self._product("down", act)
         self.handle = api["ggml_new_graph_custom"](context, _NODES, False)
         api["ggml_build_forward_expand"](self.handle, self.result)
