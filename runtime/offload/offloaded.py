@@ -41,6 +41,7 @@ class Offloaded:
         self._loader = Loader(store.path, options.readers, direct=options.direct)
         self._high = Shelf(store, "high", self._loader, records, chosen, budget.high)
         self._low = Shelf(store, "low", self._loader, records, chosen, budget.low) if options.lowers else None
+        self._shelves = [self._high] + ([self._low] if self._low else [])
         self._side = Side(threads)
         self._binding = Binding(_spots(store, layers, self._high))
         rules = Rules(skip=options.skip, no_wait=options.resident_low)
@@ -53,24 +54,30 @@ class Offloaded:
 
     def stats(self) -> ExpertStats:
         """From any thread."""
-        shelves = [shelf for shelf in (self._high, self._low) if shelf is not None]
         return self.counters.snapshot(
             bytes_read=self._loader.bytes_read,
-            evictions=sum(shelf.evictions for shelf in shelves),
-            held_bytes=sum(shelf.arena.used for shelf in shelves),
-            peak_bytes=sum(shelf.arena.peak for shelf in shelves),
+            evictions=sum(shelf.evictions for shelf in self._shelves),
+            held_bytes=sum(shelf.arena.used for shelf in self._shelves),
+            peak_bytes=sum(shelf.arena.peak for shelf in self._shelves),
             budget_bytes=self.budget.total,
             low_cost=self._cost,
         )
+
+    def wait(self) -> None:
+        """Wait until what is read in the background is here: all of low precision, where it is to stay in memory.
+
+        Between two decodes only. Raises StorageError where it could not be read.
+        """
+        for shelf in self._shelves:
+            shelf.await_all(list(shelf.coming.values()), lambda: False)
 
     def close(self) -> None:
         """Stop reading and free the memory. No context may use the hook any more. A second call does nothing."""
         self._loader.close()
         self._binding.undo()
         self._side.close()
-        for shelf in (self._high, self._low):
-            if shelf is not None:
-                shelf.close()
+        for shelf in self._shelves:
+            shelf.close()
 
 
 def _check(store: ExpertStore, layers: Sequence[MoeLayer]) -> None:

@@ -20,7 +20,7 @@ class ExpertOptions:
 
     The rest is for offload. memory_bytes: what experts may take, 0 for as much as all of them. policy: see
     `cache.POLICIES`. t1, t2: unimportance up to which a missing expert is read in high, and in low precision (see
-    `score.decide`); t1 of 1 never lowers. skip: leave out what is above t2 (else it is read low). resident_low: all
+    `score.decide`); t1 of 1 never lowers, t1 below 0 always does. skip: leave out what is above t2 (else it is read low). resident_low: all
     low-precision experts stay in memory and a miss never waits. low_share: of the memory, for low precision where it is
     not resident. prefetch: layers ahead that are predicted, 0 for none. readers: threads that read. direct: bypass the
     page cache where that is possible.
@@ -44,7 +44,7 @@ class ExpertOptions:
         if self.policy not in POLICIES:
             raise ConfigError(f"there is no eviction policy {self.policy!r}", f"choose from {', '.join(POLICIES)}")
         ranges = {
-            "t1": (self.t1, 0.0, 1.0), "t2": (self.t2, self.t1, 1.0), "low_share": (self.low_share, 0.0, 0.9),
+            "t1": (self.t1, -1.0, 1.0), "t2": (self.t2, self.t1, 1.0), "low_share": (self.low_share, 0.0, 0.9),
             "prefetch": (self.prefetch, 0, MOST_LAYERS_AHEAD), "readers": (self.readers, 1, MOST_READERS),
             "memory_bytes": (self.memory_bytes, 0, float("inf")),
         }  # fmt: skip

@@ -32,7 +32,7 @@ def unimportance(weights: Weights) -> npt.NDArray[np.float64]:
 
 
 def decide(scores: npt.NDArray[np.float64], t1: float, t2: float) -> Choices:
-    """HIGH up to a score of `t1`, LOW up to `t2`, SKIP above. The heaviest expert is never lowered: `t1` is 0 or more.
+    """HIGH up to a score of `t1`, LOW up to `t2`, SKIP above. The heaviest expert scores 0: a `t1` of 0 keeps it.
 
     t1 of 1 or more lowers nothing, t2 of 1 or more skips nothing.
     """

@@ -30,9 +30,10 @@ class Made:
     store: ExpertStore
 
 
-def make(folder: Path, kind: str = "llama", low: str = "Q4_0", **shape: Any) -> Made:
+def make(folder: Path, kind: str = "llama", *, high: str = "auto", low: str = "Q4_0", **shape: Any) -> Made:
     model = write_moe(folder / f"{kind}.gguf", kind, **shape)
-    return Made(model, ExpertStore.open(convert_experts(model, folder / f"{kind}.experts", low=low, threads=1).store))
+    made = convert_experts(model, folder / f"{kind}.experts", high=high, low=low, threads=1)
+    return Made(model, ExpertStore.open(made.store))
 
 
 @contextmanager
@@ -80,11 +81,11 @@ def tokens(count: int, seed: int = 0) -> list[int]:
     return list(map(int, np.random.default_rng(seed).integers(3, 259, count)))
 
 
-def one_by_one(count: int, prompt: int = 5, seed: int = 0, sequence: int = 7) -> list[list[Piece]]:
+def one_by_one(count: int, prompt: int = 5, seed: int = 0, sequence: int = 7, start: int = 0) -> list[list[Piece]]:
     """A prompt, then `count` tokens of the same sequence, one a batch."""
     drawn = tokens(prompt + count, seed)
-    first = [Piece(sequence, 0, [1, *drawn[: prompt - 1]], 1)]
-    return [first, *([Piece(sequence, prompt + i, [drawn[prompt + i]], 1)] for i in range(count))]
+    first = [Piece(sequence, start, [1, *drawn[: prompt - 1]], 1)]
+    return [first, *([Piece(sequence, start + prompt + i, [drawn[prompt + i]], 1)] for i in range(count))]
 
 
 def side_by_side(sequences: int, steps: int, prompt: int = 40) -> list[list[Piece]]:
