@@ -1,0 +1,104 @@
+"""Address space for every expert of a model, of which only what is held takes memory.
+
+An anonymous mapping without reservation stands in for the weights: each expert has a place of its own in it, where its
+record from the store is read to, gate, up and down together. The tensors of the model point into that space
+(`Binding`), with the size of a place as the stride from one expert to the next, so llama.cpp computes on what lies
+there as on weights it had loaded itself. A place that is not held reads as zeros and costs nothing.
+"""
+
+import ctypes
+import mmap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kithnet.runtime.errors import StorageError
+from kithnet.runtime.layout import GgmlTensor
+
+PAGE = mmap.PAGESIZE
+_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python names it from 3.13 on; the value is Linux's
+
+
+class Arena:
+    """Places for (layer, expert), within a hard budget of bytes. Layers are counted from 0.
+
+    places: the size of a place in each layer, a multiple of the page size. For one thread at a time.
+    """
+
+    def __init__(self, places: Sequence[int], experts: int, budget: int) -> None:
+        assert all(size > 0 and size % PAGE == 0 for size in places)
+        self.places = tuple(places)
+        self.budget = budget
+        self.used = 0
+        self.peak = 0
+        self._starts = [0]
+        for size in places:
+            self._starts.append(self._starts[-1] + size * experts)
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
+        self._space = mmap.mmap(-1, self._starts[-1], flags=flags)
+        # Huge pages would take memory beyond the places that are held: the budget is meant to the page.
+        self._space.madvise(mmap.MADV_NOHUGEPAGE)
+        self._held: set[tuple[int, int]] = set()
+        self._pin = (ctypes.c_char * 1).from_buffer(self._space)
+        self.base = ctypes.addressof(self._pin)
+
+    def address(self, layer: int, expert: int) -> int:
+        """Where a place begins; a multiple of the page size."""
+        return self.base + self._starts[layer] + expert * self.places[layer]
+
+    def fits(self, layer: int) -> bool:
+        """Whether one more place of this layer is within the budget."""
+        return self.used + self.places[layer] <= self.budget
+
+    def take(self, layer: int, expert: int) -> int:
+        """Count a place as held from now on, before anything is written there; returns its address."""
+        assert (layer, expert) not in self._held, "a place is taken once"
+        if not self.fits(layer):
+            raise StorageError(
+                f"expert {expert} of layer {layer} would exceed the budget of {self.budget:,} bytes",
+                "this is a defect: report it with the settings in use",
+            )
+        self._held.add((layer, expert))
+        self.used += self.places[layer]
+        self.peak = max(self.peak, self.used)
+        return self.address(layer, expert)
+
+    def give_back(self, layer: int, expert: int) -> None:
+        """Return a place's memory to the system; it reads as zeros from now on."""
+        self._held.remove((layer, expert))
+        self._space.madvise(mmap.MADV_DONTNEED, self._starts[layer] + expert * self.places[layer], self.places[layer])
+        self.used -= self.places[layer]
+
+    def close(self) -> None:
+        """Unmap. No tensor may point here any more. A second call does nothing."""
+        if not self._space.closed:
+            del self._pin
+            self._space.close()
+            self._held.clear()
+            self.used = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a tensor of experts lies: the address of the first expert's, and the bytes from one expert to the next."""
+
+    address: int
+    step: int
+
+
+class Binding:
+    """Tensors of a loaded model made to point somewhere else, until `undo`."""
+
+    def __init__(self, spots: Mapping[int, Spot]) -> None:
+        """spots: by the address of the `ggml_tensor`, whose dimensions stay as they are."""
+        self._before: list[tuple[int, int | None, int, int]] = []
+        for tensor, spot in spots.items():
+            raw = GgmlTensor.from_address(tensor)
+            self._before.append((tensor, raw.data, raw.nb[2], raw.nb[3]))
+            raw.data, raw.nb[2], raw.nb[3] = spot.address, spot.step, spot.step * raw.ne[2]
+
+    def undo(self) -> None:
+        """Point back to where the tensors were. A second call does nothing."""
+        while self._before:
+            tensor, data, step, whole = self._before.pop()
+            raw = GgmlTensor.from_address(tensor)
+            raw.data, raw.nb[2], raw.nb[3] = data, step, whole

@@ -1,0 +1,330 @@
+"""The hook that brings experts in while the model is being evaluated.
+
+In each layer llama.cpp calls twice. When the selection is final (`MoeLayer.decided`), the plan for the layer is made,
+what must be here is read and waited for, and what is computed elsewhere is pointed away from in the ids. When the
+experts have spoken (`MoeLayer.said`), what was computed beside the graph is written over what stands in its place.
+"""
+
+import ctypes
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kithnet.runtime.hook import BatchAhead, TensorView
+from kithnet.runtime.layout import GgmlTensor
+from kithnet.runtime.offload.cache import Mask, Records
+from kithnet.runtime.offload.graph import MoeLayer
+from kithnet.runtime.offload.loader import Load, Urgency
+from kithnet.runtime.offload.plan import Ids, Plan, Rules, plan, redirect, rows_of
+from kithnet.runtime.offload.prefetch import Guess, Prophet
+from kithnet.runtime.offload.score import HIGH, LOW, decide, unimportance
+from kithnet.runtime.offload.shelf import Shelf
+from kithnet.runtime.offload.side import Matrices, Side
+from kithnet.runtime.offload.stats import ExpertCounters
+from kithnet.runtime.offload.store import ExpertStore, Part
+
+_SOURCES = GgmlTensor.src.offset  # type: ignore[attr-defined]
+_PROMOTIONS = 4  # on their way at once
+_HOTTER = 2  # uses by which an expert must exceed what its promotion would drive out
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """The shelves, and the rules they are used by. low: where low precision is used at all. t1, t2: see `decide`."""
+
+    high: Shelf
+    low: Shelf | None
+    t1: float
+    t2: float
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """What is left to compute beside the graph in one layer: rows of (tokens x K) and their inputs."""
+
+    plan: Plan
+    rows: npt.NDArray[Any]
+    experts: Ids
+    inputs: npt.NDArray[np.float32]
+
+
+class ExpertHook:
+    """See the module. For one context at a time, in the thread that decodes."""
+
+    def __init__(
+        self, store: ExpertStore, layers: Sequence[MoeLayer], tiers: Tiers, records: Records, side: Side,
+        counters: ExpertCounters, prophet: Prophet | None = None,
+    ) -> None:  # fmt: skip
+        self._store, self._layers, self._tiers = store, tuple(layers), tiers
+        self._records, self._side, self._counters, self._prophet = records, side, counters, prophet
+        self._decided = {layer.decided: at for at, layer in enumerate(layers)}
+        high = tiers.high
+        crowded = any(high.capacity(at) < layer.experts for at, layer in enumerate(layers))
+        aside = tiers.low is not None or crowded
+        self._said = {layer.said: at for at, layer in enumerate(layers)} if aside else {}
+        self._aside: dict[int, _Aside] = {}
+        self._guesses: dict[int, list[Guess]] = {}
+        self._ends: dict[int, int] = {}
+        self._first: Mask = np.zeros(0, np.bool_)
+        self._wanted: Mask = np.zeros(0, np.bool_)
+        self._stopped = _never
+
+    def wants(self, name: str) -> bool:
+        return name in self._decided or name in self._said
+
+    def begin(self, batch: BatchAhead) -> None:
+        """Another batch. A record of uses begins anew when no sequence of it goes on from an earlier batch."""
+        self._stopped = batch.stopped
+        self._first = np.asarray(batch.positions) == 0
+        self._wanted = np.asarray(batch.wanted, np.bool_)
+        self._let_go()
+        self._aside.clear()
+        self._guesses.clear()
+        ends: dict[int, int] = {}
+        goes_on = False
+        for sequence, position in zip(batch.sequences, batch.positions, strict=True):
+            goes_on = goes_on or (sequence not in ends and self._ends.get(sequence) == position - 1)
+            ends[sequence] = position
+        if not goes_on:
+            self._records.reset()
+            self._counters.sequences += 1
+            self._ends = ends
+        else:
+            self._ends.update(ends)
+        self._records.begin_pass()
+        self._counters.batches += 1
+        self._counters.tokens += len(batch.positions)
+
+    def computed(self, tensor: TensorView) -> None:
+        if self._stopped():
+            return  # nobody will look at what this batch says
+        name = tensor.name
+        at = self._decided.get(name)
+        if at is not None:
+            self._choose(at, tensor)
+        else:
+            self._correct(self._said[name], tensor)
+
+    def _choose(self, at: int, weights: TensorView) -> None:
+        """The selection of a layer is final: have it here, or arrange for what is not."""
+        layer = self._layers[at]
+        ids = TensorView(_follow(weights.address, layer.to_ids))
+        self._let_go()
+        high = self._tiers.high
+        if high.coming:
+            high.settle()
+        selected = _single(ids, layer.top_k) if ids.ne[1] == 1 else None
+        if selected is not None and high.held[at, selected].all():
+            self._counters.hits += len(selected)
+            self._records.use(at, selected)
+            high.pinned[at, selected] = True
+        else:
+            selected = self._arrange(at, layer, ids, weights)
+        if self._prophet is not None:
+            self._review(at, selected)
+            self._foresee(at, layer, weights, ids.ne[1])
+
+    def _arrange(self, at: int, layer: MoeLayer, ids: TensorView, weights: TensorView) -> list[int]:
+        """Plan the layer and carry it out, as far as it comes before the experts speak. Returns what was selected."""
+        tiers = self._tiers
+        table: Ids = ids.numpy().reshape(-1, layer.top_k)
+        chosen = table.copy()
+        weigh = weights.numpy().reshape(chosen.shape)
+        if tiers.low is not None and tiers.low.coming:
+            tiers.low.settle()
+        wanted = decide(unimportance(weigh), tiers.t1, tiers.t2)
+        made = plan(
+            chosen, wanted, self._protected(len(chosen)), tiers.high.held[at],
+            None if tiers.low is None else tiers.low.held[at], tiers.high.capacity(at), tiers.rules,
+        )  # fmt: skip
+        self._count(at, made)
+        self._bring(at, made)
+        if made.stream or made.low or made.skip:
+            table[:] = redirect(chosen, made)
+            if made.skip:
+                weigh.reshape(-1)[rows_of(chosen, made.skip)] = 0
+            rows = rows_of(chosen, made.stream + made.low)
+            entered = TensorView(_follow(weights.address, layer.to_input)).numpy().reshape(len(chosen), -1)
+            self._aside[at] = _Aside(made, rows, chosen.reshape(-1)[rows], entered[rows // layer.top_k])
+        return list(map(int, np.unique(chosen)))
+
+    def _bring(self, at: int, made: Plan) -> None:
+        """Read what the graph is about to use, and begin to read what is needed right after."""
+        high, low = self._tiers.high, self._tiers.low
+        high.pinned[at, list(made.in_graph)] = True
+        loads: list[Load] = []
+        for expert in made.load:
+            self._counters.early += (at, expert) in high.coming
+            load = high.fetch(at, expert, Urgency.DEMAND)
+            if load is not None:
+                loads.append(load)
+        if low is not None:
+            for expert in made.low:
+                low.pinned[at, expert] = True
+                if low.fetch(at, expert, Urgency.DEMAND) is None and not low.held[at, expert]:
+                    low.pinned[at, expert] = False
+        if loads:
+            self._stall(high, loads)
+        for expert in made.hot:
+            self._promote(at, expert)
+
+    def _stall(self, shelf: Shelf, loads: Sequence[Load]) -> bool:
+        started = time.perf_counter()
+        try:
+            return shelf.await_all(loads, self._stopped)
+        finally:
+            self._counters.stalls += 1
+            self._counters.stall_seconds += time.perf_counter() - started
+
+    def _promote(self, at: int, expert: int) -> None:
+        """Read high precision in the background where the expert is used more than what would have to leave."""
+        high, uses = self._tiers.high, self._records.high + self._records.low
+        if len(high.coming) >= _PROMOTIONS or (at, expert) in high.coming:
+            return
+        if not high.arena.fits(at):
+            lowest = high.lowest(at)
+            if lowest is None or uses[at, expert] < uses[lowest[0]] + _HOTTER:
+                return
+        if high.fetch(at, expert, Urgency.PROMOTION) is not None:
+            self._counters.promoted += 1
+
+    def _correct(self, at: int, said: TensorView) -> None:
+        """The experts have spoken: write what was computed beside the graph where it belongs."""
+        work = self._aside.pop(at, None)
+        if work is None:
+            return
+        values = said.numpy()
+        values = values.reshape(-1, values.shape[-1])
+        assert np.shares_memory(values, said.numpy())
+        if work.plan.stream:
+            self._tiers.high.pinned[at] = False  # the graph is done with them
+            self._compute(at, self._tiers.high, work.plan.stream, work, values)
+        if work.plan.low and self._tiers.low is not None:
+            self._compute(at, self._tiers.low, work.plan.low, work, values)
+
+    def _compute(self, at: int, shelf: Shelf, experts: Sequence[int], work: _Aside, values: npt.NDArray[Any]) -> None:
+        """Compute experts as they arrive, as many at a time as there is room for."""
+        pending = list(experts)
+        while pending:
+            for expert in pending:
+                shelf.pinned[at, expert] = True
+                if shelf.fetch(at, expert, Urgency.DEMAND) is None and not shelf.held[at, expert]:
+                    shelf.pinned[at, expert] = False
+                    break
+            ready = [expert for expert in pending if shelf.held[at, expert]]
+            if not ready:
+                first = next(shelf.coming[at, expert] for expert in pending if (at, expert) in shelf.coming)
+                if not self._stall(shelf, [first]):
+                    return
+                continue
+            started = time.perf_counter()
+            for parts, same in self._kinds(at, shelf.precision, ready).items():
+                mine = np.isin(work.experts, same)
+                matrices = _matrices(shelf, at, parts)
+                values[work.rows[mine]] = self._side.run(
+                    self._layers[at], matrices, work.inputs[mine], work.experts[mine].tolist()
+                )
+            self._counters.side_seconds += time.perf_counter() - started
+            shelf.pinned[at, ready] = False
+            pending = [expert for expert in pending if expert not in ready]
+
+    def _kinds(self, at: int, precision: str, experts: Sequence[int]) -> Mapping[tuple[Part, ...], list[int]]:
+        """Experts by the form of their records: those of one layer may differ in type."""
+        kinds: dict[tuple[Part, ...], list[int]] = {}
+        for expert in experts:
+            kinds.setdefault(self._store.record(self._layers[at].number, expert, precision).parts, []).append(expert)
+        return kinds
+
+    def _protected(self, tokens: int) -> Mask:
+        """Tokens that nothing is lowered for: the first of a sequence, which all others attend to.
+
+        In its last layer llama.cpp computes only tokens whose output is wanted.
+        """
+        if tokens == len(self._first):
+            return self._first
+        if tokens == int(self._wanted.sum()):
+            return np.asarray(self._first[self._wanted], np.bool_)
+        return np.full(tokens, bool(self._first.any()))
+
+    def _count(self, at: int, made: Plan) -> None:
+        counters, low = self._counters, self._tiers.low
+        counters.hits += len(made.held)
+        counters.misses += len(made.load) + len(made.stream)
+        counters.streamed += len(made.stream)
+        here = 0 if low is None else int(low.held[at, list(made.low)].sum())
+        counters.low_hits += here
+        counters.low_misses += len(made.low) - here
+        counters.skipped += len(made.skip)
+        self._records.use(at, made.held + made.load + made.stream, made.low)
+
+    def _review(self, at: int, selected: Sequence[int]) -> None:
+        """A layer that was predicted has come: learn from it, and stop reading what it does not want."""
+        assert self._prophet is not None
+        for guess in self._guesses.pop(at, ()):
+            self._counters.predicted += len(guess.experts)
+            self._counters.confirmed += self._prophet.learn(guess, selected)
+        for shelf in (self._tiers.high, self._tiers.low):
+            if shelf is None:
+                continue
+            wrong = [
+                key for key, load in shelf.coming.items()
+                if key[0] == at and load.urgency == Urgency.PREFETCH and key[1] not in selected
+            ]  # fmt: skip
+            shelf.cancel(wrong)
+            self._counters.cancelled += len(wrong)
+            shelf.guarded[at] = False
+
+    def _foresee(self, at: int, layer: MoeLayer, weights: TensorView, tokens: int) -> None:
+        """Read ahead for the first later layer that will miss something; what it will want meanwhile may not leave."""
+        assert self._prophet is not None
+        high, low = self._tiers.high, self._tiers.low
+        if high.complete:
+            return
+        entered = TensorView(_follow(weights.address, layer.to_input)).numpy().reshape(tokens, -1)
+        for guess in self._prophet.look(at, entered):
+            if not any(known.distance == guess.distance for known in self._guesses.get(guess.layer, ())):
+                self._guesses.setdefault(guess.layer, []).append(guess)
+            begun = False
+            for expert, need in zip(guess.experts, guess.needs, strict=True):
+                shelf = high if need == HIGH or low is None else low if need == LOW else None
+                if shelf is None or (shelf is low and high.held[guess.layer, expert]):
+                    continue
+                shelf.guarded[guess.layer, expert] = shelf.held[guess.layer, expert]
+                known = (guess.layer, expert) in shelf.coming
+                if shelf.fetch(guess.layer, expert, Urgency.PREFETCH) is not None:
+                    shelf.guarded[guess.layer, expert] = begun = True
+                    self._counters.prefetched += not known
+            if begun:
+                return
+
+    def _let_go(self) -> None:
+        """The layer before is over: what it used may leave."""
+        for shelf in (self._tiers.high, self._tiers.low):
+            if shelf is not None and shelf.pinned.any():
+                shelf.pinned[:] = False
+
+
+def _never() -> bool:
+    return False
+
+
+def _follow(address: int, way: Sequence[int]) -> int:
+    """The tensor found by going from source to source."""
+    for i in way:
+        address = ctypes.c_void_p.from_address(address + _SOURCES + 8 * i).value or 0
+    return address
+
+
+def _single(ids: TensorView, top_k: int) -> list[int]:
+    """The experts of one token; a row of a table of ids is contiguous."""
+    return list((ctypes.c_int32 * top_k).from_address(ids.data))
+
+
+def _matrices(shelf: Shelf, at: int, parts: Sequence[Part]) -> Mapping[str, Matrices]:
+    first, step = shelf.arena.address(at, 0), shelf.arena.places[at]
+    return {part.role: Matrices(part.type, part.rows, part.cols, first + part.offset, step) for part in parts}

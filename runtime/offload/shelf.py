@@ -1,0 +1,133 @@
+"""Experts of one precision that are held in memory: what is here, what is on its way, what leaves to make room."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from kithnet.runtime.offload.arena import Arena
+from kithnet.runtime.offload.cache import Mask, Policy, Records, victim
+from kithnet.runtime.offload.loader import Load, Loader, Urgency
+from kithnet.runtime.offload.options import places
+from kithnet.runtime.offload.store import ExpertStore
+
+Key = tuple[int, int]  # (layer counted from 0, expert)
+
+
+class Shelf:
+    """See the module. For the decoding thread alone; the loader's threads only write into places given to them.
+
+    held: (layers, experts), True for what may be computed with. pinned: what is being computed with now. guarded: what
+    has been predicted, and leaves only when nothing else can.
+    """
+
+    def __init__(
+        self, store: ExpertStore, precision: str, loader: Loader, records: Records, policy: Policy, budget: int
+    ) -> None:
+        self.precision = precision
+        self._store, self._loader = store, loader
+        self._records, self._policy = records, policy
+        self.arena = Arena(places(store, precision), store.experts, budget)
+        shape = (len(store.layers), store.experts)
+        self.held: Mask = np.zeros(shape, np.bool_)
+        self.pinned: Mask = np.zeros(shape, np.bool_)
+        self.guarded: Mask = np.zeros(shape, np.bool_)
+        self.coming: dict[Key, Load] = {}
+        self.evictions = 0
+
+    @property
+    def complete(self) -> bool:
+        """Every expert is here."""
+        return not self.coming and bool(self.held.all())
+
+    def capacity(self, layer: int) -> int:
+        """Places of this layer's size that the budget has room for."""
+        return self.arena.budget // self.arena.places[layer]
+
+    def fetch(self, layer: int, expert: int, urgency: Urgency) -> Load | None:
+        """Have an expert read, unless it is here. None: it is here, or, short of DEMAND, there is no room for it.
+
+        DEMAND may drop what was predicted; it needs a budget that holds all that is pinned.
+        """
+        if self.held[layer, expert]:
+            return None
+        load = self.coming.get((layer, expert))
+        if load is not None and load.cancelled:
+            self._await([load])
+            load = None
+        if load is not None:
+            self._loader.hasten(load, urgency)
+            return load
+        if self.held[layer, expert] or not self._make_room(layer, urgency):
+            return None
+        record = self._store.record(self._store.layers[layer], expert, self.precision)
+        label = f"{self.precision} precision of expert {expert} of layer {record.layer} in {self._store.path.name}"
+        load = Load(self.arena.take(layer, expert), record.offset, record.nbytes, urgency, label)
+        self.coming[layer, expert] = load
+        self._loader.submit(load)
+        return load
+
+    def await_all(self, loads: Iterable[Load], stopped: Callable[[], bool]) -> bool:
+        """Wait for loads and put them on the shelf. False when stopped before. Raises StorageError of a failed one."""
+        try:
+            return self._loader.wait(list(loads), stopped)
+        finally:
+            self.settle()
+
+    def settle(self) -> None:
+        """Take note of loads that are over: what came whole is held, what failed or was cancelled gives its place back."""
+        for key in [key for key, load in self.coming.items() if load.settled]:
+            if self.coming.pop(key).whole:
+                self.held[key] = True
+            else:
+                self.guarded[key] = False
+                self.arena.give_back(*key)
+
+    def cancel(self, keys: Iterable[Key]) -> None:
+        """Stop reading these where they are on their way; what has come already stays."""
+        for key in keys:
+            self.guarded[key] = False
+            if key in self.coming:
+                self._loader.cancel(self.coming[key])
+
+    def evict(self, layer: int, expert: int) -> None:
+        """Give up a held expert."""
+        assert self.held[layer, expert] and not self.pinned[layer, expert]
+        self.held[layer, expert] = self.guarded[layer, expert] = False
+        self.arena.give_back(layer, expert)
+        self.evictions += 1
+
+    def lowest(self, layer: int) -> tuple[Key, float] | None:
+        """What would leave next while `layer` is at work, and its priority; None where nothing may leave."""
+        priorities = self._policy(self._records, layer)
+        key = victim(priorities, self.held & ~self.pinned & ~self.guarded)
+        return None if key is None else (key, float(priorities[key]))
+
+    def close(self) -> None:
+        """Unmap the memory. The loader must be closed, and no tensor point here any more."""
+        self.arena.close()
+
+    def _make_room(self, layer: int, urgency: Urgency) -> bool:
+        while not self.arena.fits(layer):
+            lowest = self.lowest(layer)
+            if lowest is not None:
+                self.evict(*lowest[0])
+            elif urgency != Urgency.DEMAND or not self._drop_predictions():
+                return False
+        return True
+
+    def _drop_predictions(self) -> bool:
+        """Let go of whatever nobody waits for. False when there is nothing of the kind."""
+        self.settle()
+        waiting = [key for key, load in self.coming.items() if load.urgency != Urgency.DEMAND]
+        loads = [self.coming[key] for key in waiting]
+        had = bool(waiting) or bool(self.guarded.any())
+        self.cancel(waiting)
+        self.guarded[:] = False
+        self._await(loads)
+        return had
+
+    def _await(self, loads: Sequence[Load]) -> None:
+        """Wait until loads that nobody needs are settled, whatever became of them."""
+        for load in loads:
+            self._loader.settle(load)
+        self.settle()
