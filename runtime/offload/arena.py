@@ -96,6 +96,11 @@ class Binding:
             self._before.append((tensor, raw.data, raw.nb[2], raw.nb[3]))
             raw.data, raw.nb[2], raw.nb[3] = spot.address, spot.step, spot.step * raw.ne[2]
 
+    @property
+    def left(self) -> tuple[tuple[int, int], ...]:
+        """(address, bytes) that the tensors pointed to before."""
+        return tuple((data, step) for _, data, _, step in self._before if data)
+
     def undo(self) -> None:
         """Point back to where the tensors were. A second call does nothing."""
         while self._before:

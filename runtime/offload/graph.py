@@ -23,6 +23,7 @@ from kithnet.runtime.llama import Batch, LlamaModel, last_error
 _WEIGHTS = re.compile(r"blk\.(\d+)\.ffn_(gate_up|gate|up|down)_exps\.weight")
 _DEEPEST = 24  # steps from the weights back to the ids or the router's input, at most
 _STATUS_STOPPED = 2
+_SOURCES: int = GgmlTensor.src.offset  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,13 @@ def probe(model: LlamaModel) -> Graph:
     if status != _STATUS_STOPPED or not nodes:
         raise ModelUnavailable(f"llama.cpp did not show the graph of {model.path.name} (status {status})")
     return Graph(nodes)
+
+
+def follow(address: int, way: Sequence[int]) -> int:
+    """The tensor found by going from source to source; while the graph is being computed, so it has to be quick."""
+    for i in way:
+        address = ctypes.c_void_p.from_address(address + _SOURCES + 8 * i).value or 0
+    return address
 
 
 def moe_layers(graph: Graph, model: str) -> tuple[MoeLayer, ...]:

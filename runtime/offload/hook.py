@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kithnet.runtime.hook import BatchAhead, TensorView
-from kithnet.runtime.layout import GgmlTensor
 from kithnet.runtime.offload.cache import Mask, Records
-from kithnet.runtime.offload.graph import MoeLayer
+from kithnet.runtime.offload.graph import MoeLayer, follow
 from kithnet.runtime.offload.loader import Load, Urgency
 from kithnet.runtime.offload.plan import Ids, Plan, Rules, plan, redirect, rows_of
 from kithnet.runtime.offload.prefetch import Guess, Prophet
@@ -27,7 +26,6 @@ from kithnet.runtime.offload.side import Matrices, Side
 from kithnet.runtime.offload.stats import ExpertCounters
 from kithnet.runtime.offload.store import ExpertStore, Part
 
-_SOURCES = GgmlTensor.src.offset  # type: ignore[attr-defined]
 _PROMOTIONS = 4  # on their way at once
 _HOTTER = 2  # uses by which an expert must exceed what its promotion would drive out
 
@@ -113,7 +111,7 @@ class ExpertHook:
     def _choose(self, at: int, weights: TensorView) -> None:
         """The selection of a layer is final: have it here, or arrange for what is not."""
         layer = self._layers[at]
-        ids = TensorView(_follow(weights.address, layer.to_ids))
+        ids = TensorView(follow(weights.address, layer.to_ids))
         self._let_go()
         high = self._tiers.high
         if high.coming:
@@ -149,7 +147,7 @@ class ExpertHook:
             if made.skip:
                 weigh.reshape(-1)[rows_of(chosen, made.skip)] = 0
             rows = rows_of(chosen, made.stream + made.low)
-            entered = TensorView(_follow(weights.address, layer.to_input)).numpy().reshape(len(chosen), -1)
+            entered = TensorView(follow(weights.address, layer.to_input)).numpy().reshape(len(chosen), -1)
             self._aside[at] = _Aside(made, rows, chosen.reshape(-1)[rows], entered[rows // layer.top_k])
         return list(map(int, np.unique(chosen)))
 
@@ -285,7 +283,7 @@ class ExpertHook:
         high, low = self._tiers.high, self._tiers.low
         if high.complete:
             return
-        entered = TensorView(_follow(weights.address, layer.to_input)).numpy().reshape(tokens, -1)
+        entered = TensorView(follow(weights.address, layer.to_input)).numpy().reshape(tokens, -1)
         for guess in self._prophet.look(at, entered):
             if not any(known.distance == guess.distance for known in self._guesses.get(guess.layer, ())):
                 self._guesses.setdefault(guess.layer, []).append(guess)
@@ -311,13 +309,6 @@ class ExpertHook:
 
 def _never() -> bool:
     return False
-
-
-def _follow(address: int, way: Sequence[int]) -> int:
-    """The tensor found by going from source to source."""
-    for i in way:
-        address = ctypes.c_void_p.from_address(address + _SOURCES + 8 * i).value or 0
-    return address
 
 
 def _single(ids: TensorView, top_k: int) -> list[int]:

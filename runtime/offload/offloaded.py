@@ -1,10 +1,12 @@
 """A model whose experts come from a store: everything that belongs to it, put together and taken apart again."""
 
+import os
 from collections.abc import Sequence
 
 from kithnet.runtime.errors import StoreError
 from kithnet.runtime.layout import GgmlTensor
 from kithnet.runtime.llama import LlamaModel
+from kithnet.runtime.offload.advise import drop_pages
 from kithnet.runtime.offload.arena import Binding, Spot
 from kithnet.runtime.offload.cache import Records, policy
 from kithnet.runtime.offload.graph import MoeLayer, moe_layers, probe
@@ -44,6 +46,7 @@ class Offloaded:
         self._shelves = [self._high] + ([self._low] if self._low else [])
         self._side = Side(threads)
         self._binding = Binding(_spots(store, layers, self._high))
+        _forget_holes(store, self._binding)
         rules = Rules(skip=options.skip, no_wait=options.resident_low)
         tiers = Tiers(self._high, self._low, options.t1, options.t2 if options.lowers else 1.0, rules)
         self.hook = ExpertHook(store, layers, tiers, records, self._side, self.counters, prophet)
@@ -97,6 +100,15 @@ def _check(store: ExpertStore, layers: Sequence[MoeLayer]) -> None:
             raise StoreError(
                 f"{store.path} holds {store.experts} experts a layer, {store.trunk.name} {layer.experts}", _AGAIN
             )
+
+
+def _forget_holes(store: ExpertStore, binding: Binding) -> None:
+    """Loading the trunk has filled the page cache with the zeros of its holes: give that memory back."""
+    for address, size in binding.left:
+        drop_pages(address, size)
+    if hasattr(os, "posix_fadvise"):
+        with store.trunk.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _spots(store: ExpertStore, layers: Sequence[MoeLayer], shelf: Shelf) -> dict[int, Spot]:
