@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,18 @@ class Measured:
         return [1e3 / statistics.median(outcome.ms) for outcome in self.outcomes]
 
 
-def measure(subject: Subject, sizes: Sizes, folder: Path, *, repeats: int, free: bool, tell: Tell) -> list[Measured]:
-    """Every arm at every memory. repeats: of each, taken in turns. free: judge by tokens of their own choosing too."""
+def measure(
+    subject: Subject,
+    sizes: Sizes,
+    folder: Path,
+    *,
+    repeats: int,
+    free: bool,
+    tell: Tell,
+    only: Sequence[str] = (),
+) -> list[Measured]:
+    """Every arm (or `only` some) at every memory. repeats: of each, taken in turns. free: judge by tokens of their own
+    choosing too."""
     scratch = folder / "runs"
     scratch.mkdir(parents=True, exist_ok=True)
     reference = scratch / f"{subject.name}-reference.npy"
@@ -83,7 +93,7 @@ def measure(subject: Subject, sizes: Sizes, folder: Path, *, repeats: int, free:
     found = [best]
     for share in sizes.shares:
         room = int(subject.bytes * share)
-        for run in arms(subject, room, folder):
+        for run in arms(subject, room, folder, only):
             found.append(Measured(subject.name, share, run, room, room + max(base, 0)))
     for turn in range(repeats):
         for each in found:
@@ -177,7 +187,3 @@ def _forget(file: Path) -> None:
 
 def as_rows(found: Sequence[Measured]) -> list[dict[str, Any]]:
     return [each.row() for each in found]
-
-
-def plain(outcome: Outcome) -> dict[str, Any]:
-    return asdict(outcome)
