@@ -15,6 +15,7 @@ from kithnet.runtime.engine.kvtypes import DEFAULT, KvTypes
 from kithnet.runtime.errors import StorageError, UnknownModel
 from kithnet.runtime.local import LocalModel, LocalOptions
 from kithnet.runtime.lora import AdapterFile
+from kithnet.runtime.offload.opening import STORE_SUFFIX
 from kithnet.runtime.registry import Registry
 
 CONTEXT, REMOTE_CONTEXT = 8192, 32768
@@ -45,13 +46,29 @@ def open_chat_model(config: Config, models: Path) -> ChatModel:
             chosen.url, chosen.name, api_key=key, timeout=chosen.timeout, retries=chosen.retries,
             context=chosen.context or REMOTE_CONTEXT,
         )  # fmt: skip
-    path = Registry(models).resolve(chosen.name)
+    path = model_path(chosen.name, models)
     adapters = tuple(AdapterFile(one.name, Path(one.path), one.scale) for one in chosen.adapters)
     options = LocalOptions(
         context=chosen.context or CONTEXT, parallel=chosen.parallel, kv_mb=chosen.kv_mb, threads=chosen.threads,
-        adapters=adapters, kv=_kv(chosen.kv, path),
+        adapters=adapters, kv=_kv(chosen.kv, path), experts=config.experts.options(),
     )  # fmt: skip
     return LocalModel.load(path, options)
+
+
+def model_path(name: str, models: Path) -> Path:
+    """The file of a model: a GGUF, or an expert store by its path or, where the GGUF is gone, by the model's name.
+
+    Raises UnknownModel, ModelFileError.
+    """
+    if name.endswith(STORE_SUFFIX) and Path(name).is_file():
+        return Path(name)
+    try:
+        return Registry(models).resolve(name)
+    except UnknownModel:
+        store = models / f"{name}{STORE_SUFFIX}"
+        if store.is_file():
+            return store
+        raise
 
 
 def _kv(setting: str, model: Path) -> KvTypes:
