@@ -49,7 +49,9 @@ def named(name: str) -> int:
     known = {known.upper(): code for known, code in names().items()}
     code = known.get(name.upper())
     if code is None:
-        raise ConfigError(f"there is no type {name!r} that weights can be written in", f"choose from {', '.join(names())}")
+        raise ConfigError(
+            f"there is no type {name!r} that weights can be written in", f"choose from {', '.join(names())}"
+        )
     return code
 
 
@@ -67,7 +69,9 @@ def row_bytes(code: int, columns: int) -> int:
     """Bytes of a row. Raises ConfigError where `columns` is no multiple of the block."""
     each = block(code)
     if not each or columns % each:
-        raise ConfigError(f"rows of {columns} weights cannot be {name_of(code)}: its blocks hold {each}", "choose another type")
+        raise ConfigError(
+            f"rows of {columns} weights cannot be {name_of(code)}: its blocks hold {each}", "choose another type"
+        )
     return columns // each * int(_function("ggml_type_size", ctypes.c_size_t, ctypes.c_int)(code))
 
 

@@ -27,6 +27,7 @@ from kithnet.runtime.convert.gguffile import (
     padded,
     read_at,
     read_source,
+    reading,
     writable,
     write_at,
 )
@@ -146,7 +147,7 @@ class _Conversion:
         resumed = len(done)
         trunk = self._write_trunk()
         with ExitStack() as stack:
-            model = stack.enter_context(_reading(plan.source.path))
+            model = stack.enter_context(reading(plan.source.path))
             target = stack.enter_context(writable(self._part))
             journal = stack.enter_context(self._journal.open("a", encoding="utf-8"))
             pending: list[tuple[int, int]] = []
@@ -191,7 +192,9 @@ class _Conversion:
             if part.type != tensor.type:
                 values = ggml.dequantise(raw, tensor.type, part.rows, part.cols, self._threads)
                 if not np.isfinite(values).all():
-                    raise ModelFileError(f"{tensor.name}, expert {record.expert}: not all weights are numbers", "fetch it again")
+                    raise ModelFileError(
+                        f"{tensor.name}, expert {record.expert}: not all weights are numbers", "fetch it again"
+                    )
                 raw = ggml.quantise(values, part.type, self._threads)
             out[part.offset : part.offset + part.nbytes] = raw.tobytes()
         return bytes(out)
@@ -205,7 +208,7 @@ class _Conversion:
         draft = GgufDraft(plan.source, wanted, {TRUNK_KEY: True})
         draft.begin(part)
         kept = [(0, draft.header_bytes)]
-        with _reading(plan.source.path) as model, writable(part) as target:
+        with reading(plan.source.path) as model, writable(part) as target:
             for tensor in plan.source.tensors:
                 if tensor.name not in high:
                     start = draft.tensors[tensor.name].offset
@@ -277,15 +280,6 @@ def _copy(source: int, start: int, target: int, at: int, size: int) -> None:
 
 def _named(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[int]:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 @contextmanager

@@ -87,7 +87,9 @@ def _check(tensor: Tensor, high: int, low: int) -> None:
     columns = tensor.shape[-1]
     for code in (tensor.type, high, low):
         if code not in ggml.names().values():
-            raise ConfigError(f"{tensor.name} is {ggml.name_of(code)}, which cannot be converted", "use another model file")
+            raise ConfigError(
+                f"{tensor.name} is {ggml.name_of(code)}, which cannot be converted", "use another model file"
+            )
         ggml.row_bytes(code, columns)
     if ggml.bits(low) >= ggml.bits(high):
         raise ConfigError(
@@ -98,9 +100,12 @@ def _check(tensor: Tensor, high: int, low: int) -> None:
 
 def _without_experts(source: Source) -> ModelFileError:
     if any(_APART.fullmatch(tensor.name) for tensor in source.tensors):
-        return ModelFileError(f"{source.path} has its experts in tensors of their own, an old form", "fetch a newer file")
+        return ModelFileError(
+            f"{source.path} has its experts in tensors of their own, an old form", "fetch a newer file"
+        )
     return ModelFileError(
-        f"{source.path} has no experts: it is a dense model", "kith model moefy makes a mixture of experts of a dense model"
+        f"{source.path} has no experts: it is a dense model",
+        "kith model moefy makes a mixture of experts of a dense model",
     )
 
 
@@ -112,6 +117,10 @@ def _check_layers(source: Source, found: Sequence[Matrix]) -> None:
     for layer, members in by_layer.items():
         roles = {matrix.role for matrix in members}
         if roles not in ({"gate", "up", "down"}, {"gate_up", "down"}, {"up", "down"}):
-            raise ModelFileError(f"layer {layer} of {source.path} has only {', '.join(sorted(roles))} experts", "fetch it again")
+            raise ModelFileError(
+                f"layer {layer} of {source.path} has only {', '.join(sorted(roles))} experts", "fetch it again"
+            )
         if {matrix.experts for matrix in members} != {count}:
-            raise ModelFileError(f"layer {layer} of {source.path} has not the {count} experts it says", "fetch it again")
+            raise ModelFileError(
+                f"layer {layer} of {source.path} has not the {count} experts it says", "fetch it again"
+            )

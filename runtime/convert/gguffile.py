@@ -123,6 +123,16 @@ def padded(size: int, alignment: int) -> int:
 
 
 @contextmanager
+def reading(path: Path) -> Iterator[int]:
+    """A descriptor to read pieces of a file with."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
 def writable(path: Path) -> Iterator[int]:
     """A descriptor to write pieces of a file with (`os.pwrite`)."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -222,6 +222,8 @@ def _check_trunk(path: Path, trunk: Trunk) -> None:
         size, digest = file.stat().st_size, trunk_digest(file, trunk.kept)
     except OSError as error:
         hint = f"put it beside the store, or {_AGAIN}"
-        raise StoreError(f"the trunk {file} of the expert store {path} cannot be read: {error.strerror}", hint) from error
+        raise StoreError(
+            f"the trunk {file} of the expert store {path} cannot be read: {error.strerror}", hint
+        ) from error
     if size != trunk.bytes or digest != trunk.sha256:
         raise StoreError(f"{file} is not the trunk that the expert store {path} was made with", _AGAIN)
