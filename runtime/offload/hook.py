@@ -80,7 +80,9 @@ class ExpertHook:
         self._stopped = batch.stopped
         self._first = np.asarray(batch.positions) == 0
         self._wanted = np.asarray(batch.wanted, np.bool_)
-        self._let_go()
+        for shelf in (self._tiers.high, self._tiers.low):
+            if shelf is not None:
+                shelf.begin()
         self._aside.clear()
         self._guesses.clear()
         ends: dict[int, int] = {}

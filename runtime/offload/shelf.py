@@ -74,13 +74,29 @@ class Shelf:
             self.settle()
 
     def settle(self) -> None:
-        """Take note of loads that are over: what came whole is held, what failed or was cancelled gives its place back."""
+        """Take note of loads that are over: what came whole is held, what failed or was cancelled gives its place back.
+
+        Raises StorageError where one failed that somebody waits for; a prediction's is forgotten, and read again.
+        """
+        failed: list[Load] = []
         for key in [key for key, load in self.coming.items() if load.settled]:
-            if self.coming.pop(key).whole:
+            load = self.coming.pop(key)
+            if load.whole:
                 self.held[key] = True
-            else:
-                self.guarded[key] = False
-                self.arena.give_back(*key)
+                continue
+            self.guarded[key] = False
+            self.arena.give_back(*key)
+            if load.urgency == Urgency.DEMAND:
+                failed.append(load)
+        for load in failed:
+            load.raise_error()
+
+    def begin(self) -> None:
+        """Another batch: nothing is in use any more, and nobody waits for what an earlier batch has asked for."""
+        self.pinned[:] = False
+        for load in self.coming.values():
+            load.urgency = max(load.urgency, Urgency.PREFETCH)
+        self.settle()
 
     def cancel(self, keys: Iterable[Key]) -> None:
         """Stop reading these where they are on their way; what has come already stays."""
