@@ -68,6 +68,7 @@ class ExpertHook:
         self._aside: dict[int, _Aside] = {}
         self._guesses: dict[int, list[Guess]] = {}
         self._ends: dict[int, int] = {}
+        self._pinned = -1  # the layer whose experts are, -1 for none
         self._first: Mask = np.zeros(0, np.bool_)
         self._wanted: Mask = np.zeros(0, np.bool_)
         self._stopped = _never
@@ -83,6 +84,7 @@ class ExpertHook:
         for shelf in (self._tiers.high, self._tiers.low):
             if shelf is not None:
                 shelf.begin()
+        self._pinned = -1
         self._aside.clear()
         self._guesses.clear()
         ends: dict[int, int] = {}
@@ -112,22 +114,23 @@ class ExpertHook:
 
     def _choose(self, at: int, weights: TensorView) -> None:
         """The selection of a layer is final: have it here, or arrange for what is not."""
-        layer = self._layers[at]
+        layer, high = self._layers[at], self._tiers.high
         ids = TensorView(follow(weights.address, layer.to_ids))
+        tokens = ids.ne[1]
         self._let_go()
-        high = self._tiers.high
         if high.coming:
             high.settle()
-        selected = _single(ids, layer.top_k) if ids.ne[1] == 1 else None
-        if selected is not None and high.held[at, selected].all():
+        selected = _single(ids, layer.top_k) if tokens == 1 else None
+        if selected is not None and high.here[at].issuperset(selected):
             self._counters.hits += len(selected)
             self._records.use(at, selected)
-            high.pinned[at, selected] = True
+            if self._prophet is not None:
+                self._pin(high, at, selected)
         else:
             selected = self._arrange(at, layer, ids, weights)
         if self._prophet is not None:
             self._review(at, selected)
-            self._foresee(at, layer, weights, ids.ne[1])
+            self._foresee(at, layer, weights, tokens)
 
     def _arrange(self, at: int, layer: MoeLayer, ids: TensorView, weights: TensorView) -> list[int]:
         """Plan the layer and carry it out, as far as it comes before the experts speak. Returns what was selected."""
@@ -156,7 +159,7 @@ class ExpertHook:
     def _bring(self, at: int, made: Plan) -> None:
         """Read what the graph is about to use, and begin to read what is needed right after."""
         high, low = self._tiers.high, self._tiers.low
-        high.pinned[at, list(made.in_graph)] = True
+        self._pin(high, at, made.in_graph)
         loads: list[Load] = []
         for expert in made.load:
             self._counters.early += (at, expert) in high.coming
@@ -164,8 +167,8 @@ class ExpertHook:
             if load is not None:
                 loads.append(load)
         if low is not None:
+            self._pin(low, at, made.low)
             for expert in made.low:
-                low.pinned[at, expert] = True
                 if low.fetch(at, expert, Urgency.DEMAND) is None and not low.held[at, expert]:
                     low.pinned[at, expert] = False
         if loads:
@@ -302,11 +305,18 @@ class ExpertHook:
             if begun:
                 return
 
+    def _pin(self, shelf: Shelf, at: int, experts: Sequence[int]) -> None:
+        """Keep experts of the layer at work from leaving, until the next layer comes."""
+        shelf.pinned[at, list(experts)] = True
+        self._pinned = at
+
     def _let_go(self) -> None:
         """The layer before is over: what it used may leave."""
-        for shelf in (self._tiers.high, self._tiers.low):
-            if shelf is not None and shelf.pinned.any():
-                shelf.pinned[:] = False
+        if self._pinned >= 0:
+            for shelf in (self._tiers.high, self._tiers.low):
+                if shelf is not None:
+                    shelf.pinned[self._pinned] = False
+            self._pinned = -1
 
 
 def _never() -> bool:

@@ -16,7 +16,7 @@ Key = tuple[int, int]  # (layer counted from 0, expert)
 class Shelf:
     """See the module. For the decoding thread alone; the loader's threads only write into places given to them.
 
-    held: (layers, experts), True for what may be computed with. pinned: what is being computed with now. guarded: what
+    held: (layers, experts), True for what may be computed with; here: the same, a set for each layer. pinned: what is being computed with now. guarded: what
     has been predicted, and leaves only when nothing else can.
     """
 
@@ -31,6 +31,7 @@ class Shelf:
         self.held: Mask = np.zeros(shape, np.bool_)
         self.pinned: Mask = np.zeros(shape, np.bool_)
         self.guarded: Mask = np.zeros(shape, np.bool_)
+        self.here: list[set[int]] = [set() for _ in store.layers]
         self.coming: dict[Key, Load] = {}
         self.evictions = 0
 
@@ -83,6 +84,7 @@ class Shelf:
             load = self.coming.pop(key)
             if load.whole:
                 self.held[key] = True
+                self.here[key[0]].add(key[1])
                 continue
             self.guarded[key] = False
             self.arena.give_back(*key)
@@ -109,6 +111,7 @@ class Shelf:
         """Give up a held expert."""
         assert self.held[layer, expert] and not self.pinned[layer, expert]
         self.held[layer, expert] = self.guarded[layer, expert] = False
+        self.here[layer].remove(expert)
         self.arena.give_back(layer, expert)
         self.evictions += 1
 
