@@ -65,9 +65,10 @@ class BatchAhead:
 
 @runtime_checkable
 class BatchHook(EvalHook, Protocol):
-    """A hook that is also told of every batch before it is decoded. What `begin` raises ends that decode."""
+    """A hook that is also told of every batch before it is decoded."""
 
-    def begin(self, batch: BatchAhead) -> None: ...
+    def begin(self, batch: BatchAhead) -> bool:
+        """Get ready. True: ask again which nodes are wanted. What it raises ends that decode."""
 
 
 class Both:
@@ -85,10 +86,8 @@ class Both:
         for hook in self._wanted[tensor.name]:
             hook.computed(tensor)
 
-    def begin(self, batch: BatchAhead) -> None:
-        for hook in self._hooks:
-            if isinstance(hook, BatchHook):
-                hook.begin(batch)
+    def begin(self, batch: BatchAhead) -> bool:
+        return any([hook.begin(batch) for hook in self._hooks if isinstance(hook, BatchHook)])
 
 
 class TensorView:
@@ -170,8 +169,8 @@ class HookCallback:
 
     def begin(self, batch: BatchAhead) -> None:
         """Tell the hook what comes, if it wants to know. Call it before every decode."""
-        if self._begin is not None:
-            self._begin(batch)
+        if self._begin is not None and self._begin(batch):
+            self.ask_again()
 
     def ask_again(self) -> None:
         """Forget what the hook answered to `wants`: for a hook that has changed its mind between two decodes."""

@@ -68,16 +68,32 @@ class ExpertHook:
         self._aside: dict[int, _Aside] = {}
         self._guesses: dict[int, list[Guess]] = {}
         self._ends: dict[int, int] = {}
+        self._idle = self._quiet = False
         self._pinned = -1  # the layer whose experts are, -1 for none
         self._first: Mask = np.zeros(0, np.bool_)
         self._wanted: Mask = np.zeros(0, np.bool_)
         self._stopped = _never
 
     def wants(self, name: str) -> bool:
-        return name in self._decided or name in self._said
+        return not self._idle and (name in self._decided or name in self._said)
 
-    def begin(self, batch: BatchAhead) -> None:
-        """Another batch. A record of uses begins anew when no sequence of it goes on from an earlier batch."""
+    def begin(self, batch: BatchAhead) -> bool:
+        """Another batch. A record of uses begins anew when no sequence of it goes on from an earlier batch.
+
+        Once every expert is here there is nothing left to do, for good: no node is wanted any more.
+        """
+        self._counters.batches += 1
+        self._counters.tokens += len(batch.positions)
+        if not self._idle:
+            self._prepare(batch)
+            self._idle = self._tiers.high.complete
+            if not self._idle:
+                return False
+        self._counters.hits += len(batch.positions) * sum(layer.top_k for layer in self._layers)
+        turned, self._quiet = not self._quiet, True
+        return turned
+
+    def _prepare(self, batch: BatchAhead) -> None:
         self._stopped = batch.stopped
         self._first = np.asarray(batch.positions) == 0
         self._wanted = np.asarray(batch.wanted, np.bool_)
@@ -99,8 +115,6 @@ class ExpertHook:
         else:
             self._ends.update(ends)
         self._records.begin_pass()
-        self._counters.batches += 1
-        self._counters.tokens += len(batch.positions)
 
     def computed(self, tensor: TensorView) -> None:
         if self._stopped():

@@ -38,7 +38,7 @@ class Shelf:
     @property
     def complete(self) -> bool:
         """Every expert is here."""
-        return not self.coming and bool(self.held.all())
+        return not self.coming and sum(map(len, self.here)) == self.held.size
 
     def capacity(self, layer: int) -> int:
         """Places of this layer's size that the budget has room for."""
