@@ -87,7 +87,11 @@ class Both:
             hook.computed(tensor)
 
     def begin(self, batch: BatchAhead) -> bool:
-        return any([hook.begin(batch) for hook in self._hooks if isinstance(hook, BatchHook)])
+        again = False
+        for hook in self._hooks:
+            if isinstance(hook, BatchHook):
+                again = hook.begin(batch) or again
+        return again
 
 
 class TensorView:

@@ -76,7 +76,8 @@ class Records:
     def _counted(self, what: int) -> Ints:
         if self._noted:
             self._count()
-        return self._counts[what].reshape(self.layers, self._experts)
+        counted: Ints = self._counts[what].reshape(self.layers, self._experts)
+        return counted
 
     def _count(self) -> None:
         noted = [

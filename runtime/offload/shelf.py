@@ -16,8 +16,8 @@ Key = tuple[int, int]  # (layer counted from 0, expert)
 class Shelf:
     """See the module. For the decoding thread alone; the loader's threads only write into places given to them.
 
-    held: (layers, experts), True for what may be computed with; here: the same, a set for each layer. pinned: what is being computed with now. guarded: what
-    has been predicted, and leaves only when nothing else can.
+    held: (layers, experts), True for what may be computed with; here: the same, a set for each layer. pinned: what is
+    being computed with now. guarded: what has been predicted, and leaves only when nothing else can.
     """
 
     def __init__(
