@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kithnet.runtime.hook import BatchAhead, TensorView
+from kithnet.runtime.layout import GgmlTensor
 from kithnet.runtime.offload.cache import Mask, Records
 from kithnet.runtime.offload.graph import MoeLayer, follow
 from kithnet.runtime.offload.loader import Load, Urgency
@@ -43,12 +44,14 @@ class Tiers:
 
 @dataclass(frozen=True, slots=True)
 class _Aside:
-    """What is left to compute beside the graph in one layer: rows of (tokens x K) and their inputs."""
+    """What is left to compute beside the graph in one layer: rows of (tokens x K) and their inputs. skipped: rows that
+    nothing computes."""
 
     plan: Plan
     rows: npt.NDArray[Any]
     experts: Ids
     inputs: npt.NDArray[np.float32]
+    skipped: npt.NDArray[Any]
 
 
 class ExpertHook:
@@ -69,6 +72,7 @@ class ExpertHook:
         self._guesses: dict[int, list[Guess]] = {}
         self._ends: dict[int, int] = {}
         self._idle = self._quiet = False
+        self._narrowed: tuple[int, int] | None = None  # a tensor of ids, and how many each token has
         self._pinned = -1  # the layer whose experts are, -1 for none
         self._first: Mask = np.zeros(0, np.bool_)
         self._wanted: Mask = np.zeros(0, np.bool_)
@@ -116,6 +120,10 @@ class ExpertHook:
             self._ends.update(ends)
         self._records.begin_pass()
 
+    def end(self) -> None:
+        """Give the graph back as it was, also where the batch ended between a selection and its experts."""
+        self._widen()
+
     def computed(self, tensor: TensorView) -> None:
         if self._stopped():
             return  # nobody will look at what this batch says
@@ -162,13 +170,32 @@ class ExpertHook:
         self._count(at, made)
         self._bring(at, made)
         if made.stream or made.low or made.skip:
-            table[:] = redirect(chosen, made)
+            if len(chosen) == 1:
+                self._narrow(ids, table, weigh, made)
+                chosen = table.copy()
+            else:
+                table[:] = redirect(chosen, made)
             if made.skip:
                 weigh.reshape(-1)[rows_of(chosen, made.skip)] = 0
             rows = rows_of(chosen, made.stream + made.low)
             entered = TensorView(follow(weights.address, layer.to_input)).numpy().reshape(len(chosen), -1)
-            self._aside[at] = _Aside(made, rows, chosen.reshape(-1)[rows], entered[rows // layer.top_k])
+            self._aside[at] = _Aside(
+                made, rows, chosen.reshape(-1)[rows], entered[rows // layer.top_k], rows_of(chosen, made.skip)
+            )
         return list(map(int, np.unique(chosen)))
+
+    def _narrow(self, ids: TensorView, table: Ids, weigh: npt.NDArray[Any], made: Plan) -> None:
+        """Let the graph compute only those experts of a token that are in its memory: they come first, and the products
+        see as many ids as there are of them. `_widen` puts the number right again."""
+        order = np.argsort(~np.isin(table[0], made.in_graph), kind="stable")
+        table[0], weigh[0] = table[0][order], weigh[0][order]
+        self._narrowed = (ids.address, table.shape[1])
+        GgmlTensor.from_address(ids.address).ne[0] = len(made.in_graph)
+
+    def _widen(self) -> None:
+        if self._narrowed is not None:
+            address, count = self._narrowed
+            GgmlTensor.from_address(address).ne[0], self._narrowed = count, None
 
     def _bring(self, at: int, made: Plan) -> None:
         """Read what the graph is about to use, and begin to read what is needed right after."""
@@ -212,6 +239,7 @@ class ExpertHook:
 
     def _correct(self, at: int, said: TensorView) -> None:
         """The experts have spoken: write what was computed beside the graph where it belongs."""
+        self._widen()
         work = self._aside.pop(at, None)
         if work is None:
             return
@@ -221,6 +249,7 @@ class ExpertHook:
         if work.plan.stream:
             self._tiers.high.pinned[at] = False  # the graph is done with them
             self._compute(at, self._tiers.high, work.plan.stream, work, values)
+        values[work.skipped] = 0  # no weight times what never was computed may be no number
         if work.plan.low and self._tiers.low is not None:
             self._compute(at, self._tiers.low, work.plan.low, work, values)
 

@@ -84,7 +84,7 @@ def plan(
 
 
 def redirect(ids: Ids, plan: Plan) -> Ids:
-    """The ids that llama.cpp is to compute instead: what is not in the graph's memory points to an expert that is.
+    """The ids of many tokens that llama.cpp is to compute instead: what is not in the graph's memory points to an expert that is.
 
     What is streamed points to one that is streamed itself, so that every expert in the graph keeps exactly the rows it
     would have, and the kernels that depend on their number stay the same. Returns a copy, (tokens, K).
