@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from kithnet.runtime.offload.arena import Arena
+from kithnet.runtime.offload.arena import Arena, Place
 from kithnet.runtime.offload.cache import Mask, Policy, Records, victim
 from kithnet.runtime.offload.loader import Load, Loader, Urgency
 from kithnet.runtime.offload.options import places
 from kithnet.runtime.offload.store import ExpertStore
-
-Key = tuple[int, int]  # (layer counted from 0, expert)
 
 
 class Shelf:
@@ -32,7 +30,7 @@ class Shelf:
         self.pinned: Mask = np.zeros(shape, np.bool_)
         self.guarded: Mask = np.zeros(shape, np.bool_)
         self.here: list[set[int]] = [set() for _ in store.layers]
-        self.coming: dict[Key, Load] = {}
+        self.coming: dict[Place, Load] = {}
         self.evictions = 0
 
     @property
@@ -58,11 +56,12 @@ class Shelf:
         if load is not None:
             self._loader.hasten(load, urgency)
             return load
-        if self.held[layer, expert] or not self._make_room(layer, urgency):
+        address = None if self.held[layer, expert] else self._place(layer, expert, urgency)
+        if address is None:
             return None
         record = self._store.record(self._store.layers[layer], expert, self.precision)
         label = f"{self.precision} precision of expert {expert} of layer {record.layer} in {self._store.path.name}"
-        load = Load(self.arena.take(layer, expert), record.offset, record.nbytes, urgency, label)
+        load = Load(address, record.offset, record.nbytes, urgency, label)
         self.coming[layer, expert] = load
         self._loader.submit(load)
         return load
@@ -100,22 +99,14 @@ class Shelf:
             load.urgency = max(load.urgency, Urgency.PREFETCH)
         self.settle()
 
-    def cancel(self, keys: Iterable[Key]) -> None:
+    def cancel(self, keys: Iterable[Place]) -> None:
         """Stop reading these where they are on their way; what has come already stays."""
         for key in keys:
             self.guarded[key] = False
             if key in self.coming:
                 self._loader.cancel(self.coming[key])
 
-    def evict(self, layer: int, expert: int) -> None:
-        """Give up a held expert."""
-        assert self.held[layer, expert] and not self.pinned[layer, expert]
-        self.held[layer, expert] = self.guarded[layer, expert] = False
-        self.here[layer].remove(expert)
-        self.arena.give_back(layer, expert)
-        self.evictions += 1
-
-    def lowest(self, layer: int) -> tuple[Key, float] | None:
+    def lowest(self, layer: int) -> tuple[Place, float] | None:
         """What would leave next while `layer` is at work, and its priority; None where nothing may leave."""
         priorities = self._policy(self._records, layer)
         key = victim(priorities, self.held & ~self.pinned & ~self.guarded)
@@ -125,14 +116,27 @@ class Shelf:
         """Unmap the memory. The loader must be closed, and no tensor point here any more."""
         self.arena.close()
 
-    def _make_room(self, layer: int, urgency: Urgency) -> bool:
+    def _place(self, layer: int, expert: int, urgency: Urgency) -> int | None:
+        """The address to read to, after what has to leave has left; None where nothing may."""
         while not self.arena.fits(layer):
             lowest = self.lowest(layer)
-            if lowest is not None:
-                self.evict(*lowest[0])
-            elif urgency != Urgency.DEMAND or not self._drop_predictions():
-                return False
-        return True
+            if lowest is None:
+                if urgency != Urgency.DEMAND or not self._drop_predictions():
+                    return None
+                continue
+            leaves = lowest[0]
+            self._forget(leaves)
+            if self.arena.places[leaves[0]] == self.arena.places[layer]:
+                return self.arena.move(leaves, (layer, expert))
+            self.arena.give_back(*leaves)
+        return self.arena.take(layer, expert)
+
+    def _forget(self, key: Place) -> None:
+        """A held expert is about to leave."""
+        assert self.held[key] and not self.pinned[key]
+        self.held[key] = self.guarded[key] = False
+        self.here[key[0]].remove(key[1])
+        self.evictions += 1
 
     def _drop_predictions(self) -> bool:
         """Let go of whatever nobody waits for. False when there is nothing of the kind."""

@@ -49,6 +49,24 @@ def test_places_lie_side_by_side_and_the_budget_is_hard() -> None:
     arena.close()
 
 
+def test_a_place_moves_with_its_memory_and_leaves_zeros_behind() -> None:
+    size = 8 << 20
+    arena = Arena([size, size], 4, size)
+    here = arena.take(0, 1)
+    ctypes.memset(here, 7, size)
+    before = resident()
+    for old, new in (((0, 1), (1, 3)), ((1, 3), (0, 0)), ((0, 0), (0, 1))):
+        there = arena.move(old, new)
+        assert ctypes.string_at(there + size - 8, 8) == bytes([7]) * 8
+        assert ctypes.string_at(arena.address(*old), 8) == bytes(8)
+        assert arena.used == arena.peak == size
+        assert abs(resident() - before) < 0.1 * size
+    arena.give_back(0, 1)
+    assert ctypes.string_at(arena.address(0, 1), 8) == bytes(8)
+    assert before - resident() > 0.9 * size
+    arena.close()
+
+
 class Room:
     """Memory to read to, and the loads of a file's parts."""
 
