@@ -162,7 +162,7 @@ class ExpertHook:
         weigh = weights.numpy().reshape(chosen.shape)
         if tiers.low is not None and tiers.low.coming:
             tiers.low.settle()
-        wanted = decide(unimportance(weigh), tiers.t1, tiers.t2)
+        wanted = decide(unimportance(weigh), tiers.t1, tiers.t2) if tiers.t1 < 1 else np.zeros(chosen.shape, np.int8)
         made = plan(
             chosen, wanted, self._protected(len(chosen)), tiers.high.held[at],
             None if tiers.low is None else tiers.low.held[at], tiers.high.capacity(at), tiers.rules,
@@ -187,7 +187,8 @@ class ExpertHook:
     def _narrow(self, ids: TensorView, table: Ids, weigh: npt.NDArray[Any], made: Plan) -> None:
         """Let the graph compute only those experts of a token that are in its memory: they come first, and the products
         see as many ids as there are of them. `_widen` puts the number right again."""
-        order = np.argsort(~np.isin(table[0], made.in_graph), kind="stable")
+        inside = set(made.in_graph)
+        order = sorted(range(table.shape[1]), key=[expert not in inside for expert in table[0].tolist()].__getitem__)
         table[0], weigh[0] = table[0][order], weigh[0][order]
         self._narrowed = (ids.address, table.shape[1])
         GgmlTensor.from_address(ids.address).ne[0] = len(made.in_graph)
@@ -214,8 +215,8 @@ class ExpertHook:
                     low.pinned[at, expert] = False
         if loads:
             self._stall(high, loads)
-        for expert in made.hot:
-            self._promote(at, expert)
+        if made.hot and len(high.coming) < _PROMOTIONS:
+            self._promote(at, made.hot)
 
     def _stall(self, shelf: Shelf, loads: Sequence[Load]) -> bool:
         started = time.perf_counter()
@@ -225,17 +226,18 @@ class ExpertHook:
             self._counters.stalls += 1
             self._counters.stall_seconds += time.perf_counter() - started
 
-    def _promote(self, at: int, expert: int) -> None:
-        """Read high precision in the background where the expert is used more than what would have to leave."""
+    def _promote(self, at: int, experts: Sequence[int]) -> None:
+        """Read high precision in the background where an expert is used more than what would have to leave."""
         high, uses = self._tiers.high, self._records.high + self._records.low
-        if len(high.coming) >= _PROMOTIONS or (at, expert) in high.coming:
-            return
-        if not high.arena.fits(at):
-            lowest = high.lowest(at)
-            if lowest is None or uses[at, expert] < uses[lowest[0]] + _HOTTER:
-                return
-        if high.fetch(at, expert, Urgency.PROMOTION) is not None:
-            self._counters.promoted += 1
+        for expert in experts:
+            if (at, expert) in high.coming:
+                continue
+            if not high.arena.fits(at):
+                lowest = high.lowest(at)
+                if lowest is None or uses[at, expert] < uses[lowest] + _HOTTER:
+                    return
+            if high.fetch(at, expert, Urgency.PROMOTION) is not None:
+                self._counters.promoted += 1
 
     def _correct(self, at: int, said: TensorView) -> None:
         """The experts have spoken: write what was computed beside the graph where it belongs."""
@@ -270,7 +272,7 @@ class ExpertHook:
                 continue
             started = time.perf_counter()
             for parts, same in self._kinds(at, shelf.precision, ready).items():
-                mine = np.isin(work.experts, same)
+                mine = rows_of(work.experts, same)
                 matrices = _matrices(shelf, at, parts)
                 values[work.rows[mine]] = self._side.run(
                     self._layers[at], matrices, work.inputs[mine], work.experts[mine].tolist()

@@ -11,6 +11,7 @@ from kithnet.runtime.offload.cache import Mask
 from kithnet.runtime.offload.score import HIGH, LOW, SKIP, Choices
 
 Ids = npt.NDArray[np.int32]
+_FEW = 64  # ids that a list is quicker for than an array
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,9 @@ def redirect(ids: Ids, plan: Plan) -> Ids:
 
 def rows_of(ids: Ids, experts: Sequence[int]) -> npt.NDArray[Any]:
     """Positions in `ids`, flattened, that selected one of `experts`."""
+    if ids.size <= _FEW:
+        chosen = set(experts)
+        return np.array([at for at, expert in enumerate(ids.reshape(-1).tolist()) if expert in chosen], np.intp)
     return np.flatnonzero(np.isin(ids, experts))
 
 

@@ -106,11 +106,10 @@ class Shelf:
             if key in self.coming:
                 self._loader.cancel(self.coming[key])
 
-    def lowest(self, layer: int) -> tuple[Place, float] | None:
-        """What would leave next while `layer` is at work, and its priority; None where nothing may leave."""
+    def lowest(self, layer: int) -> Place | None:
+        """What would leave next while `layer` is at work; None where nothing may leave."""
         priorities = self._policy(self._records, layer)
-        key = victim(priorities, self.held & ~self.pinned & ~self.guarded)
-        return None if key is None else (key, float(priorities[key]))
+        return victim(priorities, self.held & ~self.pinned & ~self.guarded)
 
     def close(self) -> None:
         """Unmap the memory. The loader must be closed, and no tensor point here any more."""
@@ -119,12 +118,11 @@ class Shelf:
     def _place(self, layer: int, expert: int, urgency: Urgency) -> int | None:
         """The address to read to, after what has to leave has left; None where nothing may."""
         while not self.arena.fits(layer):
-            lowest = self.lowest(layer)
-            if lowest is None:
+            leaves = self.lowest(layer)
+            if leaves is None:
                 if urgency != Urgency.DEMAND or not self._drop_predictions():
                     return None
                 continue
-            leaves = lowest[0]
             self._forget(leaves)
             if self.arena.places[leaves[0]] == self.arena.places[layer]:
                 return self.arena.move(leaves, (layer, expert))
