@@ -47,8 +47,7 @@ def test_experts_that_more_tokens_want_come_first() -> None:
 
 
 def test_a_prediction_says_how_precisely_each_expert_will_be_needed() -> None:
-    skewed = gate(4, 2, 6, top_k=3)
-    prophet = Prophet([gate(0), Gate(skewed.weight * 3, None, None, "softmax", 3)], ahead=1, t1=0.5, t2=0.9)
+    prophet = Prophet([gate(0), gate(4, 2, 6, top_k=3)], ahead=1, t1=0.5, t2=0.9)
     assert prophet.look(0, ONES)[0].needs == (HIGH, LOW, SKIP)
 
 
