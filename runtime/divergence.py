@@ -53,11 +53,11 @@ def divergence(reference: Path, other: Path, tokens: Sequence[int], *, window: i
     return Divergence(float(every.mean()), float(np.quantile(every, 0.99)), same / len(every), len(every))
 
 
-def log_probs(context: Context, tokens: Sequence[int]) -> Iterator[Floats]:
-    """(rows, vocabulary) log-probabilities after each of the tokens, in blocks, as a sequence of its own."""
+def log_probs(context: Context, tokens: Sequence[int], rows: int = _ROWS) -> Iterator[Floats]:
+    """(rows, vocabulary) log-probabilities after each of the tokens, a sequence of its own, `rows` at a time."""
     context.cut(0, 0)
-    for start in range(0, len(tokens), _ROWS):
-        part = tokens[start : start + _ROWS]
+    for start in range(0, len(tokens), rows):
+        part = tokens[start : start + rows]
         if status := context.decode([Piece(0, start, part, len(part))]):
             raise ModelUnavailable(
                 f"llama.cpp could not evaluate {len(part)} tokens (status {status})", "free some memory"

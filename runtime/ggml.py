@@ -147,6 +147,6 @@ def _name(code: int) -> str:
 
 
 def _function(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
-    function = _ggml.libggml[name]
-    function.argtypes, function.restype = arguments, result
+    function: Callable[..., Any] = _ggml.libggml[name]
+    function.argtypes, function.restype = arguments, result  # type: ignore[attr-defined]
     return function

@@ -153,7 +153,7 @@ def write_at(fd: int, data: Any, offset: int) -> None:
 def read_at(fd: int, size: int, offset: int) -> "np.ndarray[Any, np.dtype[np.uint8]]":
     """Raises ModelFileError where the file ends before."""
     out = np.empty(size, np.uint8)
-    view, at = memoryview(out), 0
+    view, at = memoryview(out.data), 0
     while at < size:
         got = os.preadv(fd, [view[at:]], offset + at)
         if not got:

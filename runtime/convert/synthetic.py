@@ -8,8 +8,8 @@ tokens use the same experts, as often as asked for.
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class Shape:
 
     @property
     def vocabulary(self) -> int:
-        return FIRST + self.values**DIGITS
+        return FIRST + int(self.values**DIGITS)
 
     def expert_bytes(self) -> int:
         """Of all experts of all layers."""
@@ -83,7 +83,7 @@ def sized(shape: Shape, size: int) -> Shape:
     """The shape with as many neurons as make experts of `size` bytes, rounded to 256."""
     each = shape.expert_bytes() / shape.neurons
     neurons = max(round(size / each / 256) * 256, 256)
-    return Shape(**{**{name: getattr(shape, name) for name in Shape.__slots__}, "neurons": neurons})
+    return replace(shape, neurons=neurons)
 
 
 def write_synthetic(out: Path, shape: Shape, progress: OnProgress | None = None) -> float:
@@ -105,6 +105,11 @@ def write_synthetic(out: Path, shape: Shape, progress: OnProgress | None = None)
                     progress(done, draft.bytes, "writing")
         put_in_place(part, out)
     return time.perf_counter() - started
+
+
+def is_synthetic(model: Path) -> bool:
+    """Whether `local_tokens` has sequences for this model. Raises ModelFileError."""
+    return _VALUES in read_source(model).fields
 
 
 def local_tokens(model: Path, count: int, *, locality: float | None = None, seed: int = 0) -> list[int]:
@@ -233,8 +238,3 @@ def _embeddings(shape: Shape, draw: np.random.Generator, directions: Floats) -> 
 def _kv_heads(shape: Shape) -> int:
     heads = shape.width // _HEAD
     return heads // 4 if heads % 4 == 0 else heads
-
-
-def described(shape: Shape) -> Mapping[str, Any]:
-    """The shape as JSON says it."""
-    return {name: getattr(shape, name) for name in Shape.__slots__}

@@ -49,7 +49,9 @@ def replay(routing: Routing, rules: Rules, bytes_high: int) -> Replayed:
     tokens, layers, top_k = routing.ids.shape
     lowers = rules.t1 < 1
     if rules.high < top_k or (lowers and rules.low < top_k):
-        raise ConfigError(f"room for {rules.high} and {rules.low} experts", f"a layer selects {top_k}: give room for them")
+        raise ConfigError(
+            f"room for {rules.high} and {rules.low} experts", f"a layer selects {top_k}: give room for them"
+        )
     tally = belady(routing, rules.high) if rules.policy == BELADY else _Run(routing, rules).tally()
     penalty = tally.penalty(rules.cost) / tokens
     misses = tally.misses + tally.low_misses
@@ -71,7 +73,7 @@ def belady(routing: Routing, room: int) -> Tally:
     High precision only. Selections come one by one here, so nothing has to stay for its neighbours in a layer: a
     bound for every policy, whatever it must keep.
     """
-    tokens, layers, top_k = routing.ids.shape
+    layers = routing.ids.shape[1]
     every = (np.arange(layers)[None, :, None] * routing.experts + routing.ids).reshape(-1)
     after = _next_uses(every)
     tally = Tally()
@@ -155,7 +157,7 @@ class _Run:
                 self._tally.misses += 1
                 high.put(layer, expert, experts, self._policy, self._records)
                 used_high.append(expert)
-            elif want == SKIP and self._rules.skip:
+            elif want == SKIP and self._rules.skip and not low.held[layer, expert]:
                 self._tally.skipped += 1
             else:
                 used_low.append(expert)

@@ -59,7 +59,9 @@ class Routing:
                 layers = tuple(int(layer) for layer in held["layers"])
                 return cls(held["ids"], held["weights"], held["starts"], layers, int(held["experts"]))
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{path} is no record of routing: {error}", "record one: kith model calibrate --record") from error
+            raise InputError(
+                f"{path} is no record of routing: {error}", "record one: kith model calibrate --record"
+            ) from error
 
 
 class RoutingRecorder:
@@ -93,9 +95,7 @@ class RoutingRecorder:
         return Routing(ids, weights, np.asarray(starts, np.bool_), self._numbers, self._experts)
 
 
-def record(
-    model: Path, tokens: Sequence[int], *, window: int = 512, progress: OnProgress | None = None
-) -> Routing:
+def record(model: Path, tokens: Sequence[int], *, window: int = 512, progress: OnProgress | None = None) -> Routing:
     """Read the tokens in sequences of `window`. Every weight of the model is read: it should fit in memory, or be slow.
 
     Raises ConfigError for no tokens, ModelFileError for a model without experts or of an unknown graph.

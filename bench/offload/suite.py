@@ -1,0 +1,154 @@
+"""`kith bench offload`: both models, every arm, the bars, and what a person reads afterwards."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kithnet.bench.offload import arms as of
+from kithnet.bench.offload.cage import kind
+from kithnet.bench.offload.drawing import write_report
+from kithnet.bench.offload.measure import Measured, as_rows, measure, timeline
+from kithnet.bench.offload.subjects import MOEFIED, QUICK, SYNTHETIC, WHOLE, moefied, synthetic
+from kithnet.bench.report import Bar, Result
+from kithnet.runtime.offload.fit import disk_speed
+from kithnet.runtime.offload.replay import BELADY, Rules, compare
+from kithnet.runtime.offload.routing import Routing
+
+Tell = Callable[[int, int | None, str], None]
+ARMS = (of.LRU, of.LCU, of.MIXED_LRU, of.MIXED_LCU, of.PREFETCH, of.SKIP, of.RESIDENT)
+"""Those that offload; the best of them is held against the opponents."""
+_REPLAYED = (BELADY, "lru", "lfu", "lcu", "hobbit")
+_SMALL = 0.5  # of the high model: up to here the bars beside willneed and LRU count
+_TOLERANCE = 1.05  # of a limit
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """folder: where models, runs and the report are kept. dense: what the second model is cut from. text: to cut and
+    measure it with. only: one of the models, "" for both."""
+
+    folder: Path
+    dense: Path
+    text: str
+    quick: bool
+    seed: int
+    only: str = ""
+
+
+def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
+    """Measure, and write `report.html` into the folder. Raises what making and running the models raises."""
+    started = time.perf_counter()
+    sizes = QUICK if wanted.quick else WHOLE
+    wanted.folder.mkdir(parents=True, exist_ok=True)
+    steps = 0
+
+    def say(note: str) -> None:
+        nonlocal steps
+        steps += 1
+        tell(steps, None, note)
+
+    rows: list[dict[str, Any]] = []
+    bars: list[Bar] = []
+    found: list[Measured] = []
+    spans: Mapping[str, Any] = {}
+    for name in [wanted.only] if wanted.only else [SYNTHETIC, MOEFIED]:
+        if name == SYNTHETIC:
+            subject, routing = synthetic(wanted.folder, sizes, wanted.seed, say)
+        else:
+            subject, routing = moefied(wanted.folder, wanted.dense, wanted.text, sizes, say)
+        before = disk_speed(subject.store)
+        repeats = sizes.repeats if name == SYNTHETIC else max(sizes.repeats // 2, 1)
+        mine = measure(subject, sizes, wanted.folder, repeats=repeats, free=name == MOEFIED, tell=say)
+        after = disk_speed(subject.store)
+        rows += as_rows(mine) + _replayed(name, routing, subject.store.bytes_of("high"), sizes.shares, subject)
+        rows.append(_disk(name, before, after, subject))
+        bars += list(bars_of(mine, name))
+        found += mine
+        if name == SYNTHETIC and (drawn := _of(mine, of.MIXED_LCU, _SMALL)) and drawn.outcomes:
+            spans = {"arm": drawn.run.arm, "spans": timeline(subject, drawn, sizes).timeline}
+    report = write_report(wanted.folder, rows, found, spans)
+    title = f"Experts offloaded beside llama.cpp's own means; memory limited by: {kind()}{', quick' * wanted.quick}"
+    return Result(title, rows, bars, wanted.seed, time.perf_counter() - started), report
+
+
+def bars_of(found: Sequence[Measured], name: str) -> Iterator[Bar]:
+    """What the design asks for, of one model."""
+    shares = sorted({each.share for each in found if each.share < 1})
+    best = next(each for each in found if each.run.arm == of.UNLIMITED)
+    for share in shares:
+        at = {each.run.arm: each for each in found if each.share == share and each.outcomes}
+        ours = [at[arm] for arm in ARMS if arm in at]
+        if name == SYNTHETIC and ours:
+            yield from _speed_bars(at, ours, share, best)
+        if ours and of.STATIC in at:
+            fastest = max(ours, key=_speed)
+            kl, static = fastest.outcomes[-1].kl or 0.0, at[of.STATIC].outcomes[-1].kl or 0.0
+            yield Bar(f"{name} {share:.0%}: KL of {fastest.run.arm}, beside static mixed", kl, static, "lower")
+        exact = [each for each in at.values() if each.run.exact]
+        same = [o.digest == best.outcomes[0].digest for each in exact for o in each.outcomes]
+        yield Bar(
+            f"{name} {share:.0%}: high-only runs with the logits of unlimited memory", _share(same), 1.0, "higher"
+        )
+        over = [max(each.peaks) / each.limit for each in ours if each.limit]
+        if over:
+            yield Bar(f"{name} {share:.0%}: peak memory of its limit", max(over), _TOLERANCE, "lower")
+
+
+def _speed_bars(at: Mapping[str, Measured], ours: Sequence[Measured], share: float, best: Measured) -> Iterator[Bar]:
+    fastest = max(ours, key=_speed)
+    named = f"{share:.0%}: {fastest.run.arm}, times"
+    if of.STOCK in at:
+        yield Bar(f"{named} stock mmap", _ratio(fastest, at[of.STOCK]), 2.0, "higher")
+    if share <= _SMALL:
+        for arm in (of.WILLNEED, of.LRU):
+            if arm in at:
+                yield Bar(f"{named} {arm}", _ratio(fastest, at[arm]), 1.15, "higher")
+    if of.RESIDENT in at and share == _SMALL:
+        yield Bar(f"{share:.0%}: {of.RESIDENT}, of unlimited", _speed(at[of.RESIDENT]) / _speed(best), 0.6, "higher")
+
+
+def _speed(each: Measured) -> float:
+    """Tokens a second, the median over runs."""
+    return statistics.median(each.speeds())
+
+
+def _ratio(one: Measured, other: Measured) -> float:
+    """The median over repeats of how much faster; a repeat's runs were taken close together."""
+    return statistics.median(a / b for a, b in zip(one.speeds(), other.speeds(), strict=False))
+
+
+def _share(facts: Sequence[bool]) -> float:
+    return sum(facts) / len(facts) if facts else 0.0
+
+
+def _of(found: Sequence[Measured], arm: str, share: float) -> Measured | None:
+    return next((each for each in found if each.run.arm == arm and each.share == share), None)
+
+
+def _replayed(
+    name: str, routing: Routing, high: int, shares: Sequence[float], subject: of.Subject
+) -> list[dict[str, Any]]:
+    """Policies without decoding, high precision only, with the bound."""
+    every = len(routing.layers) * routing.experts
+    rows = []
+    for share in shares:
+        left = int(subject.bytes * share * (1 - of.SLACK)) - subject.trunk
+        room = max(int(left / high * every), routing.ids.shape[2])
+        for row in compare(routing, _REPLAYED, Rules("", room), high // every):
+            rows.append(
+                {"model": name, "memory": share, "arm": f"replay: {row.policy}", "MB/token": row.bytes_per_token / 1e6,
+                 "penalty": row.penalty, "hits": row.hit_rate}
+            )  # fmt: skip
+    return rows
+
+
+def _disk(name: str, before: float, after: float, subject: of.Subject) -> dict[str, Any]:
+    low = subject.store.bytes_of("low")
+    return {
+        "model": name, "memory": "", "arm": "disk",
+        "note": f"{before / 1e6:,.0f} MB/s before, {after / 1e6:,.0f} after; the low copy takes "
+        f"{low / 1e6:,.0f} MB, {low / subject.bytes:.0%} of the model",
+    }  # fmt: skip
