@@ -76,7 +76,7 @@ class Prophet:
 
     @property
     def reach(self) -> int:
-        """Layers ahead that are worth a look now. The next one always is: a pause would never be ended."""
+        """Layers ahead that are worth a look now: up to the first whose predictions fail, which can so mend its record."""
         far = 1
         while far < self._ahead and (self._tried[far] < _TRIAL or self._true[far] >= _WORTH):
             far += 1

@@ -51,16 +51,20 @@ def test_a_prediction_says_how_precisely_each_expert_will_be_needed() -> None:
     assert prophet.look(0, ONES)[0].needs == (HIGH, LOW, SKIP)
 
 
-def test_a_distance_whose_predictions_fail_is_looked_at_no_more_and_the_nearest_always_is() -> None:
+def test_layers_beyond_one_whose_predictions_fail_are_looked_at_no_more_until_they_come_true_again() -> None:
     prophet = Prophet([gate(0)] * 5, ahead=3, t1=1, t2=1)
+    near, next_but_one = Guess(1, 1, (1, 2), (HIGH, HIGH)), Guess(2, 2, (1, 2), (HIGH, HIGH))
     assert prophet.reach == 3
     for _ in range(200):
-        prophet.learn(Guess(2, 2, (1, 2), (HIGH, HIGH)), [5, 6])
-        prophet.learn(Guess(1, 1, (1, 2), (HIGH, HIGH)), [5, 6])
-    assert prophet.reach == 1
-    assert prophet.learn(Guess(1, 1, (1, 2), (HIGH, HIGH)), [2, 5]) == 1
+        assert prophet.learn(next_but_one, [5, 6]) == 0
+    assert prophet.reach == 2
     for _ in range(200):
-        prophet.learn(Guess(2, 2, (1, 2), (HIGH, HIGH)), [1, 2])
+        prophet.learn(near, [5, 6])
+    assert prophet.reach == 1
+    assert prophet.learn(near, [2, 5]) == 1
+    for _ in range(200):
+        prophet.learn(near, [1, 2])
+        prophet.learn(next_but_one, [1, 2])
     assert prophet.reach == 3
 
 
