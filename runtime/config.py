@@ -67,14 +67,15 @@ class ModelConfig:
 class ExpertsConfig:
     """Of a mixture of experts that runs here. mode: where they are: all in memory, paged by the system (mmap, or asked
     for ahead with willneed), or read from a store by need (offload); auto offloads what does not fit. memory: what they
-    may take, as in 2GB; empty for what is free. policy: which leaves first. t1, t2: unimportance up to which a missing
-    expert is read in high, and in low precision; 1 never lowers. beyond: what is done above t2. low: whether low
+    may take, as in 2GB; empty for what is free. policy: which leaves first. precision: high alone, or mixed, where what is missing may be lowered. t1, t2: unimportance up to which a missing
+    expert is read in high, and in low precision; left at 1 they are those that `kith model calibrate` chose. beyond: what is done above t2. low: whether low
     precision is read by need or stays in memory. low_share: of the memory, for low precision read by need. prefetch:
     layers ahead that are predicted, 0 for none. readers: threads that read."""
 
     mode: Literal["auto", "memory", "mmap", "mmap+willneed", "offload"] = "auto"
     memory: str = ""
     policy: Literal["lcu", "lru", "lfu", "hobbit"] = "lcu"
+    precision: Literal["high", "mixed"] = "high"
     t1: float = _within(1.0, 0.0, 1.0)
     t2: float = _within(1.0, 0.0, 1.0)
     beyond: Literal["low", "skip"] = "low"
@@ -91,10 +92,12 @@ class ExpertsConfig:
         """The same for `LocalModel`. A t2 below t1 counts as t1."""
         from kithnet.runtime.offload.options import ExpertOptions  # numpy, for those who run a model here
 
+        memory = parse_size(self.memory) if self.memory else 0
+        if self.precision == "high":
+            return ExpertOptions(self.mode, memory, self.policy, prefetch=self.prefetch, readers=self.readers)
         return ExpertOptions(
-            self.mode, parse_size(self.memory) if self.memory else 0, self.policy, self.t1, max(self.t1, self.t2),
-            skip=self.beyond == "skip", resident_low=self.low == "resident", low_share=self.low_share,
-            prefetch=self.prefetch, readers=self.readers,
+            self.mode, memory, self.policy, self.t1, max(self.t1, self.t2), skip=self.beyond == "skip",
+            resident_low=self.low == "resident", low_share=self.low_share, prefetch=self.prefetch, readers=self.readers,
         )  # fmt: skip
 
 

@@ -203,6 +203,8 @@ def test_a_model_is_judged_by_what_is_free() -> None:
     tight = fit(gb, 4 * gb, gb // 2, 4 * gb, gb)
     assert (tight.verdict, tight.budget) == ("offload", 4 * gb - gb - gb // 2 - RESERVE)
     assert fit(gb, 4 * gb, gb // 2, 2 * gb, gb).verdict == "too small"
+    assert fit(gb, 0, gb // 2, 2 * gb, 0).verdict == "fits"
+    assert fit(2 * gb, 0, gb // 2, 2 * gb, 0).verdict == "too small"
     assert free_memory() > 0
 
 
