@@ -84,7 +84,9 @@ def test_records_lie_on_pages_one_after_the_other(store: ExpertStore) -> None:
 
 
 def test_the_low_type_follows_the_rows_and_the_high_type() -> None:
-    kinds = {(high, rows): ggml.name_of(low_type(ggml.named(high), rows)) for high in ("Q8_0", "Q6_K") for rows in (512, 192)}
+    kinds = {
+        (high, rows): ggml.name_of(low_type(ggml.named(high), rows)) for high in ("Q8_0", "Q6_K") for rows in (512, 192)
+    }
     assert kinds == {("Q8_0", 512): "Q3_K", ("Q8_0", 192): "Q4_0", ("Q6_K", 512): "Q2_K", ("Q6_K", 192): "Q4_0"}
 
 
