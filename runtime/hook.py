@@ -65,9 +65,13 @@ class BatchAhead:
 
 @runtime_checkable
 class BatchHook(EvalHook, Protocol):
-    """A hook that is also told of every batch before it is decoded. What `begin` raises ends that decode."""
+    """A hook that is also told of every batch, before it is decoded and after, whatever came of it."""
 
-    def begin(self, batch: BatchAhead) -> None: ...
+    def begin(self, batch: BatchAhead) -> bool:
+        """Get ready. True: ask again which nodes are wanted. What it raises ends that decode."""
+
+    def end(self) -> None:
+        """The decode is over, stopped or failed perhaps: leave the graph as it was, llama.cpp may use it again."""
 
 
 class Both:
@@ -85,10 +89,17 @@ class Both:
         for hook in self._wanted[tensor.name]:
             hook.computed(tensor)
 
-    def begin(self, batch: BatchAhead) -> None:
+    def begin(self, batch: BatchAhead) -> bool:
+        again = False
         for hook in self._hooks:
             if isinstance(hook, BatchHook):
-                hook.begin(batch)
+                again = hook.begin(batch) or again
+        return again
+
+    def end(self) -> None:
+        for hook in self._hooks:
+            if isinstance(hook, BatchHook):
+                hook.end()
 
 
 class TensorView:
@@ -158,7 +169,7 @@ class HookCallback:
     """The C callback of one hook. It must live as long as any context it was attached to."""
 
     def __init__(self, hook: EvalHook) -> None:
-        self._begin = hook.begin if isinstance(hook, BatchHook) else None
+        self._told = hook if isinstance(hook, BatchHook) else None
         self._wanted: dict[bytes, bool] = {}
         self._pending: list[BaseException] = []
         self._function = lib.ggml_backend_sched_eval_callback(_callback(hook, self._wanted, self._pending))
@@ -170,8 +181,13 @@ class HookCallback:
 
     def begin(self, batch: BatchAhead) -> None:
         """Tell the hook what comes, if it wants to know. Call it before every decode."""
-        if self._begin is not None:
-            self._begin(batch)
+        if self._told is not None and self._told.begin(batch):
+            self.ask_again()
+
+    def end(self) -> None:
+        """Tell the hook that the decode is over. Call it after every decode."""
+        if self._told is not None:
+            self._told.end()
 
     def ask_again(self) -> None:
         """Forget what the hook answered to `wants`: for a hook that has changed its mind between two decodes."""

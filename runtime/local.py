@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jinja2
@@ -58,7 +58,7 @@ class LocalOptions:
     capable: bool | None = None
     adapters: Sequence[AdapterFile] = ()
     hook: EvalHook | None = None
-    experts: ExpertOptions = ExpertOptions()
+    experts: ExpertOptions = field(default_factory=ExpertOptions)
 
     def __post_init__(self) -> None:
         bad = self.context < 1 or self.threads < 0 or self.kv_mb < 0

@@ -73,15 +73,20 @@ def show(
 
     Example: kith model show smollm2-135m --json
     """
+    from kithnet.app import fitting
+    from kithnet.app.engines import CONTEXT
+
     with output.progress(name, "MB") as tell:
         detail = _registry().show(name, in_megabytes(tell))
     card = detail.card
+    outlook = fitting.look(detail.path, 2 * min(card.context, CONTEXT) * card.kv_bytes_per_token)
     payload = {
         "name": detail.name,
         "path": str(detail.path),
         "source": detail.source,
         "sha256": detail.sha256,
         **asdict(card),
+        "memory": fitting.contract(outlook),
     }
     types = ", ".join(f"{count} {kind}" for kind, count in card.types.items())
     cache = f"{card.kv_bytes_per_token:,} bytes a token at f16; {card.agents_per_gib} agents of 2,048 tokens in 1 GiB"
@@ -94,6 +99,7 @@ def show(
         f"  tensors       {types}",
         f"  KV cache      {cache if card.kv_bytes_per_token else 'none'}",
         f"  size          {card.bytes / _MEGABYTE:,.1f} MB",
+        f"  memory        {fitting.line(outlook)}",
         f"  license       {card.license or 'not stated in the file'}",
         f"  source        {detail.source}",
         f"  sha256        {detail.sha256}",

@@ -48,21 +48,27 @@ class Measured:
         last = self.outcomes[-1]
         stats = last.stats
         tokens = max(int(stats.get("tokens", 0)), 1)
-        return {
-            **row,
+        figures: dict[str, Any] = {
             "ms": statistics.median(ms),
             "p95": float(np.quantile(ms, 0.95)),
             "MB/token": statistics.median(outcome.bytes for outcome in self.outcomes) / 1e6,
-            "penalty": stats["miss_penalty"] / tokens if stats else "",
-            "hits": stats["hit_rate"] if stats else "",
-            "KL": "" if last.kl is None else last.kl,
-            "top-1": "" if last.agreement is None else last.agreement,
-            "free KL": "" if self.free_kl is None else self.free_kl,
-            "free top-1": "" if self.free_agreement is None else self.free_agreement,
-            "peak MB": max(self.peaks) / 1e6 if self.limit else max(o.anonymous for o in self.outcomes) / 1e6,
-            "limit MB": self.limit / 1e6 if self.limit else "",
-            "note": self.run.note,
+            "penalty": stats["miss_penalty"] / tokens if stats else None,
+            "hits": stats["hit_rate"] if stats else None,
+            "KL": last.kl,
+            "top-1": last.agreement,
+            "free KL": self.free_kl,
+            "free top-1": self.free_agreement,
+            "anonymous MB": self.anonymous / 1e6,
+            "peak MB": max(self.peaks) / 1e6 if self.limit else None,
+            "limit MB": self.limit / 1e6 if self.limit else None,
+            "note": self.run.note or None,
         }
+        return row | {name: value for name, value in figures.items() if value is not None}
+
+    @property
+    def anonymous(self) -> int:
+        """Bytes that are no file's, at their most."""
+        return max((outcome.anonymous for outcome in self.outcomes), default=0)
 
     def speeds(self) -> list[float]:
         """Tokens a second of each run."""

@@ -70,7 +70,7 @@ def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
         after = disk_speed(subject.store)
         rows += as_rows(mine) + _replayed(name, routing, subject.store.bytes_of("high"), sizes.shares, subject)
         rows.append(_disk(name, before, after, subject))
-        bars += list(bars_of(mine, name))
+        bars += list(bars_of(mine, name, subject.trunk))
         found += mine
         if name == SYNTHETIC and (drawn := _of(mine, of.MIXED_LCU, _SMALL)) and drawn.outcomes:
             spans = {"arm": drawn.run.arm, "spans": timeline(subject, drawn, sizes).timeline}
@@ -79,8 +79,8 @@ def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
     return Result(title, rows, bars, wanted.seed, time.perf_counter() - started), report
 
 
-def bars_of(found: Sequence[Measured], name: str) -> Iterator[Bar]:
-    """What the design asks for, of one model."""
+def bars_of(found: Sequence[Measured], name: str, trunk: int) -> Iterator[Bar]:
+    """What the design asks for, of one model. trunk: bytes of it that are no experts."""
     shares = sorted({each.share for each in found if each.share < 1})
     best = next(each for each in found if each.run.arm == of.UNLIMITED)
     for share in shares:
@@ -94,12 +94,15 @@ def bars_of(found: Sequence[Measured], name: str) -> Iterator[Bar]:
             yield Bar(f"{name} {share:.0%}: KL of {fastest.run.arm}, beside static mixed", kl, static, "lower")
         exact = [each for each in at.values() if each.run.exact]
         same = [o.digest == best.outcomes[0].digest for each in exact for o in each.outcomes]
-        yield Bar(
-            f"{name} {share:.0%}: high-only runs with the logits of unlimited memory", _share(same), 1.0, "higher"
-        )
-        over = [max(each.peaks) / each.limit for each in ours if each.limit]
-        if over:
-            yield Bar(f"{name} {share:.0%}: peak memory of its limit", max(over), _TOLERANCE, "lower")
+        if same:
+            named = f"{name} {share:.0%}: high-only runs with the logits of unlimited memory"
+            yield Bar(named, sum(same) / len(same), 1.0, "higher")
+        caged = [each for each in ours if each.limit]
+        if caged:
+            over = max(max(each.peaks) / each.limit for each in caged)
+            yield Bar(f"{name} {share:.0%}: peak charge by the kernel, of the limit", over, _TOLERANCE, "lower")
+            held = max((each.anonymous + trunk) / each.limit for each in caged)
+            yield Bar(f"{name} {share:.0%}: anonymous memory and trunk, of the limit", held, _TOLERANCE, "lower")
 
 
 def _sizes(wanted: Wanted) -> Sizes:
@@ -132,10 +135,6 @@ def _speed(each: Measured) -> float:
 def _ratio(one: Measured, other: Measured) -> float:
     """The median over repeats of how much faster; a repeat's runs were taken close together."""
     return statistics.median(a / b for a, b in zip(one.speeds(), other.speeds(), strict=False))
-
-
-def _share(facts: Sequence[bool]) -> float:
-    return sum(facts) / len(facts) if facts else 0.0
 
 
 def _of(found: Sequence[Measured], arm: str, share: float) -> Measured | None:

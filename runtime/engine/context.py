@@ -101,6 +101,7 @@ class Context:
             self._hook.begin(BatchAhead(positions, sequences, wanted, self.stop.is_set))
         status = int(lib.llama_decode(self.handle, self._batch.raw))
         if self._hook is not None:
+            self._hook.end()
             self._hook.raise_pending()
         return status
 

@@ -7,14 +7,18 @@ there as on weights it had loaded itself. A place that is not held reads as zero
 """
 
 import ctypes
+import functools
 import mmap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kithnet.runtime.errors import StorageError
 from kithnet.runtime.layout import GgmlTensor
 
+Place = tuple[int, int]  # (layer, expert)
 PAGE = mmap.PAGESIZE
+_MOVE = 1 | 2 | 4  # MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP: pages go, the address range stays ours
 _NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python names it from 3.13 on; the value is Linux's
 
 
@@ -37,7 +41,7 @@ class Arena:
         self._space = mmap.mmap(-1, self._starts[-1], flags=flags)
         # Huge pages would take memory beyond the places that are held: the budget is meant to the page.
         self._space.madvise(mmap.MADV_NOHUGEPAGE)
-        self._held: set[tuple[int, int]] = set()
+        self._held: set[Place] = set()
         self._pin = (ctypes.c_char * 1).from_buffer(self._space)
         self.base = ctypes.addressof(self._pin)
 
@@ -62,6 +66,21 @@ class Arena:
         self.peak = max(self.peak, self.used)
         return self.address(layer, expert)
 
+    def move(self, old: Place, new: Place) -> int:
+        """Hold `new` in place of `old`, of the same size, in the very same memory; returns the new address.
+
+        What lies there is the old one's until it is written over. Moving pages spares the system from clearing fresh
+        ones, which costs more than reading into them; where it cannot move, the old ones are given back.
+        """
+        assert old in self._held and new not in self._held and self.places[old[0]] == self.places[new[0]]
+        size, target = self.places[new[0]], self.address(*new)
+        if _mremap()(self.address(*old), size, size, _MOVE, target) != target:
+            self.give_back(*old)
+            return self.take(*new)
+        self._held.remove(old)
+        self._held.add(new)
+        return target
+
     def give_back(self, layer: int, expert: int) -> None:
         """Return a place's memory to the system; it reads as zeros from now on."""
         self._held.remove((layer, expert))
@@ -75,6 +94,18 @@ class Arena:
             self._space.close()
             self._held.clear()
             self.used = 0
+
+
+@functools.cache
+def _mremap() -> Callable[[int, int, int, int, int], int | None]:
+    """The system call; one that always fails where there is none."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mremap"):
+        return lambda *_: None
+    function: Any = library.mremap
+    function.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p)
+    function.restype = ctypes.c_void_p
+    return function  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +130,7 @@ class Binding:
     @property
     def left(self) -> tuple[tuple[int, int], ...]:
         """(address, bytes) that the tensors pointed to before."""
-        return tuple((data, step) for _, data, _, step in self._before if data)
+        return tuple((data, size) for _, data, _, size in self._before if data)
 
     def undo(self) -> None:
         """Point back to where the tensors were. A second call does nothing."""

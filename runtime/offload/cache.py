@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kithnet.runtime.errors import ConfigError
 
+_MOST_NOTED = 1024
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -21,42 +22,76 @@ Mask = npt.NDArray[np.bool_]
 class Records:
     """Uses of each expert since the sequence began. Layers are counted from 0 among those that have experts.
 
-    cost: what a low-precision use counts beside a high one, B_low/B_high. Arrays are (layers, experts): `high` and
-    `low` count uses, `used` is the time of the last one (0: never), `seen` the pass it was in (0: never).
+    cost: what a low-precision use counts beside a high one, B_low/B_high. Uses are noted as they come and counted when
+    somebody asks, since decoding from memory never does.
     """
 
     def __init__(self, layers: int, experts: int, cost: float) -> None:
         self.cost = cost
-        self.high: Ints = np.zeros((layers, experts), np.int64)
-        self.low: Ints = np.zeros((layers, experts), np.int64)
-        self.used: Ints = np.zeros((layers, experts), np.int64)
-        self.seen: Ints = np.zeros((layers, experts), np.int64)
+        self.layers = layers
         self.time = 0
         self.passes = 0
+        self._experts = experts
+        self._noted: list[tuple[int, Sequence[int], Sequence[int], int, int]] = []
+        # high uses, low uses, time of the last one, pass of the last one
+        self._counts: Ints = np.zeros((4, layers * experts), np.int64)
 
     @property
-    def layers(self) -> int:
-        return len(self.high)
+    def high(self) -> Ints:
+        """(layers, experts) uses in high precision."""
+        return self._counted(0)
+
+    @property
+    def low(self) -> Ints:
+        """(layers, experts) uses in low precision."""
+        return self._counted(1)
+
+    @property
+    def used(self) -> Ints:
+        """(layers, experts) time of the last use, 0 for never. Time counts uses of layers."""
+        return self._counted(2)
+
+    @property
+    def seen(self) -> Ints:
+        """(layers, experts) pass of the last use, 0 for never."""
+        return self._counted(3)
 
     def begin_pass(self) -> None:
         """Another token, or batch of them, goes through the layers."""
         self.passes += 1
 
     def use(self, layer: int, high: Sequence[int], low: Sequence[int] = ()) -> None:
-        """These experts of a layer are used now, in the precision they are used in."""
+        """These experts of a layer are used now, in the precision they are used in. The lists must not change later."""
         self.time += 1
-        for counts, experts in ((self.high, high), (self.low, low)):
-            if len(experts):
-                at = list(experts)
-                counts[layer, at] += 1
-                self.used[layer, at] = self.time
-                self.seen[layer, at] = self.passes
+        self._noted.append((layer, high, low, self.time, self.passes))
+        if len(self._noted) >= _MOST_NOTED:
+            self._count()
 
     def reset(self) -> None:
         """A new sequence begins: what was used is forgotten, what is held stays (MoE-APEX, section 4.3)."""
-        for array in (self.high, self.low, self.used, self.seen):
-            array[:] = 0
+        self._noted.clear()
+        self._counts[:] = 0
         self.time = self.passes = 0
+
+    def _counted(self, what: int) -> Ints:
+        if self._noted:
+            self._count()
+        counted: Ints = self._counts[what].reshape(self.layers, self._experts)
+        return counted
+
+    def _count(self) -> None:
+        noted = [
+            (layer * self._experts + expert, precision, time, seen)
+            for layer, high, low, time, seen in self._noted
+            for precision, experts in enumerate((high, low))
+            for expert in experts
+        ]
+        self._noted.clear()
+        if noted:
+            at, precision, time, seen = np.array(noted, np.int64).T
+            np.add.at(self._counts, (precision, at), 1)
+            np.maximum.at(self._counts[2], at, time)
+            np.maximum.at(self._counts[3], at, seen)
 
 
 Policy = Callable[[Records, int], Floats]

@@ -58,9 +58,9 @@ def free_memory() -> int:
 def fit(trunk: int, experts: int, kv: int, memory: int, least: int) -> Fit:
     """Judge by bytes: of the model without its experts, of these, of keys and values, of free memory, and of the least
     that offloading works with (`options.least_memory`)."""
-    budget = max(memory - trunk - kv - RESERVE, 0)
-    verdict: Verdict = "fits" if experts <= budget else "offload" if least <= budget else "too small"
-    return Fit(verdict, trunk + experts, experts, memory, min(budget, experts))
+    room = memory - trunk - kv - RESERVE
+    verdict: Verdict = "fits" if experts <= room else "offload" if experts and least <= room else "too small"
+    return Fit(verdict, trunk + experts, experts, memory, max(min(room, experts), 0))
 
 
 def expert_budget(store: ExpertStore, kv: int) -> int:

@@ -126,15 +126,11 @@ class Graph:
 
 def probe(model: LlamaModel) -> Graph:
     """The graph that llama.cpp builds to evaluate one token. Nothing of it is computed, no weight is read."""
-    nodes: list[Node] = []
-    failures: list[BaseException] = []
+    seen: list[int] = []
 
     def look(address: int, ask: bool, _data: int | None) -> bool:
-        try:
-            if ask:
-                nodes.append(_node(address))
-        except BaseException as error:  # would be lost in the C code that called
-            failures.append(error)
+        if ask:
+            seen.append(address)
         return not ask
 
     callback = lib.ggml_backend_sched_eval_callback(look)
@@ -150,11 +146,10 @@ def probe(model: LlamaModel) -> Graph:
         stop.set()
         batch.put_one(0, 0, 0)
         status = int(lib.llama_decode(handle, batch.raw))
+        nodes = [_node(address) for address in seen]
     finally:
         batch.free()
         lib.llama_free(handle)
-    if failures:
-        raise failures[0]
     if status != _STATUS_STOPPED or not nodes:
         raise ModelUnavailable(f"llama.cpp did not show the graph of {model.path.name} (status {status})")
     return Graph(nodes)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kithnet.runtime.hook import BatchAhead, TensorView
+from kithnet.runtime.layout import GgmlTensor
 from kithnet.runtime.offload.cache import Mask, Records
 from kithnet.runtime.offload.graph import MoeLayer, follow
 from kithnet.runtime.offload.loader import Load, Urgency
@@ -43,12 +44,14 @@ class Tiers:
 
 @dataclass(frozen=True, slots=True)
 class _Aside:
-    """What is left to compute beside the graph in one layer: rows of (tokens x K) and their inputs."""
+    """What is left to compute beside the graph in one layer: rows of (tokens x K) and their inputs. skipped: rows that
+    nothing computes."""
 
     plan: Plan
     rows: npt.NDArray[Any]
     experts: Ids
     inputs: npt.NDArray[np.float32]
+    skipped: npt.NDArray[Any]
 
 
 class ExpertHook:
@@ -68,19 +71,40 @@ class ExpertHook:
         self._aside: dict[int, _Aside] = {}
         self._guesses: dict[int, list[Guess]] = {}
         self._ends: dict[int, int] = {}
+        self._idle = self._quiet = False
+        self._narrowed: tuple[int, int] | None = None  # a tensor of ids, and how many each token has
+        self._pinned = -1  # the layer whose experts are, -1 for none
         self._first: Mask = np.zeros(0, np.bool_)
         self._wanted: Mask = np.zeros(0, np.bool_)
         self._stopped = _never
 
     def wants(self, name: str) -> bool:
-        return name in self._decided or name in self._said
+        return not self._idle and (name in self._decided or name in self._said)
 
-    def begin(self, batch: BatchAhead) -> None:
-        """Another batch. A record of uses begins anew when no sequence of it goes on from an earlier batch."""
+    def begin(self, batch: BatchAhead) -> bool:
+        """Another batch. A record of uses begins anew when no sequence of it goes on from an earlier batch.
+
+        Once every expert is here there is nothing left to do, for good: no node is wanted any more.
+        """
+        self._counters.batches += 1
+        self._counters.tokens += len(batch.positions)
+        if not self._idle:
+            self._prepare(batch)
+            self._idle = self._tiers.high.complete
+            if not self._idle:
+                return False
+        self._counters.hits += len(batch.positions) * sum(layer.top_k for layer in self._layers)
+        turned, self._quiet = not self._quiet, True
+        return turned
+
+    def _prepare(self, batch: BatchAhead) -> None:
         self._stopped = batch.stopped
         self._first = np.asarray(batch.positions) == 0
         self._wanted = np.asarray(batch.wanted, np.bool_)
-        self._let_go()
+        for shelf in (self._tiers.high, self._tiers.low):
+            if shelf is not None:
+                shelf.begin()
+        self._pinned = -1
         self._aside.clear()
         self._guesses.clear()
         ends: dict[int, int] = {}
@@ -95,8 +119,10 @@ class ExpertHook:
         else:
             self._ends.update(ends)
         self._records.begin_pass()
-        self._counters.batches += 1
-        self._counters.tokens += len(batch.positions)
+
+    def end(self) -> None:
+        """Give the graph back as it was, also where the batch ended between a selection and its experts."""
+        self._widen()
 
     def computed(self, tensor: TensorView) -> None:
         if self._stopped():
@@ -110,22 +136,23 @@ class ExpertHook:
 
     def _choose(self, at: int, weights: TensorView) -> None:
         """The selection of a layer is final: have it here, or arrange for what is not."""
-        layer = self._layers[at]
+        layer, high = self._layers[at], self._tiers.high
         ids = TensorView(follow(weights.address, layer.to_ids))
+        tokens = ids.ne[1]
         self._let_go()
-        high = self._tiers.high
         if high.coming:
             high.settle()
-        selected = _single(ids, layer.top_k) if ids.ne[1] == 1 else None
-        if selected is not None and high.held[at, selected].all():
+        selected = _single(ids, layer.top_k) if tokens == 1 else None
+        if selected is not None and high.here[at].issuperset(selected):
             self._counters.hits += len(selected)
             self._records.use(at, selected)
-            high.pinned[at, selected] = True
+            if self._prophet is not None:
+                self._pin(high, at, selected)
         else:
             selected = self._arrange(at, layer, ids, weights)
         if self._prophet is not None:
             self._review(at, selected)
-            self._foresee(at, layer, weights, ids.ne[1])
+            self._foresee(at, layer, weights, tokens)
 
     def _arrange(self, at: int, layer: MoeLayer, ids: TensorView, weights: TensorView) -> list[int]:
         """Plan the layer and carry it out, as far as it comes before the experts speak. Returns what was selected."""
@@ -135,7 +162,7 @@ class ExpertHook:
         weigh = weights.numpy().reshape(chosen.shape)
         if tiers.low is not None and tiers.low.coming:
             tiers.low.settle()
-        wanted = decide(unimportance(weigh), tiers.t1, tiers.t2)
+        wanted = decide(unimportance(weigh), tiers.t1, tiers.t2) if tiers.t1 < 1 else np.zeros(chosen.shape, np.int8)
         made = plan(
             chosen, wanted, self._protected(len(chosen)), tiers.high.held[at],
             None if tiers.low is None else tiers.low.held[at], tiers.high.capacity(at), tiers.rules,
@@ -143,18 +170,38 @@ class ExpertHook:
         self._count(at, made)
         self._bring(at, made)
         if made.stream or made.low or made.skip:
-            table[:] = redirect(chosen, made)
+            if len(chosen) == 1:
+                self._narrow(ids, table, weigh, made)
+                chosen = table.copy()
+            else:
+                table[:] = redirect(chosen, made)
             if made.skip:
                 weigh.reshape(-1)[rows_of(chosen, made.skip)] = 0
             rows = rows_of(chosen, made.stream + made.low)
             entered = TensorView(follow(weights.address, layer.to_input)).numpy().reshape(len(chosen), -1)
-            self._aside[at] = _Aside(made, rows, chosen.reshape(-1)[rows], entered[rows // layer.top_k])
+            self._aside[at] = _Aside(
+                made, rows, chosen.reshape(-1)[rows], entered[rows // layer.top_k], rows_of(chosen, made.skip)
+            )
         return list(map(int, np.unique(chosen)))
+
+    def _narrow(self, ids: TensorView, table: Ids, weigh: npt.NDArray[Any], made: Plan) -> None:
+        """Let the graph compute only those experts of a token that are in its memory: they come first, and the products
+        see as many ids as there are of them. `_widen` puts the number right again."""
+        inside = set(made.in_graph)
+        order = sorted(range(table.shape[1]), key=[expert not in inside for expert in table[0].tolist()].__getitem__)
+        table[0], weigh[0] = table[0][order], weigh[0][order]
+        self._narrowed = (ids.address, table.shape[1])
+        GgmlTensor.from_address(ids.address).ne[0] = len(made.in_graph)
+
+    def _widen(self) -> None:
+        if self._narrowed is not None:
+            address, count = self._narrowed
+            GgmlTensor.from_address(address).ne[0], self._narrowed = count, None
 
     def _bring(self, at: int, made: Plan) -> None:
         """Read what the graph is about to use, and begin to read what is needed right after."""
         high, low = self._tiers.high, self._tiers.low
-        high.pinned[at, list(made.in_graph)] = True
+        self._pin(high, at, made.in_graph)
         loads: list[Load] = []
         for expert in made.load:
             self._counters.early += (at, expert) in high.coming
@@ -162,14 +209,14 @@ class ExpertHook:
             if load is not None:
                 loads.append(load)
         if low is not None:
+            self._pin(low, at, made.low)
             for expert in made.low:
-                low.pinned[at, expert] = True
                 if low.fetch(at, expert, Urgency.DEMAND) is None and not low.held[at, expert]:
                     low.pinned[at, expert] = False
         if loads:
             self._stall(high, loads)
-        for expert in made.hot:
-            self._promote(at, expert)
+        if made.hot and len(high.coming) < _PROMOTIONS:
+            self._promote(at, made.hot)
 
     def _stall(self, shelf: Shelf, loads: Sequence[Load]) -> bool:
         started = time.perf_counter()
@@ -179,20 +226,22 @@ class ExpertHook:
             self._counters.stalls += 1
             self._counters.stall_seconds += time.perf_counter() - started
 
-    def _promote(self, at: int, expert: int) -> None:
-        """Read high precision in the background where the expert is used more than what would have to leave."""
+    def _promote(self, at: int, experts: Sequence[int]) -> None:
+        """Read high precision in the background where an expert is used more than what would have to leave."""
         high, uses = self._tiers.high, self._records.high + self._records.low
-        if len(high.coming) >= _PROMOTIONS or (at, expert) in high.coming:
-            return
-        if not high.arena.fits(at):
-            lowest = high.lowest(at)
-            if lowest is None or uses[at, expert] < uses[lowest[0]] + _HOTTER:
-                return
-        if high.fetch(at, expert, Urgency.PROMOTION) is not None:
-            self._counters.promoted += 1
+        for expert in experts:
+            if (at, expert) in high.coming:
+                continue
+            if not high.arena.fits(at):
+                lowest = high.lowest(at)
+                if lowest is None or uses[at, expert] < uses[lowest] + _HOTTER:
+                    return
+            if high.fetch(at, expert, Urgency.PROMOTION) is not None:
+                self._counters.promoted += 1
 
     def _correct(self, at: int, said: TensorView) -> None:
         """The experts have spoken: write what was computed beside the graph where it belongs."""
+        self._widen()
         work = self._aside.pop(at, None)
         if work is None:
             return
@@ -202,6 +251,7 @@ class ExpertHook:
         if work.plan.stream:
             self._tiers.high.pinned[at] = False  # the graph is done with them
             self._compute(at, self._tiers.high, work.plan.stream, work, values)
+        values[work.skipped] = 0  # no weight times what never was computed may be no number
         if work.plan.low and self._tiers.low is not None:
             self._compute(at, self._tiers.low, work.plan.low, work, values)
 
@@ -222,7 +272,7 @@ class ExpertHook:
                 continue
             started = time.perf_counter()
             for parts, same in self._kinds(at, shelf.precision, ready).items():
-                mine = np.isin(work.experts, same)
+                mine = rows_of(work.experts, same)
                 matrices = _matrices(shelf, at, parts)
                 values[work.rows[mine]] = self._side.run(
                     self._layers[at], matrices, work.inputs[mine], work.experts[mine].tolist()
@@ -300,11 +350,18 @@ class ExpertHook:
             if begun:
                 return
 
+    def _pin(self, shelf: Shelf, at: int, experts: Sequence[int]) -> None:
+        """Keep experts of the layer at work from leaving, until the next layer comes."""
+        shelf.pinned[at, list(experts)] = True
+        self._pinned = at
+
     def _let_go(self) -> None:
         """The layer before is over: what it used may leave."""
-        for shelf in (self._tiers.high, self._tiers.low):
-            if shelf is not None and shelf.pinned.any():
-                shelf.pinned[:] = False
+        if self._pinned >= 0:
+            for shelf in (self._tiers.high, self._tiers.low):
+                if shelf is not None:
+                    shelf.pinned[self._pinned] = False
+            self._pinned = -1
 
 
 def _never() -> bool:

@@ -16,14 +16,14 @@ MOST_READERS, MOST_LAYERS_AHEAD = 64, 8
 class ExpertOptions:
     """mode: memory reads every weight into memory; mmap lets the system page the file in and out; mmap+willneed asks
     it for each selected expert as soon as it is selected; offload reads experts from a store; auto is offload for a
-    store and mmap for any other model.
+    store, and for a GGUF that has one beside it and does not fit into memory, else mmap.
 
     The rest is for offload. memory_bytes: what experts may take, 0 for as much as all of them. policy: see
     `cache.POLICIES`. t1, t2: unimportance up to which a missing expert is read in high, and in low precision (see
-    `score.decide`); t1 of 1 never lowers, t1 below 0 always does. skip: leave out what is above t2 (else it is read low). resident_low: all
-    low-precision experts stay in memory and a miss never waits. low_share: of the memory, for low precision where it is
-    not resident. prefetch: layers ahead that are predicted, 0 for none. readers: threads that read. direct: bypass the
-    page cache where that is possible.
+    `score.decide`); t1 of 1 never lowers, t1 below 0 always does. skip: leave out what is above t2 (else it is read
+    low). resident_low: all low-precision experts stay in memory and a miss never waits. low_share: of the memory, for
+    low precision where it is not resident. prefetch: layers ahead that are predicted, 0 for none. readers: threads that
+    read. direct: bypass the page cache where that is possible.
     """
 
     mode: Mode = "auto"

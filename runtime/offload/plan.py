@@ -11,6 +11,7 @@ from kithnet.runtime.offload.cache import Mask
 from kithnet.runtime.offload.score import HIGH, LOW, SKIP, Choices
 
 Ids = npt.NDArray[np.int32]
+_FEW = 64  # ids that a list is quicker for than an array
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def plan(
 
 
 def redirect(ids: Ids, plan: Plan) -> Ids:
-    """The ids that llama.cpp is to compute instead: what is not in the graph's memory points to an expert that is.
+    """The ids of many tokens that llama.cpp is to compute instead: what is not in the graph's memory points to an expert that is.
 
     What is streamed points to one that is streamed itself, so that every expert in the graph keeps exactly the rows it
     would have, and the kernels that depend on their number stay the same. Returns a copy, (tokens, K).
@@ -99,6 +100,9 @@ def redirect(ids: Ids, plan: Plan) -> Ids:
 
 def rows_of(ids: Ids, experts: Sequence[int]) -> npt.NDArray[Any]:
     """Positions in `ids`, flattened, that selected one of `experts`."""
+    if ids.size <= _FEW:
+        chosen = set(experts)
+        return np.array([at for at, expert in enumerate(ids.reshape(-1).tolist()) if expert in chosen], np.intp)
     return np.flatnonzero(np.isin(ids, experts))
 
 

@@ -38,7 +38,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """Experts that a layer will probably select, the likeliest first, and how precisely each will be needed."""
+    """Experts that a layer will probably select, the heaviest first, and how precisely each will be needed."""
 
     layer: int
     distance: int
@@ -76,7 +76,7 @@ class Prophet:
 
     @property
     def reach(self) -> int:
-        """Layers ahead that are worth a look now. The next one always is: a pause would never be ended."""
+        """Layers ahead that are worth a look now: up to the first whose predictions fail, which can so mend its record."""
         far = 1
         while far < self._ahead and (self._tried[far] < _TRIAL or self._true[far] >= _WORTH):
             far += 1
@@ -110,11 +110,14 @@ class Prophet:
         top = np.argsort(-order, axis=1, kind="stable")[:, : gate.top_k]
         weights = np.take_along_axis(_softmax(logits), top, axis=1)
         needs: Choices = decide(unimportance(weights), self._t1, self._t2)
-        experts, inverse, votes = np.unique(top, return_inverse=True, return_counts=True)
+        experts, inverse = np.unique(top, return_inverse=True)
+        inverse = inverse.reshape(top.shape)
         most = np.full(len(experts), np.int8(127))
-        np.minimum.at(most, inverse.reshape(top.shape), needs)
-        by_votes = np.lexsort((most, -votes))
-        return Guess(layer, distance, tuple(experts[by_votes].tolist()), tuple(most[by_votes].tolist()))
+        np.minimum.at(most, inverse, needs)
+        weight = np.zeros(len(experts))
+        np.add.at(weight, inverse, weights)
+        heaviest = np.argsort(-weight, kind="stable")
+        return Guess(layer, distance, tuple(experts[heaviest].tolist()), tuple(most[heaviest].tolist()))
 
 
 def _softmax(x: Floats) -> Floats:

@@ -4,20 +4,18 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from kithnet.runtime.offload.arena import Arena
+from kithnet.runtime.offload.arena import Arena, Place
 from kithnet.runtime.offload.cache import Mask, Policy, Records, victim
 from kithnet.runtime.offload.loader import Load, Loader, Urgency
 from kithnet.runtime.offload.options import places
 from kithnet.runtime.offload.store import ExpertStore
 
-Key = tuple[int, int]  # (layer counted from 0, expert)
-
 
 class Shelf:
     """See the module. For the decoding thread alone; the loader's threads only write into places given to them.
 
-    held: (layers, experts), True for what may be computed with. pinned: what is being computed with now. guarded: what
-    has been predicted, and leaves only when nothing else can.
+    held: (layers, experts), True for what may be computed with; here: the same, a set for each layer. pinned: what is
+    being computed with now. guarded: what has been predicted, and leaves only when nothing else can.
     """
 
     def __init__(
@@ -31,13 +29,14 @@ class Shelf:
         self.held: Mask = np.zeros(shape, np.bool_)
         self.pinned: Mask = np.zeros(shape, np.bool_)
         self.guarded: Mask = np.zeros(shape, np.bool_)
-        self.coming: dict[Key, Load] = {}
+        self.here: list[set[int]] = [set() for _ in store.layers]
+        self.coming: dict[Place, Load] = {}
         self.evictions = 0
 
     @property
     def complete(self) -> bool:
         """Every expert is here."""
-        return not self.coming and bool(self.held.all())
+        return not self.coming and sum(map(len, self.here)) == self.held.size
 
     def capacity(self, layer: int) -> int:
         """Places of this layer's size that the budget has room for."""
@@ -57,11 +56,12 @@ class Shelf:
         if load is not None:
             self._loader.hasten(load, urgency)
             return load
-        if self.held[layer, expert] or not self._make_room(layer, urgency):
+        address = None if self.held[layer, expert] else self._place(layer, expert, urgency)
+        if address is None:
             return None
         record = self._store.record(self._store.layers[layer], expert, self.precision)
         label = f"{self.precision} precision of expert {expert} of layer {record.layer} in {self._store.path.name}"
-        load = Load(self.arena.take(layer, expert), record.offset, record.nbytes, urgency, label)
+        load = Load(address, record.offset, record.nbytes, urgency, label)
         self.coming[layer, expert] = load
         self._loader.submit(load)
         return load
@@ -74,46 +74,67 @@ class Shelf:
             self.settle()
 
     def settle(self) -> None:
-        """Take note of loads that are over: what came whole is held, what failed or was cancelled gives its place back."""
-        for key in [key for key, load in self.coming.items() if load.settled]:
-            if self.coming.pop(key).whole:
-                self.held[key] = True
-            else:
-                self.guarded[key] = False
-                self.arena.give_back(*key)
+        """Take note of loads that are over: what came whole is held, what failed or was cancelled gives its place back.
 
-    def cancel(self, keys: Iterable[Key]) -> None:
+        Raises StorageError where one failed that somebody waits for; a prediction's is forgotten, and read again.
+        """
+        failed: list[Load] = []
+        for key in [key for key, load in self.coming.items() if load.settled]:
+            load = self.coming.pop(key)
+            if load.whole:
+                self.held[key] = True
+                self.here[key[0]].add(key[1])
+                continue
+            self.guarded[key] = False
+            self.arena.give_back(*key)
+            if load.urgency == Urgency.DEMAND:
+                failed.append(load)
+        for load in failed:
+            load.raise_error()
+
+    def begin(self) -> None:
+        """Another batch: nothing is in use any more, and nobody waits for what an earlier batch has asked for."""
+        self.pinned[:] = False
+        for load in self.coming.values():
+            load.urgency = max(load.urgency, Urgency.PREFETCH)
+        self.settle()
+
+    def cancel(self, keys: Iterable[Place]) -> None:
         """Stop reading these where they are on their way; what has come already stays."""
         for key in keys:
             self.guarded[key] = False
             if key in self.coming:
                 self._loader.cancel(self.coming[key])
 
-    def evict(self, layer: int, expert: int) -> None:
-        """Give up a held expert."""
-        assert self.held[layer, expert] and not self.pinned[layer, expert]
-        self.held[layer, expert] = self.guarded[layer, expert] = False
-        self.arena.give_back(layer, expert)
-        self.evictions += 1
-
-    def lowest(self, layer: int) -> tuple[Key, float] | None:
-        """What would leave next while `layer` is at work, and its priority; None where nothing may leave."""
+    def lowest(self, layer: int) -> Place | None:
+        """What would leave next while `layer` is at work; None where nothing may leave."""
         priorities = self._policy(self._records, layer)
-        key = victim(priorities, self.held & ~self.pinned & ~self.guarded)
-        return None if key is None else (key, float(priorities[key]))
+        return victim(priorities, self.held & ~self.pinned & ~self.guarded)
 
     def close(self) -> None:
         """Unmap the memory. The loader must be closed, and no tensor point here any more."""
         self.arena.close()
 
-    def _make_room(self, layer: int, urgency: Urgency) -> bool:
+    def _place(self, layer: int, expert: int, urgency: Urgency) -> int | None:
+        """The address to read to, after what has to leave has left; None where nothing may."""
         while not self.arena.fits(layer):
-            lowest = self.lowest(layer)
-            if lowest is not None:
-                self.evict(*lowest[0])
-            elif urgency != Urgency.DEMAND or not self._drop_predictions():
-                return False
-        return True
+            leaves = self.lowest(layer)
+            if leaves is None:
+                if urgency != Urgency.DEMAND or not self._drop_predictions():
+                    return None
+                continue
+            self._forget(leaves)
+            if self.arena.places[leaves[0]] == self.arena.places[layer]:
+                return self.arena.move(leaves, (layer, expert))
+            self.arena.give_back(*leaves)
+        return self.arena.take(layer, expert)
+
+    def _forget(self, key: Place) -> None:
+        """A held expert is about to leave."""
+        assert self.held[key] and not self.pinned[key]
+        self.held[key] = self.guarded[key] = False
+        self.here[key[0]].remove(key[1])
+        self.evictions += 1
 
     def _drop_predictions(self) -> bool:
         """Let go of whatever nobody waits for. False when there is nothing of the kind."""

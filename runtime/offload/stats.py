@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 @dataclass(slots=True)
 class ExpertCounters:
-    """Selections are counted once for each expert, layer and batch, however many tokens of the batch chose it.
+    """Selections are counted once for each expert, layer and batch, however many tokens of the batch chose it; once every
+    expert is here nobody looks any more, and each token counts as top-k hits a layer.
 
     hits: high precision, there when it was needed. misses: read in high precision, of those streamed: for want of room
     beside the others of the layer. low_hits, low_misses: used in low precision, there and read. skipped: left out.
