@@ -147,6 +147,11 @@ def recall(
 def offload(
     model: Annotated[str, typer.Option("--model", "-m", help="The dense llama model that experts are cut from.")] = "",
     only: Annotated[str, typer.Option("--only", help="synthetic or moefied; both when left out.")] = "",
+    arm: Annotated[list[str] | None, typer.Option("--arm", help="Only this arm, as mmap or skip; repeatable.")] = None,
+    memory: Annotated[
+        list[float] | None, typer.Option("--memory", metavar="SHARE", help="Of the high model; repeatable.")
+    ] = None,
+    size: Annotated[float, typer.Option("--size", metavar="MB", help="Experts of the synthetic model.")] = 0,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where models and the report are kept; default: below the home.")
     ] = None,
@@ -169,7 +174,9 @@ def offload(
         raise typer.BadParameter(f"{only!r}: choose {SYNTHETIC} or {MOEFIED}")
     place = folder or models_here().parent / "bench" / "offload"
     dense = model_file(model or settings(None, None).model.name)
-    wanted = suite.Wanted(place, dense, talk(12_000), quick, seed, only)
+    chosen = suite.Wanted(
+        place, dense, talk(12_000), quick, seed, only, tuple(arm or ()), tuple(memory or ()), int(size * 1e6)
+    )
     with output.progress("measuring") as progress:
-        result, report = suite.run(wanted, progress)
+        result, report = suite.run(chosen, progress)
     output.show({**contract(result), "report": str(report)}, f"{as_text(result)}\n{report}", as_json)

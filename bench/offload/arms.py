@@ -1,6 +1,6 @@
 """The arms: ways to run one model in a given memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,37 +49,43 @@ class Run:
     note: str = ""
 
 
-Maker = Callable[[Subject, int, Path], Run]
-STOCK, WILLNEED, LRU, LCU = "stock mmap", "mmap + willneed", "LRU, high only", "LCU, high only"
-MIXED_LRU, MIXED_LCU, PREFETCH, SKIP = "mixed + LRU", "mixed + LCU", "+ prefetch", "+ skip"
-RESIDENT, UNIFORM, STATIC, UNLIMITED = "+ resident low", "uniform low GGUF", "static mixed GGUF", "unlimited"
+STOCK, WILLNEED, LRU, LCU = "mmap", "willneed", "lru", "lcu"
+MIXED_LRU, MIXED_LCU, PREFETCH, SKIP = "mixed-lru", "mixed-lcu", "prefetch", "skip"
+RESIDENT, UNIFORM, STATIC, UNLIMITED = "resident-low", "uniform", "static", "unlimited"
+ARMS = (STOCK, WILLNEED, LRU, LCU, MIXED_LRU, MIXED_LCU, PREFETCH, SKIP, RESIDENT, UNIFORM, STATIC)
+"""By name; `unlimited` is always run, and Belady's bound replayed."""
 
 
-def arms(subject: Subject, room: int, folder: Path) -> list[Run]:
-    """All arms but `unlimited`, for `room` bytes of memory for the model. folder: where lowered GGUFs are written."""
+def arms(subject: Subject, room: int, folder: Path, only: Sequence[str] = ()) -> list[Run]:
+    """All arms but `unlimited`, or `only` some, for `room` bytes of memory for the model. folder: for lowered GGUFs."""
+    return [_run(subject, room, folder, arm) for arm in ARMS if not only or arm in only]
+
+
+def _run(subject: Subject, room: int, folder: Path, arm: str) -> Run:
     t1, t2 = subject.thresholds.t1, subject.thresholds.t2
     mixed = {"t1": t1, "policy": "lcu"}
     ahead = {**mixed, "prefetch": AHEAD}
-    return [
-        Run(STOCK, subject.model, "mmap", exact=True),
-        Run(WILLNEED, subject.model, "mmap+willneed", exact=True),
-        _offload(subject, room, LRU, {"policy": "lru"}, exact=True),
-        _offload(subject, room, LCU, {"policy": "lcu"}, exact=True),
-        _offload(subject, room, MIXED_LRU, {**mixed, "policy": "lru"}),
-        _offload(subject, room, MIXED_LCU, mixed),
-        _offload(subject, room, PREFETCH, ahead),
-        _offload(subject, room, SKIP, {**ahead, "t2": t2, "skip": True}),
-        _offload(subject, room, RESIDENT, {**mixed, "resident_low": True}),
-        _lowered(subject, room, folder, UNIFORM),
-        _lowered(subject, room, folder, STATIC),
-    ]
+    if arm in (STOCK, WILLNEED):
+        return Run(arm, subject.model, "mmap" if arm == STOCK else "mmap+willneed", exact=True)
+    if arm in (UNIFORM, STATIC):
+        return _lowered(subject, room, folder, arm)
+    options: dict[str, dict[str, Any]] = {
+        LRU: {"policy": "lru"},
+        LCU: {"policy": "lcu"},
+        MIXED_LRU: {**mixed, "policy": "lru"},
+        MIXED_LCU: mixed,
+        PREFETCH: ahead,
+        SKIP: {**ahead, "t2": t2, "skip": True},
+        RESIDENT: {**mixed, "resident_low": True},
+    }
+    return _offload(subject, room, arm, options[arm], exact=arm in (LRU, LCU))
 
 
 def unlimited(subject: Subject) -> Run:
     return Run(UNLIMITED, subject.model, "memory", exact=True)
 
 
-def _offload(subject: Subject, room: int, arm: str, options: Mapping[str, Any], exact: bool = False) -> Run:
+def _offload(subject: Subject, room: int, arm: str, options: Mapping[str, Any], exact: bool) -> Run:
     budget = int(room * (1 - SLACK)) - subject.trunk
     given = {**options, "memory_bytes": budget}
     least = least_memory(subject.store, ExpertOptions(mode="offload", **options))

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,29 +48,45 @@ class Measured:
         last = self.outcomes[-1]
         stats = last.stats
         tokens = max(int(stats.get("tokens", 0)), 1)
-        return {
-            **row,
+        figures: dict[str, Any] = {
             "ms": statistics.median(ms),
             "p95": float(np.quantile(ms, 0.95)),
             "MB/token": statistics.median(outcome.bytes for outcome in self.outcomes) / 1e6,
-            "penalty": stats["miss_penalty"] / tokens if stats else "",
-            "hits": stats["hit_rate"] if stats else "",
-            "KL": "" if last.kl is None else last.kl,
-            "top-1": "" if last.agreement is None else last.agreement,
-            "free KL": "" if self.free_kl is None else self.free_kl,
-            "free top-1": "" if self.free_agreement is None else self.free_agreement,
-            "peak MB": max(self.peaks) / 1e6 if self.limit else max(o.anonymous for o in self.outcomes) / 1e6,
-            "limit MB": self.limit / 1e6 if self.limit else "",
-            "note": self.run.note,
+            "penalty": stats["miss_penalty"] / tokens if stats else None,
+            "hits": stats["hit_rate"] if stats else None,
+            "KL": last.kl,
+            "top-1": last.agreement,
+            "free KL": self.free_kl,
+            "free top-1": self.free_agreement,
+            "anonymous MB": self.anonymous / 1e6,
+            "peak MB": max(self.peaks) / 1e6 if self.limit else None,
+            "limit MB": self.limit / 1e6 if self.limit else None,
+            "note": self.run.note or None,
         }
+        return row | {name: value for name, value in figures.items() if value is not None}
+
+    @property
+    def anonymous(self) -> int:
+        """Bytes that are no file's, at their most."""
+        return max((outcome.anonymous for outcome in self.outcomes), default=0)
 
     def speeds(self) -> list[float]:
         """Tokens a second of each run."""
         return [1e3 / statistics.median(outcome.ms) for outcome in self.outcomes]
 
 
-def measure(subject: Subject, sizes: Sizes, folder: Path, *, repeats: int, free: bool, tell: Tell) -> list[Measured]:
-    """Every arm at every memory. repeats: of each, taken in turns. free: judge by tokens of their own choosing too."""
+def measure(
+    subject: Subject,
+    sizes: Sizes,
+    folder: Path,
+    *,
+    repeats: int,
+    free: bool,
+    tell: Tell,
+    only: Sequence[str] = (),
+) -> list[Measured]:
+    """Every arm (or `only` some) at every memory. repeats: of each, taken in turns. free: judge by tokens of their own
+    choosing too."""
     scratch = folder / "runs"
     scratch.mkdir(parents=True, exist_ok=True)
     reference = scratch / f"{subject.name}-reference.npy"
@@ -83,7 +99,7 @@ def measure(subject: Subject, sizes: Sizes, folder: Path, *, repeats: int, free:
     found = [best]
     for share in sizes.shares:
         room = int(subject.bytes * share)
-        for run in arms(subject, room, folder):
+        for run in arms(subject, room, folder, only):
             found.append(Measured(subject.name, share, run, room, room + max(base, 0)))
     for turn in range(repeats):
         for each in found:
@@ -177,7 +193,3 @@ def _forget(file: Path) -> None:
 
 def as_rows(found: Sequence[Measured]) -> list[dict[str, Any]]:
     return [each.row() for each in found]
-
-
-def plain(outcome: Outcome) -> dict[str, Any]:
-    return asdict(outcome)

@@ -40,7 +40,7 @@ class Sizes:
 
 
 WHOLE = Sizes(3_000_000_000, 16, 96, 32, 64, 5, 1024)
-QUICK = Sizes(800_000_000, 12, 40, 16, 24, 2, 512)
+QUICK = Sizes(800_000_000, 12, 32, 12, 16, 2, 512)
 
 
 def synthetic(folder: Path, sizes: Sizes, seed: int, tell: Tell) -> tuple[Subject, Routing]:

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,16 @@ from kithnet.bench.offload import arms as of
 from kithnet.bench.offload.cage import kind
 from kithnet.bench.offload.drawing import write_report
 from kithnet.bench.offload.measure import Measured, as_rows, measure, timeline
-from kithnet.bench.offload.subjects import MOEFIED, QUICK, SYNTHETIC, WHOLE, moefied, synthetic
+from kithnet.bench.offload.subjects import MOEFIED, QUICK, SYNTHETIC, WHOLE, Sizes, moefied, synthetic
 from kithnet.bench.report import Bar, Result
+from kithnet.runtime.errors import ConfigError
 from kithnet.runtime.offload.fit import disk_speed
 from kithnet.runtime.offload.replay import BELADY, Rules, compare
 from kithnet.runtime.offload.routing import Routing
 
 Tell = Callable[[int, int | None, str], None]
-ARMS = (of.LRU, of.LCU, of.MIXED_LRU, of.MIXED_LCU, of.PREFETCH, of.SKIP, of.RESIDENT)
-"""Those that offload; the best of them is held against the opponents."""
+OURS = (of.LCU, of.MIXED_LRU, of.MIXED_LCU, of.PREFETCH, of.SKIP, of.RESIDENT)
+"""Those that offload, but plain LRU; the best of them is held against the opponents."""
 _REPLAYED = (BELADY, "lru", "lfu", "lcu", "hobbit")
 _SMALL = 0.5  # of the high model: up to here the bars beside willneed and LRU count
 _TOLERANCE = 1.05  # of a limit
@@ -28,7 +29,8 @@ _TOLERANCE = 1.05  # of a limit
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """folder: where models, runs and the report are kept. dense: what the second model is cut from. text: to cut and
-    measure it with. only: one of the models, "" for both."""
+    measure it with. only: one of the models, "" for both. arms, shares: of memory, and size: bytes of the synthetic
+    model's experts; the usual ones where they are empty or 0."""
 
     folder: Path
     dense: Path
@@ -36,12 +38,15 @@ class Wanted:
     quick: bool
     seed: int
     only: str = ""
+    arms: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+    size: int = 0
 
 
 def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
     """Measure, and write `report.html` into the folder. Raises what making and running the models raises."""
     started = time.perf_counter()
-    sizes = QUICK if wanted.quick else WHOLE
+    sizes = _sizes(wanted)
     wanted.folder.mkdir(parents=True, exist_ok=True)
     steps = 0
 
@@ -61,11 +66,11 @@ def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
             subject, routing = moefied(wanted.folder, wanted.dense, wanted.text, sizes, say)
         before = disk_speed(subject.store)
         repeats = sizes.repeats if name == SYNTHETIC else max(sizes.repeats // 2, 1)
-        mine = measure(subject, sizes, wanted.folder, repeats=repeats, free=name == MOEFIED, tell=say)
+        mine = measure(subject, sizes, wanted.folder, repeats=repeats, free=name == MOEFIED, tell=say, only=wanted.arms)
         after = disk_speed(subject.store)
         rows += as_rows(mine) + _replayed(name, routing, subject.store.bytes_of("high"), sizes.shares, subject)
         rows.append(_disk(name, before, after, subject))
-        bars += list(bars_of(mine, name))
+        bars += list(bars_of(mine, name, subject.trunk))
         found += mine
         if name == SYNTHETIC and (drawn := _of(mine, of.MIXED_LCU, _SMALL)) and drawn.outcomes:
             spans = {"arm": drawn.run.arm, "spans": timeline(subject, drawn, sizes).timeline}
@@ -74,13 +79,13 @@ def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
     return Result(title, rows, bars, wanted.seed, time.perf_counter() - started), report
 
 
-def bars_of(found: Sequence[Measured], name: str) -> Iterator[Bar]:
-    """What the design asks for, of one model."""
+def bars_of(found: Sequence[Measured], name: str, trunk: int) -> Iterator[Bar]:
+    """What the design asks for, of one model. trunk: bytes of it that are no experts."""
     shares = sorted({each.share for each in found if each.share < 1})
     best = next(each for each in found if each.run.arm == of.UNLIMITED)
     for share in shares:
         at = {each.run.arm: each for each in found if each.share == share and each.outcomes}
-        ours = [at[arm] for arm in ARMS if arm in at]
+        ours = [at[arm] for arm in OURS if arm in at]
         if name == SYNTHETIC and ours:
             yield from _speed_bars(at, ours, share, best)
         if ours and of.STATIC in at:
@@ -89,12 +94,24 @@ def bars_of(found: Sequence[Measured], name: str) -> Iterator[Bar]:
             yield Bar(f"{name} {share:.0%}: KL of {fastest.run.arm}, beside static mixed", kl, static, "lower")
         exact = [each for each in at.values() if each.run.exact]
         same = [o.digest == best.outcomes[0].digest for each in exact for o in each.outcomes]
-        yield Bar(
-            f"{name} {share:.0%}: high-only runs with the logits of unlimited memory", _share(same), 1.0, "higher"
-        )
-        over = [max(each.peaks) / each.limit for each in ours if each.limit]
-        if over:
-            yield Bar(f"{name} {share:.0%}: peak memory of its limit", max(over), _TOLERANCE, "lower")
+        if same:
+            named = f"{name} {share:.0%}: high-only runs with the logits of unlimited memory"
+            yield Bar(named, sum(same) / len(same), 1.0, "higher")
+        caged = [each for each in ours if each.limit]
+        if caged:
+            over = max(max(each.peaks) / each.limit for each in caged)
+            yield Bar(f"{name} {share:.0%}: peak charge by the kernel, of the limit", over, _TOLERANCE, "lower")
+            held = max((each.anonymous + trunk) / each.limit for each in caged)
+            yield Bar(f"{name} {share:.0%}: anonymous memory and trunk, of the limit", held, _TOLERANCE, "lower")
+
+
+def _sizes(wanted: Wanted) -> Sizes:
+    sizes = QUICK if wanted.quick else WHOLE
+    if unknown := [arm for arm in wanted.arms if arm not in of.ARMS]:
+        raise ConfigError(f"there is no arm {unknown[0]!r}", f"there are: {', '.join(of.ARMS)}")
+    if any(not 0 < share < 1 for share in wanted.shares):
+        raise ConfigError("memory is a share of the model, between 0 and 1", "give for example --memory 0.5")
+    return replace(sizes, shares=wanted.shares or sizes.shares, synthetic=wanted.size or sizes.synthetic)
 
 
 def _speed_bars(at: Mapping[str, Measured], ours: Sequence[Measured], share: float, best: Measured) -> Iterator[Bar]:
@@ -118,10 +135,6 @@ def _speed(each: Measured) -> float:
 def _ratio(one: Measured, other: Measured) -> float:
     """The median over repeats of how much faster; a repeat's runs were taken close together."""
     return statistics.median(a / b for a, b in zip(one.speeds(), other.speeds(), strict=False))
-
-
-def _share(facts: Sequence[bool]) -> float:
-    return sum(facts) / len(facts) if facts else 0.0
 
 
 def _of(found: Sequence[Measured], arm: str, share: float) -> Measured | None:

@@ -1,7 +1,7 @@
 """Which experts the routers of a model choose while it reads a text: recorded once, used to tune and to replay."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,13 +106,19 @@ def record(model: Path, tokens: Sequence[int], *, window: int = 512, progress: O
         recorder = RoutingRecorder(moe_layers(probe(loaded), model.stem))
         cells = max(window, BATCH)
         with closing(Context(loaded, cells=cells, sequences=1, threads=default_threads(), hook=recorder)) as context:
-            for start in range(0, len(tokens), _STEP):
-                place = start % window
+            for start, place, part in _pieces(tokens, window):
                 if place == 0:
                     context.cut(0, 0)
-                part = tokens[start : start + min(_STEP, window - place)]
                 if status := context.decode([Piece(0, place, part, len(part))]):
                     raise ModelUnavailable(f"llama.cpp could not evaluate a text (status {status})", "free some memory")
                 if progress:
                     progress(start + len(part), len(tokens), "recording")
     return recorder.routing([at % window == 0 for at in range(len(tokens))])
+
+
+def _pieces(tokens: Sequence[int], window: int) -> Iterator[tuple[int, int, Sequence[int]]]:
+    """(where it starts in the text, and in its window, tokens)."""
+    for first in range(0, len(tokens), window):
+        last = min(first + window, len(tokens))
+        for start in range(first, last, _STEP):
+            yield start, start - first, tokens[start : min(start + _STEP, last)]

@@ -45,7 +45,11 @@ def test_a_mixture_is_not_split_again(dense: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "said"),
-    [(Wanted(5, 1), "64 neurons cannot be cut into 5"), (Wanted(4, 5), "5 of 4"), (Wanted(4, 2, "Q8_0"), "cannot be Q8_0")],
+    [
+        (Wanted(5, 1), "64 neurons cannot be cut into 5"),
+        (Wanted(4, 5), "5 of 4"),
+        (Wanted(4, 2, "Q8_0"), "cannot be Q8_0"),
+    ],
 )
 def test_what_does_not_divide_is_refused(dense: Path, tmp_path: Path, wanted: Wanted, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -64,9 +68,9 @@ class TestGroups:
     count, size, tokens = 4, 12, 600
     team = draw.permutation(np.repeat(np.arange(count), size))
     on = draw.random((tokens, count)) < 0.3
-    h = (on[:, team] * draw.normal(1, 0.2, (tokens, count * size)) + draw.normal(0, 0.05, (tokens, count * size))).astype(
-        np.float32
-    )
+    h = (
+        on[:, team] * draw.normal(1, 0.2, (tokens, count * size)) + draw.normal(0, 0.05, (tokens, count * size))
+    ).astype(np.float32)
     down = draw.normal(0, 1, (20, count * size)).astype(np.float32)
 
     def test_every_neuron_is_in_one_group_of_the_same_size(self) -> None:
