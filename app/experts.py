@@ -17,7 +17,7 @@ from kithnet.runtime.offload.store import ExpertStore
 from kithnet.runtime.offload.tuning import Tuning, keep, tune
 
 MEGABYTE = 1e6
-_TUNED_TOKENS = 512
+_TUNED_TOKENS = 256
 
 
 def store_beside(model: Path) -> Path:

@@ -174,9 +174,8 @@ def offload(
         raise typer.BadParameter(f"{only!r}: choose {SYNTHETIC} or {MOEFIED}")
     place = folder or models_here().parent / "bench" / "offload"
     dense = model_file(model or settings(None, None).model.name)
-    chosen = suite.Wanted(
-        place, dense, talk(12_000), quick, seed, only, tuple(arm or ()), tuple(memory or ()), int(size * 1e6)
-    )
+    sizes = suite.sizes(quick, memory or (), int(size * 1e6))
+    chosen = suite.Wanted(place, dense, talk(12_000), sizes, seed, only, tuple(arm or ()))
     with output.progress("measuring") as progress:
         result, report = suite.run(chosen, progress)
     output.show({**contract(result), "report": str(report)}, f"{as_text(result)}\n{report}", as_json)

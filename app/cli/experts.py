@@ -92,7 +92,7 @@ def moefy(
 
 def synthetic(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The GGUF to write.")],
-    layers: Annotated[int, typer.Option("--layers")] = 16,
+    layers: Annotated[int, typer.Option("--layers", help="Of the model.")] = 16,
     experts_: Annotated[int, typer.Option("--experts", help="Of a layer.")] = 16,
     top_k: Annotated[int, typer.Option("--top-k", help="Experts that a token uses.")] = 2,
     width: Annotated[int, typer.Option("--width", help="Of the hidden state.")] = 1024,
@@ -101,7 +101,7 @@ def synthetic(
         float, typer.Option("--locality", help="Chance that an expert is used again for the next token.")
     ] = 0.6,
     kind: Annotated[str, typer.Option("--type", help="Of the experts' weights.")] = "Q8_0",
-    seed: Annotated[int, typer.Option("--seed")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Of the weights.")] = 1,
     as_json: output.AsJson = False,
 ) -> None:
     """Write a mixture of experts with random weights whose tokens choose experts with a given locality.

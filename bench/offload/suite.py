@@ -29,24 +29,21 @@ _TOLERANCE = 1.05  # of a limit
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """folder: where models, runs and the report are kept. dense: what the second model is cut from. text: to cut and
-    measure it with. only: one of the models, "" for both. arms, shares: of memory, and size: bytes of the synthetic
-    model's experts; the usual ones where they are empty or 0."""
+    measure it with. only: one of the models, "" for both. arms: some of them; all when empty."""
 
     folder: Path
     dense: Path
     text: str
-    quick: bool
+    sizes: Sizes
     seed: int
     only: str = ""
     arms: tuple[str, ...] = ()
-    shares: tuple[float, ...] = ()
-    size: int = 0
 
 
 def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
     """Measure, and write `report.html` into the folder. Raises what making and running the models raises."""
     started = time.perf_counter()
-    sizes = _sizes(wanted)
+    size = _checked(wanted)
     wanted.folder.mkdir(parents=True, exist_ok=True)
     steps = 0
 
@@ -61,21 +58,22 @@ def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
     spans: Mapping[str, Any] = {}
     for name in [wanted.only] if wanted.only else [SYNTHETIC, MOEFIED]:
         if name == SYNTHETIC:
-            subject, routing = synthetic(wanted.folder, sizes, wanted.seed, say)
+            subject, routing = synthetic(wanted.folder, size, wanted.seed, say)
         else:
-            subject, routing = moefied(wanted.folder, wanted.dense, wanted.text, sizes, say)
+            subject, routing = moefied(wanted.folder, wanted.dense, wanted.text, size, say)
         before = disk_speed(subject.store)
-        repeats = sizes.repeats if name == SYNTHETIC else max(sizes.repeats // 2, 1)
-        mine = measure(subject, sizes, wanted.folder, repeats=repeats, free=name == MOEFIED, tell=say, only=wanted.arms)
+        repeats = size.repeats if name == SYNTHETIC else max(size.repeats // 2, 1)
+        mine = measure(subject, size, wanted.folder, repeats=repeats, free=name == MOEFIED, tell=say, only=wanted.arms)
         after = disk_speed(subject.store)
-        rows += as_rows(mine) + _replayed(name, routing, subject.store.bytes_of("high"), sizes.shares, subject)
+        rows += as_rows(mine) + _replayed(name, routing, subject.store.bytes_of("high"), size.shares, subject)
         rows.append(_disk(name, before, after, subject))
         bars += list(bars_of(mine, name, subject.trunk))
         found += mine
         if name == SYNTHETIC and (drawn := _of(mine, of.MIXED_LCU, _SMALL)) and drawn.outcomes:
-            spans = {"arm": drawn.run.arm, "spans": timeline(subject, drawn, sizes).timeline}
+            spans = {"arm": drawn.run.arm, "spans": timeline(subject, drawn, size).timeline}
     report = write_report(wanted.folder, rows, found, spans)
-    title = f"Experts offloaded beside llama.cpp's own means; memory limited by: {kind()}{', quick' * wanted.quick}"
+    short = ", few repeats" * (size.repeats < WHOLE.repeats)
+    title = f"Experts offloaded beside llama.cpp's own means; memory limited by: {kind()}{short}"
     return Result(title, rows, bars, wanted.seed, time.perf_counter() - started), report
 
 
@@ -105,20 +103,25 @@ def bars_of(found: Sequence[Measured], name: str, trunk: int) -> Iterator[Bar]:
             yield Bar(f"{name} {share:.0%}: anonymous memory and trunk, of the limit", held, _TOLERANCE, "lower")
 
 
-def _sizes(wanted: Wanted) -> Sizes:
-    sizes = QUICK if wanted.quick else WHOLE
+def sizes(quick: bool, shares: Sequence[float] = (), synthetic_bytes: int = 0) -> Sizes:
+    """The usual sizes; shares of memory, and bytes of the synthetic model's experts, where they are given."""
+    usual = QUICK if quick else WHOLE
+    return replace(usual, shares=tuple(shares) or usual.shares, synthetic=synthetic_bytes or usual.synthetic)
+
+
+def _checked(wanted: Wanted) -> Sizes:
     if unknown := [arm for arm in wanted.arms if arm not in of.ARMS]:
         raise ConfigError(f"there is no arm {unknown[0]!r}", f"there are: {', '.join(of.ARMS)}")
-    if any(not 0 < share < 1 for share in wanted.shares):
+    if any(not 0 < share < 1 for share in wanted.sizes.shares):
         raise ConfigError("memory is a share of the model, between 0 and 1", "give for example --memory 0.5")
-    return replace(sizes, shares=wanted.shares or sizes.shares, synthetic=wanted.size or sizes.synthetic)
+    return wanted.sizes
 
 
 def _speed_bars(at: Mapping[str, Measured], ours: Sequence[Measured], share: float, best: Measured) -> Iterator[Bar]:
     fastest = max(ours, key=_speed)
     named = f"{share:.0%}: {fastest.run.arm}, times"
     if of.STOCK in at:
-        yield Bar(f"{named} stock mmap", _ratio(fastest, at[of.STOCK]), 2.0, "higher")
+        yield Bar(f"{named} {of.STOCK}", _ratio(fastest, at[of.STOCK]), 2.0, "higher")
     if share <= _SMALL:
         for arm in (of.WILLNEED, of.LRU):
             if arm in at:

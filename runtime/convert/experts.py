@@ -174,13 +174,13 @@ class _Conversion:
     def _begin(self) -> dict[int, int]:
         """Offset to checksum of the records that an earlier run of the same plan has written."""
         done = _journalled(self._journal, self._plan.origin) if self._part.exists() else None
+        held = self._part.stat().st_blocks * 512 if done is not None else 0
+        kept = sum(t.nbytes for t in self._plan.source.tensors if not is_expert(t.name))
+        need_space(self._plan.out.parent, max(self._plan.end - held, 0) + kept)
         if done is None:
             self._part.unlink(missing_ok=True)
             self._journal.write_text(json.dumps({"origin": self._plan.origin}) + "\n", encoding="utf-8")
             done = {}
-        held = self._part.stat().st_blocks * 512 if self._part.exists() else 0
-        kept = sum(t.nbytes for t in self._plan.source.tensors if not is_expert(t.name))
-        need_space(self._plan.out.parent, max(self._plan.end - held, 0) + kept)
         return done
 
     def _bytes_of(self, model: int, record: Record) -> bytes:

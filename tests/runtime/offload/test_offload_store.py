@@ -16,6 +16,7 @@ import pytest
 from kithnet.runtime import ggml
 from kithnet.runtime.convert.experts import TRUNK_KEY, convert_experts
 from kithnet.runtime.convert.experttypes import low_type
+from kithnet.runtime.convert.gguffile import GgufDraft, Tensor, read_source
 from kithnet.runtime.errors import ConfigError, ModelFileError, StorageError, StoreError
 from kithnet.runtime.llama import LlamaModel
 from kithnet.runtime.offload.store import ALIGNMENT, PRECISIONS, ExpertStore
@@ -223,3 +224,15 @@ def test_a_missing_trunk_is_named(store: ExpertStore) -> None:
     store.trunk.unlink()
     with pytest.raises(StoreError, match=r"tiny\.trunk"):
         ExpertStore.open(store.path)
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    source = read_source(write_moe(tmp_path / "tiny.gguf"))
+    huge = [
+        Tensor(t.name, (EXPERTS, t.shape[1] << 20, t.shape[2]) if t.name.endswith("_exps.weight") else t.shape, t.type)
+        for t in source.tensors
+    ]
+    GgufDraft(source, huge).begin(tmp_path / "huge.gguf")  # 4 TB of holes
+    with pytest.raises(StorageError, match="MB are needed"):
+        convert_experts(tmp_path / "huge.gguf", tmp_path / "huge.experts")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["huge.gguf", "tiny.gguf"]
