@@ -67,10 +67,11 @@ class ModelConfig:
 class ExpertsConfig:
     """Of a mixture of experts that runs here. mode: where they are: all in memory, paged by the system (mmap, or asked
     for ahead with willneed), or read from a store by need (offload); auto offloads what does not fit. memory: what they
-    may take, as in 2GB; empty for what is free. policy: which leaves first. precision: high alone, or mixed, where what is missing may be lowered. t1, t2: unimportance up to which a missing
-    expert is read in high, and in low precision; left at 1 they are those that `kith model calibrate` chose. beyond: what is done above t2. low: whether low
-    precision is read by need or stays in memory. low_share: of the memory, for low precision read by need. prefetch:
-    layers ahead that are predicted, 0 for none. readers: threads that read."""
+    may take, as in 2GB; empty for what is free. policy: which leaves first. precision: high alone, or mixed, where what
+    is missing may be lowered. t1, t2: unimportance up to which a missing expert is read in high, and in low precision;
+    left at 1 they are those that `kith model calibrate` chose. beyond: what is done above t2. low: whether low precision
+    is read by need or stays in memory. low_share: of the memory, for low precision read by need. prefetch: layers ahead
+    that are predicted, 0 for none. readers: threads that read."""
 
     mode: Literal["auto", "memory", "mmap", "mmap+willneed", "offload"] = "auto"
     memory: str = ""

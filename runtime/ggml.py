@@ -19,6 +19,7 @@ Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 F32, F16, BF16 = 0, 1, 30
+_SMALL = (41, 2, F16)  # Q1_0, Q4_0, F16: the smallest whose blocks divide a row
 _TYPES = 43  # GGML_TYPE_COUNT of the pinned llama.cpp; asking for a type beyond it reads foreign memory
 _PER_TASK = 1 << 20  # weights that one thread converts at once
 
@@ -63,6 +64,11 @@ def name_of(code: int) -> str:
 def block(code: int) -> int:
     """Weights that are quantised together: a row's length is a multiple of it. 0 for a type that does not exist."""
     return int(_function("ggml_blck_size", ctypes.c_int64, ctypes.c_int)(code)) if 0 <= code < _TYPES else 0
+
+
+def smallest(columns: int) -> int:
+    """The type in which a row of so many weights takes the fewest bytes, whatever became of the weights in it."""
+    return next(code for code in _SMALL if columns % block(code) == 0)
 
 
 def row_bytes(code: int, columns: int) -> int:

@@ -200,17 +200,24 @@ class _Conversion:
         return bytes(out)
 
     def _write_trunk(self) -> Trunk:
-        """The model's header and tensors, with holes for the experts' weights."""
+        """The model's header and tensors, with holes for the experts' weights.
+
+        llama.cpp maps the whole file and has the system fill memory with the zeros of its holes while it loads, so these
+        are declared in the smallest type there is; what runs the experts gives their tensors the type of the records.
+        """
         plan, part = self._plan, self._trunk_part
         part.unlink(missing_ok=True)
-        high = {matrix.tensor.name: matrix.high for members in plan.by_layer.values() for matrix in members}
-        wanted = [Tensor(t.name, t.shape, high.get(t.name, t.type)) for t in plan.source.tensors]
+        holes = {matrix.tensor.name for members in plan.by_layer.values() for matrix in members}
+        wanted = [
+            Tensor(t.name, t.shape, ggml.smallest(t.shape[-1]) if t.name in holes else t.type)
+            for t in plan.source.tensors
+        ]
         draft = GgufDraft(plan.source, wanted, {TRUNK_KEY: True})
         draft.begin(part)
         kept = [(0, draft.header_bytes)]
         with reading(plan.source.path) as model, writable(part) as target:
             for tensor in plan.source.tensors:
-                if tensor.name not in high:
+                if tensor.name not in holes:
                     start = draft.tensors[tensor.name].offset
                     _copy(model, tensor.offset, target, start, tensor.nbytes)
                     kept.append((start, start + tensor.nbytes))

@@ -110,10 +110,14 @@ def _mremap() -> Callable[[int, int, int, int, int], int | None]:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a tensor of experts lies: the address of the first expert's, and the bytes from one expert to the next."""
+    """Where a tensor of experts lies, and in which type: the address of the first expert's, the bytes from one expert to
+    the next, the ggml type, and the bytes of a block and of a row of it."""
 
     address: int
     step: int
+    type: int
+    block: int
+    row: int
 
 
 class Binding:
@@ -121,20 +125,25 @@ class Binding:
 
     def __init__(self, spots: Mapping[int, Spot]) -> None:
         """spots: by the address of the `ggml_tensor`, whose dimensions stay as they are."""
-        self._before: list[tuple[int, int | None, int, int]] = []
+        self._before: list[tuple[int, int, int | None, tuple[int, ...]]] = []
         for tensor, spot in spots.items():
             raw = GgmlTensor.from_address(tensor)
-            self._before.append((tensor, raw.data, raw.nb[2], raw.nb[3]))
-            raw.data, raw.nb[2], raw.nb[3] = spot.address, spot.step, spot.step * raw.ne[2]
+            self._before.append((tensor, raw.type, raw.data, tuple(raw.nb)))
+            _point(raw, spot.type, spot.address, (spot.block, spot.row, spot.step, spot.step * raw.ne[2]))
 
     @property
     def left(self) -> tuple[tuple[int, int], ...]:
         """(address, bytes) that the tensors pointed to before."""
-        return tuple((data, size) for _, data, _, size in self._before if data)
+        return tuple((data, strides[3]) for _, _, data, strides in self._before if data)
 
     def undo(self) -> None:
         """Point back to where the tensors were. A second call does nothing."""
         while self._before:
-            tensor, data, step, whole = self._before.pop()
-            raw = GgmlTensor.from_address(tensor)
-            raw.data, raw.nb[2], raw.nb[3] = data, step, whole
+            tensor, kind, data, strides = self._before.pop()
+            _point(GgmlTensor.from_address(tensor), kind, data, strides)
+
+
+def _point(raw: GgmlTensor, kind: int, data: int | None, strides: Sequence[int]) -> None:
+    raw.type, raw.data = kind, data
+    for dimension, stride in enumerate(strides):
+        raw.nb[dimension] = stride

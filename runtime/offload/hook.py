@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kithnet.runtime.errors import StorageError
 from kithnet.runtime.hook import BatchAhead, TensorView
 from kithnet.runtime.layout import GgmlTensor
 from kithnet.runtime.offload.cache import Mask, Records
@@ -208,6 +209,11 @@ class ExpertHook:
             load = high.fetch(at, expert, Urgency.DEMAND)
             if load is not None:
                 loads.append(load)
+            elif not high.held[at, expert]:  # computing with it would give plausible nonsense
+                raise StorageError(
+                    f"there is no room for expert {expert} of layer {self._layers[at].number}, though it was planned",
+                    "this is a defect: report it with the settings in use",
+                )
         if low is not None:
             self._pin(low, at, made.low)
             for expert in made.low:

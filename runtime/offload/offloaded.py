@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from kithnet.runtime import ggml
 from kithnet.runtime.errors import StoreError
 from kithnet.runtime.layout import GgmlTensor
 from kithnet.runtime.llama import LlamaModel
@@ -91,7 +92,7 @@ def _check(store: ExpertStore, layers: Sequence[MoeLayer]) -> None:
         for expert in range(store.experts):
             for part in store.record(layer.number, expert, "high").parts:
                 raw = GgmlTensor.from_address(layer.weights[part.role]) if part.role in layer.weights else None
-                if raw is None or (raw.type, raw.ne[0], raw.ne[1]) != (part.type, part.cols, part.rows):
+                if raw is None or (raw.ne[0], raw.ne[1]) != (part.cols, part.rows):
                     raise StoreError(
                         f"{part.role} of expert {expert} of layer {layer.number} in {store.path} does not fit {store.trunk.name}",
                         _AGAIN,
@@ -115,7 +116,10 @@ def _spots(store: ExpertStore, layers: Sequence[MoeLayer], shelf: Shelf) -> dict
     """Where the tensors of the model point while its experts are on the shelf."""
     sizes = places(store, "high")
     return {
-        layer.weights[part.role]: Spot(shelf.arena.address(at, 0) + part.offset, sizes[at])
+        layer.weights[part.role]: Spot(
+            shelf.arena.address(at, 0) + part.offset, sizes[at], part.type,
+            ggml.row_bytes(part.type, ggml.block(part.type)), ggml.row_bytes(part.type, part.cols),
+        )
         for at, layer in enumerate(layers)
         for part in store.record(layer.number, 0, "high").parts
-    }
+    }  # fmt: skip
