@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from kithnet.runtime.offload.arena import Arena, Place
-from kithnet.runtime.offload.cache import Mask, Policy, Records, victim
+from kithnet.runtime.offload.cache import Floats, Mask, Policy, Records, victim
 from kithnet.runtime.offload.loader import Load, Loader, Urgency
 from kithnet.runtime.offload.options import places
 from kithnet.runtime.offload.store import ExpertStore
@@ -32,6 +32,7 @@ class Shelf:
         self.here: list[set[int]] = [set() for _ in store.layers]
         self.coming: dict[Place, Load] = {}
         self.evictions = 0
+        self._ranked: tuple[tuple[int, int, int], Floats] = ((-1, -1, -1), np.zeros(shape))
 
     @property
     def complete(self) -> bool:
@@ -108,8 +109,10 @@ class Shelf:
 
     def lowest(self, layer: int) -> Place | None:
         """What would leave next while `layer` is at work; None where nothing may leave."""
-        priorities = self._policy(self._records, layer)
-        return victim(priorities, self.held & ~self.pinned & ~self.guarded)
+        moment = (layer, self._records.passes, self._records.time)
+        if moment != self._ranked[0]:  # uses are the same for every load of a layer
+            self._ranked = moment, self._policy(self._records, layer)
+        return victim(self._ranked[1], self.held & ~self.pinned & ~self.guarded)
 
     def close(self) -> None:
         """Unmap the memory. The loader must be closed, and no tensor point here any more."""

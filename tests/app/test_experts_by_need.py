@@ -1,16 +1,20 @@
 """Offloaded experts as a person meets them: settings, statistics, metrics, what fits."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kithnet.app import engine_stats, engines, fitting
+from kithnet.app.doctor import Question, examine
 from kithnet.app.runs import Run
 from kithnet.app.server.metrics import Metrics
 from kithnet.app.trace_view import line
 from kithnet.runtime.chat import Message, ReplySpec
 from kithnet.runtime.config import Config
+from kithnet.runtime.convert.experttypes import is_expert
+from kithnet.runtime.convert.gguffile import GgufDraft, read_source
 from kithnet.runtime.errors import ConfigError, UnknownModel
 from kithnet.runtime.local import LocalModel
 from kithnet.runtime.offload.calibrate import Thresholds
@@ -132,6 +136,22 @@ def test_a_model_that_fits_is_said_to(made: Made) -> None:
     assert found.fit.experts == weights
     assert fitting.line(found).startswith("fits: ")
     assert fitting.contract(found)["store"] == str(made.store.path)
+
+
+def test_doctor_warns_of_a_model_that_would_be_paged_in_and_out_and_says_what_to_do(made: Made, tmp_path: Path) -> None:
+    source = read_source(made.model)
+    grown = [
+        replace(one, shape=(one.shape[0], one.shape[1] << 20, one.shape[2])) if is_expert(one.name) else one
+        for one in source.tensors
+    ]
+    large = tmp_path / "large.gguf"
+    GgufDraft(source, grown).begin(large)  # all holes: half a terabyte that takes no disk
+    assert large.stat().st_blocks * 512 < 1 << 20
+    checks = examine(Question(tmp_path, str(large), "none"))
+    warned = [check for check in checks if check.name == "model memory"]
+    assert [(check.ok, check.needed) for check in warned] == [(False, False)]
+    assert warned[0].detail.startswith("too large: needs")
+    assert warned[0].mend.startswith("choose a smaller model")
 
 
 def test_a_model_that_does_not_fit_is_to_be_offloaded_and_what_that_costs_is_told(made: Made) -> None:
