@@ -13,7 +13,7 @@ from kithnet.agents.dialogue import Dialogues
 from kithnet.agents.disclosure import Owner
 from kithnet.agents.settings import Settings
 from kithnet.agents.stage import Stage, State
-from kithnet.app import engines
+from kithnet.app import engine_stats, engines
 from kithnet.app.cast import Cast, policy_of
 from kithnet.app.runs import Run, held, new_run
 from kithnet.memory.store import Store
@@ -82,7 +82,10 @@ async def scene(
             stage = Stage(chat, cast.agent, settings_of(config), trace, journal, embedder)
             bounds = config.limits
             limits = Limits(bounds.calls or None, bounds.tokens or None, bounds.seconds or None)
-            yield Scene(store, cast, stage, saver, trace, limits, run, embedder)
+            try:
+                yield Scene(store, cast, stage, saver, trace, limits, run, embedder)
+            finally:
+                engine_stats.emit(trace, chat)
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,24 @@ def _models(question: Question) -> list[Check]:
 
     registry = Registry(question.home / "models")
     names = [question.embedder] if question.url else [question.model, question.embedder]
-    return [_model(registry, name, question.deep) for name in names]
+    checks = [_model(registry, name, question.deep) for name in names]
+    return checks if question.url or not checks[0].ok else [*checks, *_thrashing(registry.resolve(question.model))]
+
+
+def _thrashing(model: Path) -> list[Check]:
+    """A warning where the weights of the chat model do not fit into memory: the system would page them in and out."""
+    from kithnet.app import fitting
+    from kithnet.runtime.offload.fit import RESERVE, free_memory
+
+    if model.stat().st_size + RESERVE <= free_memory():
+        return []  # most models: the header need not be read
+    try:
+        outlook = fitting.look(model, 0)
+    except KithnetError as error:
+        return [Check("model memory", False, False, error.message, error.hint)]
+    if outlook.fit.verdict == "fits":
+        return []
+    return [Check("model memory", False, False, fitting.line(outlook), fitting.mend(outlook))]
 
 
 def _model(registry: "Registry", name: str, deep: bool) -> Check:

@@ -3,18 +3,22 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from kithnet.memory.store import Store
 from kithnet.memory.vectors import VectorIndex
 from kithnet.runtime.chat import ChatModel
-from kithnet.runtime.config import Config
+from kithnet.runtime.config import Config, ExpertsConfig
 from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.engine.kvchoice import kv_choice
 from kithnet.runtime.engine.kvtypes import DEFAULT, KvTypes
-from kithnet.runtime.errors import StorageError, UnknownModel
+from kithnet.runtime.errors import ConfigError, StorageError, UnknownModel
 from kithnet.runtime.local import LocalModel, LocalOptions
 from kithnet.runtime.lora import AdapterFile
+from kithnet.runtime.offload.opening import STORE_SUFFIX
+from kithnet.runtime.offload.options import ExpertOptions
+from kithnet.runtime.offload.tuning import kept
 from kithnet.runtime.registry import Registry
 
 CONTEXT, REMOTE_CONTEXT = 8192, 32768
@@ -45,13 +49,43 @@ def open_chat_model(config: Config, models: Path) -> ChatModel:
             chosen.url, chosen.name, api_key=key, timeout=chosen.timeout, retries=chosen.retries,
             context=chosen.context or REMOTE_CONTEXT,
         )  # fmt: skip
-    path = Registry(models).resolve(chosen.name)
+    path = model_path(chosen.name, models)
     adapters = tuple(AdapterFile(one.name, Path(one.path), one.scale) for one in chosen.adapters)
     options = LocalOptions(
         context=chosen.context or CONTEXT, parallel=chosen.parallel, kv_mb=chosen.kv_mb, threads=chosen.threads,
-        adapters=adapters, kv=_kv(chosen.kv, path),
+        adapters=adapters, kv=_kv(chosen.kv, path), experts=_experts(config.experts, path),
     )  # fmt: skip
     return LocalModel.load(path, options)
+
+
+def model_path(name: str, models: Path) -> Path:
+    """The file of a model: a GGUF, or an expert store by its path or, where the GGUF is gone, by the model's name.
+
+    Raises UnknownModel, ModelFileError.
+    """
+    if name.endswith(STORE_SUFFIX) and Path(name).is_file():
+        return Path(name)
+    try:
+        return Registry(models).resolve(name)
+    except UnknownModel:
+        store = models / f"{name}{STORE_SUFFIX}"
+        if store.is_file():
+            return store
+        raise
+
+
+def _experts(chosen: ExpertsConfig, model: Path) -> ExpertOptions:
+    """How experts are kept, with the thresholds that were calibrated for the model's store where none are set."""
+    options = chosen.options()
+    if chosen.precision == "high" or chosen.t1 < 1:
+        return options
+    found = kept(model.with_suffix(STORE_SUFFIX))
+    if found is not None:
+        return replace(options, t1=found.t1, t2=found.t2)
+    if not options.resident_low:
+        hint = f"choose them by what they cost: kith model calibrate {model.stem}; or set experts.t1 and experts.t2"
+        raise ConfigError(f"no thresholds are known for the mixed precision of {model.stem}", hint)
+    return options
 
 
 def _kv(setting: str, model: Path) -> KvTypes:

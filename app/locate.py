@@ -56,6 +56,13 @@ def models_here() -> Path:
     return models_folder(os.environ)
 
 
+def model_file(name: str) -> Path:
+    """The GGUF of a model's name or path. Raises UnknownModel, ModelFileError."""
+    from kithnet.runtime.registry import Registry  # it imports what fetches models
+
+    return Registry(models_here()).resolve(name)
+
+
 def settings(file: Path | None, overrides: Sequence[str] | None) -> Config:
     """The settings of a command: defaults, then the file, then `-c` overrides. Raises ConfigError."""
     return Config.load(file, overrides or ())

@@ -75,7 +75,7 @@ def find(models: Path, name: str, wanted: Wanted, tell: OnProgress) -> Precision
         if not model.generates:
             raise ModelFileError(f"{path} is an embedding model: it keeps no conversation", "name a chat model")
         check_context(model, wanted.context)
-        text = _read(wanted.text) if wanted.text else talk(wanted.context * (wanted.windows or 1))
+        text = read_text(wanted.text) if wanted.text else talk(wanted.context * (wanted.windows or 1))
         tokens = model.tokenise(text, begin=False, special=False)
         rows = measure(
             model, tokens, pairs, context=wanted.context, windows=wanted.windows, progress=tell,
@@ -93,10 +93,10 @@ def find(models: Path, name: str, wanted: Wanted, tell: OnProgress) -> Precision
     )  # fmt: skip
 
 
-def talk(tokens: int) -> str:
-    """Generated conversations of at least so many tokens (and never less than the usual number), from a fixed seed."""
+def talk(tokens: int, seed: int = SEED) -> str:
+    """Generated conversations of at least so many tokens (and never less than the usual number)."""
     messages = min(max(tokens, TOKENS) // _LEAST_PER_MESSAGE, LARGEST["messages"])
-    world = generate(GenerateSpec(people=16, ties=40, messages=messages, seed=SEED, tasks=0))
+    world = generate(GenerateSpec(people=16, ties=40, messages=messages, seed=seed, tasks=0))
     names = {person.id: person.name for person in world.people}
     lines, session = [], ""
     for message in world.messages:
@@ -185,7 +185,8 @@ def _budget(wanted: Wanted) -> tuple[float, str]:
     return (half, "half of the free memory") if half < GIB else (float(GIB), "1 GiB, the default")
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A text that was given as a file. Raises InputError."""
     try:
         return path.expanduser().read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

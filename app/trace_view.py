@@ -158,6 +158,12 @@ def _ledgers(e: Event) -> str:
     return f"instructor: {told('instructor')}; assistant: {told('assistant')}"
 
 
+def _engine(e: Event) -> str:
+    experts = e.get("experts")
+    of = f"; experts {experts['hit_rate']:.0%} there when needed" if experts else ""
+    return f"{e.get('requests')} requests, {e.get('steps')} batches, {e.get('step_seconds', 0):.1f} s{of}"
+
+
 _LINES: dict[str, Callable[[Event], str]] = {
     "run": _run,
     "run_done": lambda e: f"after {e.get('seconds')} s",
@@ -182,6 +188,7 @@ _LINES: dict[str, Callable[[Event], str]] = {
     ),
     "ledgers": _ledgers,
     "wake": lambda e: f"{e.get('owner')}: {e.get('tokens')} tokens held again {e.get('why', '')}".rstrip(),
+    "engine": _engine,
     "sleep": lambda e: f"{e.get('owner')}: {e.get('tokens')} tokens saved {e.get('why', '')}".rstrip(),
     "remembered": lambda e: (
         f"{e.get('person')} of the talk with {e.get('partner')}: {len(e.get('added') or ())} new, "

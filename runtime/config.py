@@ -9,10 +9,14 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from kithnet.runtime.engine.kvtypes import NAMES, KvTypes
 from kithnet.runtime.errors import ConfigError
+from kithnet.runtime.sizes import parse_size
+
+if TYPE_CHECKING:
+    from kithnet.runtime.offload.options import ExpertOptions
 
 
 def _within(default: Any, low: float, high: float = math.inf) -> Any:
@@ -57,6 +61,45 @@ class ModelConfig:
         except ConfigError as error:
             hint = f"write auto, one of {', '.join(NAMES)}, or keys/values, as in q8_0/q4_0"
             raise ConfigError(f"model.kv is {self.kv!r}: {error.message}", hint) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertsConfig:
+    """Of a mixture of experts that runs here. mode: where they are: all in memory, paged by the system (mmap, or asked
+    for ahead with willneed), or read from a store by need (offload); auto offloads what does not fit. memory: what they
+    may take, as in 2GB; empty for what is free. policy: which leaves first. precision: high alone, or mixed, where what
+    is missing may be lowered. t1, t2: unimportance up to which a missing expert is read in high, and in low precision;
+    left at 1 they are those that `kith model calibrate` chose. beyond: what is done above t2. low: whether low precision
+    is read by need or stays in memory. low_share: of the memory, for low precision read by need. prefetch: layers ahead
+    that are predicted, 0 for none. readers: threads that read."""
+
+    mode: Literal["auto", "memory", "mmap", "mmap+willneed", "offload"] = "auto"
+    memory: str = ""
+    policy: Literal["lcu", "lru", "lfu", "hobbit"] = "lcu"
+    precision: Literal["high", "mixed"] = "high"
+    t1: float = _within(1.0, 0.0, 1.0)
+    t2: float = _within(1.0, 0.0, 1.0)
+    beyond: Literal["low", "skip"] = "low"
+    low: Literal["demand", "resident"] = "demand"
+    low_share: float = _within(0.25, 0.0, 0.9)
+    prefetch: int = _within(0, 0, 8)
+    readers: int = _within(3, 1, 64)
+
+    def __post_init__(self) -> None:
+        if self.memory:
+            parse_size(self.memory)
+
+    def options(self) -> "ExpertOptions":
+        """The same for `LocalModel`. A t2 below t1 counts as t1."""
+        from kithnet.runtime.offload.options import ExpertOptions  # numpy, for those who run a model here
+
+        memory = parse_size(self.memory) if self.memory else 0
+        if self.precision == "high":
+            return ExpertOptions(self.mode, memory, self.policy, prefetch=self.prefetch, readers=self.readers)
+        return ExpertOptions(
+            self.mode, memory, self.policy, self.t1, max(self.t1, self.t2), skip=self.beyond == "skip",
+            resident_low=self.low == "resident", low_share=self.low_share, prefetch=self.prefetch, readers=self.readers,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +213,7 @@ class ServeConfig:
 @dataclass(frozen=True, slots=True)
 class Config:
     model: ModelConfig = ModelConfig()
+    experts: ExpertsConfig = ExpertsConfig()
     embedder: EmbedderConfig = EmbedderConfig()
     dialogue: DialogueConfig = DialogueConfig()
     consult: ConsultConfig = ConsultConfig()

@@ -10,6 +10,7 @@ KithnetError
 │   ├── UnknownRun             no such run
 │   ├── ConfigError            a setting that is unknown or out of range
 │   └── ModelFileError         a model file that is corrupt, truncated or not what its checksum says
+│       └── StoreError         an expert store that is damaged, of another version, or of another model
 ├── ModelError                 a model call that did not give a usable reply (exit status 1)
 │   ├── ContextOverflow        the prompt does not fit the context
 │   ├── ModelUnavailable       refused, timed out, 429 or 5xx after the retries, or the engine died
@@ -71,6 +72,10 @@ class ConfigError(InputError):
 
 
 class ModelFileError(InputError):
+    pass
+
+
+class StoreError(ModelFileError):
     pass
 
 

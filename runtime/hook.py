@@ -14,8 +14,9 @@ of its name and one look-up.
 """
 
 import ctypes
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,58 @@ class EvalHook(Protocol):
 
         The tensor is valid until this method returns: its memory is used again by later nodes.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAhead:
+    """What is about to be decoded, token by token: position, sequence, and whether its output is wanted.
+
+    stopped: turns True when the decode is to end early; its results are dropped then.
+    """
+
+    positions: Sequence[int]
+    sequences: Sequence[int]
+    wanted: Sequence[bool]
+    stopped: Callable[[], bool]
+
+
+@runtime_checkable
+class BatchHook(EvalHook, Protocol):
+    """A hook that is also told of every batch, before it is decoded and after, whatever came of it."""
+
+    def begin(self, batch: BatchAhead) -> bool:
+        """Get ready. True: ask again which nodes are wanted. What it raises ends that decode."""
+
+    def end(self) -> None:
+        """The decode is over, stopped or failed perhaps: leave the graph as it was, llama.cpp may use it again."""
+
+
+class Both:
+    """Two hooks as one: each sees the nodes that it wants, the first one first."""
+
+    def __init__(self, first: EvalHook, second: EvalHook) -> None:
+        self._hooks = (first, second)
+        self._wanted: dict[str, tuple[EvalHook, ...]] = {}
+
+    def wants(self, name: str) -> bool:
+        self._wanted[name] = tuple(hook for hook in self._hooks if hook.wants(name))
+        return bool(self._wanted[name])
+
+    def computed(self, tensor: "TensorView") -> None:
+        for hook in self._wanted[tensor.name]:
+            hook.computed(tensor)
+
+    def begin(self, batch: BatchAhead) -> bool:
+        again = False
+        for hook in self._hooks:
+            if isinstance(hook, BatchHook):
+                again = hook.begin(batch) or again
+        return again
+
+    def end(self) -> None:
+        for hook in self._hooks:
+            if isinstance(hook, BatchHook):
+                hook.end()
 
 
 class TensorView:
@@ -116,6 +169,7 @@ class HookCallback:
     """The C callback of one hook. It must live as long as any context it was attached to."""
 
     def __init__(self, hook: EvalHook) -> None:
+        self._told = hook if isinstance(hook, BatchHook) else None
         self._wanted: dict[bytes, bool] = {}
         self._pending: list[BaseException] = []
         self._function = lib.ggml_backend_sched_eval_callback(_callback(hook, self._wanted, self._pending))
@@ -124,6 +178,16 @@ class HookCallback:
         """Make contexts that are created from `params` call the hook."""
         params.cb_eval = self._function
         params.cb_eval_user_data = ctypes.c_void_p(None)
+
+    def begin(self, batch: BatchAhead) -> None:
+        """Tell the hook what comes, if it wants to know. Call it before every decode."""
+        if self._told is not None and self._told.begin(batch):
+            self.ask_again()
+
+    def end(self) -> None:
+        """Tell the hook that the decode is over. Call it after every decode."""
+        if self._told is not None:
+            self._told.end()
 
     def ask_again(self) -> None:
         """Forget what the hook answered to `wants`: for a hook that has changed its mind between two decodes."""

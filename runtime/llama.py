@@ -83,13 +83,20 @@ class LlamaModel:
         self._control: re.Pattern[str] | None = None
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "LlamaModel":
-        """Map the file. ModelFileError when it is missing, no GGUF, truncated or refused by llama.cpp."""
+    def load(cls, path: str | os.PathLike[str], *, mapped: bool = True, repack: bool = True) -> "LlamaModel":
+        """Map the file. ModelFileError when it is missing, no GGUF, truncated or refused by llama.cpp.
+
+        mapped: False reads the file into memory of its own. repack: let llama.cpp keep weights of some types in a
+        form that is faster to multiply with, in memory of its own.
+        """
         start_backend()
         file = Path(path)
         _check_magic(file)
         forget_errors()
-        handle = lib.llama_model_load_from_file(os.fsencode(file), lib.llama_model_default_params())
+        params = lib.llama_model_default_params()
+        params.load_mode = lib.LLAMA_LOAD_MODE_AUTO if mapped else lib.LLAMA_LOAD_MODE_NONE
+        params.use_extra_bufts = repack
+        handle = lib.llama_model_load_from_file(os.fsencode(file), params)
         if not handle:
             raise ModelFileError(
                 f"{file} could not be loaded: {last_error('llama.cpp gave no reason')}",

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jinja2
@@ -22,9 +22,15 @@ from kithnet.runtime.engine.sampling import Choice, schema_grammar
 from kithnet.runtime.engine.stats import Counters, EngineStats
 from kithnet.runtime.engine.thread import Engine
 from kithnet.runtime.errors import ConfigError, ContextOverflow, ModelFileError, ModelUnavailable
-from kithnet.runtime.hook import EvalHook
+from kithnet.runtime.hook import Both, EvalHook
 from kithnet.runtime.llama import LlamaModel, default_threads
 from kithnet.runtime.lora import AdapterFile, Adapters
+from kithnet.runtime.offload.advise import AdviseHook
+from kithnet.runtime.offload.fit import expert_budget
+from kithnet.runtime.offload.offloaded import Offloaded
+from kithnet.runtime.offload.opening import Source, source
+from kithnet.runtime.offload.options import ExpertOptions
+from kithnet.runtime.offload.stats import ExpertStats
 from kithnet.runtime.structured import check_schema, parse_reply
 
 CAPABLE_PARAMETERS = 3_000_000_000  # smaller models cannot be trusted to plan and phrase freely
@@ -41,7 +47,7 @@ class LocalOptions:
     requests evaluated at once. kv: precision of keys and values. kv_mb: megabytes they may take in all; 0: as many
     tokens again as one context, for prompts that are kept evaluated. threads: 0 for all cores this process may use.
     capable: see Traits; by default, whether the model has at least 3e9 parameters. adapters: LoRA files, chosen by
-    name in a ReplySpec. hook: see runtime/hook.py.
+    name in a ReplySpec. hook: see runtime/hook.py. experts: how those of a mixture are kept, see ExpertOptions.
     """
 
     context: int = 8192
@@ -52,6 +58,7 @@ class LocalOptions:
     capable: bool | None = None
     adapters: Sequence[AdapterFile] = ()
     hook: EvalHook | None = None
+    experts: ExpertOptions = field(default_factory=ExpertOptions)
 
     def __post_init__(self) -> None:
         bad = self.context < 1 or self.threads < 0 or self.kv_mb < 0
@@ -69,7 +76,7 @@ class LocalModel:
     Build it with `LocalModel.load`.
     """
 
-    def __init__(self, model: LlamaModel, options: LocalOptions) -> None:
+    def __init__(self, model: LlamaModel, options: LocalOptions, loaded: Source | None = None) -> None:
         self._model = model
         self._options = options
         self._adapters = Adapters(model, options.adapters)
@@ -80,23 +87,33 @@ class LocalModel:
         self._cells = cells_for(model, context, options.kv, options.kv_mb)
         able = model.parameters >= CAPABLE_PARAMETERS if options.capable is None else options.capable
         self._traits = Traits(model.path.stem, context, able, grammar=True)
-        self._engine = self._new_engine()
+        self._experts: Offloaded | None = None
+        self._hook = options.hook
+        if loaded is not None:
+            self._keep_experts(loaded)
+        try:
+            self._engine = self._new_engine()
+        except BaseException:
+            self._free_experts()
+            raise
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], options: LocalOptions | None = None) -> "LocalModel":
-        """Load a GGUF file.
+        """Load a GGUF file, or the trunk of an expert store.
 
-        Raises ModelFileError for a file that is no usable chat model, ConfigError where the KV budget holds less than
-        one context, SetupError for an unknown binding.
+        Raises ModelFileError for a file that is no usable chat model, StoreError for a store that is damaged or of
+        another model, ConfigError where the KV budget holds less than one context or the memory for experts is too
+        little, SetupError for an unknown binding.
         """
         options = options or LocalOptions()
-        model = LlamaModel.load(path)
+        loaded = source(Path(path), options.experts)
+        model = LlamaModel.load(loaded.path, mapped=loaded.mapped, repack=loaded.repack)
         try:
             if not model.generates:
                 raise ModelFileError(
                     f"{path} is an embedding model: it cannot continue a text", "give the path of a chat model's GGUF"
                 )
-            return cls(model, options)
+            return cls(model, options, loaded)
         except BaseException:
             model.close()
             raise
@@ -113,6 +130,10 @@ class LocalModel:
     def stats(self) -> EngineStats:
         """What has been done and what is going on."""
         return self._engine.stats()
+
+    def expert_stats(self) -> ExpertStats | None:
+        """What offloading has done; None where the model's experts are not offloaded."""
+        return self._experts.stats() if self._experts is not None else None
 
     def tokens(self, text: str) -> list[int]:
         """Token ids of a text as it stands in a reply, for a logit bias."""
@@ -190,14 +211,35 @@ class LocalModel:
 
     def _free(self) -> None:
         self._engine.close()
+        self._free_experts()
         self._adapters.close()
         self._model.close()
+
+    def _keep_experts(self, loaded: Source) -> None:
+        """Bring the experts in as the options say, by a hook beside the one that was given."""
+        ours: EvalHook | None = None
+        if loaded.store is not None:
+            chosen = self._options.experts
+            if not chosen.memory_bytes:
+                kv = int(self._cells * self._options.kv.bytes_per_token(*self._model.kv_widths))
+                chosen = replace(chosen, memory_bytes=expert_budget(loaded.store, kv))
+            threads = self._options.threads or default_threads()
+            self._experts = Offloaded(self._model, loaded.store, chosen, threads)
+            ours = self._experts.hook
+        elif loaded.willneed:
+            ours = AdviseHook.of(self._model)
+        if ours is not None:
+            self._hook = ours if self._hook is None else Both(ours, self._hook)
+
+    def _free_experts(self) -> None:
+        if self._experts is not None:
+            self._experts.close()
 
     def _new_engine(self) -> Engine:
         options = self._options
         context = Context(
             self._model, cells=self._cells, sequences=options.parallel + KEPT,
-            threads=options.threads or default_threads(), kv=options.kv, hook=options.hook,
+            threads=options.threads or default_threads(), kv=options.kv, hook=self._hook,
         )  # fmt: skip
         return Engine(Core(context, self._adapters, self._counters, parallel=options.parallel), self._traits.name)
 

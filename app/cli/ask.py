@@ -15,6 +15,22 @@ World = Annotated[str | None, typer.Option("--world", "-w", help="The world; nee
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")]
 Setting = Annotated[list[str] | None, typer.Option("-c", metavar="A.B=C", help="Change one setting; repeatable.")]
 
+Experts = Annotated[
+    str | None,
+    typer.Option("--experts", metavar="MODE", help="Where experts of a mixture are: memory, mmap or offload."),
+]
+ExpertMemory = Annotated[
+    str | None, typer.Option("--expert-memory", metavar="SIZE", help="What offloaded experts may take, as in 2GB.")
+]
+Stats = Annotated[bool, typer.Option("--stats", help="Show at the end what the local model did.")]
+
+
+def model_settings(setting: list[str] | None, experts: str | None, memory: str | None) -> list[str]:
+    """`-c` settings, and those that have options of their own."""
+    given = [f"experts.mode={experts}"] if experts is not None else []
+    given += [f"experts.memory={memory}"] if memory is not None else []
+    return [*(setting or []), *given]
+
 
 def ask(
     person: Annotated[str, typer.Argument(metavar="FROM", help="Whose agent has the task.")],
@@ -24,16 +40,19 @@ def ask(
     config: ConfigFile = None,
     setting: Setting = None,
     attended: Annotated[bool, typer.Option("--attended", help="Ask at the terminal where a rule says to ask.")] = False,
+    experts: Experts = None,
+    expert_memory: ExpertMemory = None,
+    stats: Stats = False,
     as_json: output.AsJson = False,
 ) -> None:
     """Let FROM's agent find something out by talking to TO's agent.
 
     Example: kith ask chandler phoebe "What did Carol tell Ross about the baby?" --world friends
     """
-    from kithnet.app import collaborate
+    from kithnet.app import collaborate, engine_stats
     from kithnet.app.locate import settings, world_named
 
-    chosen, loaded = world_named(world), settings(config, setting)
+    chosen, loaded = world_named(world), settings(config, model_settings(setting, experts, expert_memory))
     owner = None
     if attended:
         from kithnet.app.terminal import TerminalOwner
@@ -41,7 +60,11 @@ def ask(
         owner = TerminalOwner()
     with output.working(f"{person} asks {partner}", as_json):
         asked, run = collaborate.ask(chosen.folder, chosen.models, loaded, (person, partner), question, owner)
-    output.show(collaborate.contract(asked, run), _text(asked, run), as_json)
+    contract, text = collaborate.contract(asked, run), _text(asked, run)
+    if stats:
+        done = engine_stats.of_run(run)
+        contract["stats"], text = done, f"{text}\n{engine_stats.as_text(done)}"
+    output.show(contract, text, as_json)
 
 
 def _text(asked: "Asked", run: "Run") -> str:

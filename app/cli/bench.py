@@ -241,3 +241,41 @@ def compare(
 
     result = compared(a, b, seed)
     output.show(contract(result), as_text(result), as_json)
+
+
+@app.command()
+def offload(
+    model: Annotated[str, typer.Option("--model", "-m", help="The dense llama model that experts are cut from.")] = "",
+    only: Annotated[str, typer.Option("--only", help="synthetic or moefied; both when left out.")] = "",
+    arm: Annotated[list[str] | None, typer.Option("--arm", help="Only this arm, as mmap or skip; repeatable.")] = None,
+    memory: Annotated[
+        list[float] | None, typer.Option("--memory", metavar="SHARE", help="Of the high model; repeatable.")
+    ] = None,
+    size: Annotated[float, typer.Option("--size", metavar="MB", help="Experts of the synthetic model.")] = 0,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where models and the report are kept; default: below the home.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small model and few repeats: within 15 minutes.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the tokens.")] = 7,
+    as_json: output.AsJson = False,
+) -> None:
+    """Experts offloaded, beside mmap, a lower-bit model and unlimited memory: speed, quality, memory, every run caged.
+
+    Example: kith bench offload --quick
+    """
+    from kithnet.app.locate import model_file, models_here, settings
+    from kithnet.app.precision import talk
+    from kithnet.bench.offload import suite
+    from kithnet.bench.offload.subjects import MOEFIED, SYNTHETIC
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+
+    if only not in ("", SYNTHETIC, MOEFIED):
+        raise typer.BadParameter(f"{only!r}: choose {SYNTHETIC} or {MOEFIED}")
+    place = folder or models_here().parent / "bench" / "offload"
+    dense = model_file(model or settings(None, None).model.name)
+    sizes = suite.sizes(quick, memory or (), int(size * 1e6))
+    chosen = suite.Wanted(place, dense, talk(12_000), sizes, seed, only, tuple(arm or ()))
+    with output.progress("measuring") as progress:
+        result, report = suite.run(chosen, progress)
+    output.show({**contract(result), "report": str(report)}, f"{as_text(result)}\n{report}", as_json)

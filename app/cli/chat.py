@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from kithnet.app.cli import output
-from kithnet.app.cli.ask import ConfigFile, Setting, World
+from kithnet.app.cli.ask import ConfigFile, ExpertMemory, Experts, Setting, Stats, World, model_settings
 
 
 def chat(
@@ -16,6 +16,9 @@ def chat(
     world: World = None,
     config: ConfigFile = None,
     setting: Setting = None,
+    experts: Experts = None,
+    expert_memory: ExpertMemory = None,
+    stats: Stats = False,
     as_json: output.AsJson = False,
 ) -> None:
     """Talk with PERSON's agent as PERSON, or as someone else; what is said is remembered next time.
@@ -23,11 +26,17 @@ def chat(
     Example: kith chat monica --world friends
     """
     from kithnet.app import chat as talk
+    from kithnet.app import engine_stats
     from kithnet.app.locate import settings, world_named
 
-    place, loaded = world_named(world), settings(config, setting)
+    place, loaded = world_named(world), settings(config, model_settings(setting, experts, expert_memory))
     lines = talk.terminal()
     if as_json:
         lines = talk.Lines(lines.read, output.note, lambda piece: None)
     run = talk.chat(place.folder, place.models, loaded, person, partner, lines)
-    output.show({"run": run.id}, f"(kept as {run.id})", as_json)
+    contract: dict[str, object] = {"run": run.id}
+    text = f"(kept as {run.id})"
+    if stats:
+        done = engine_stats.of_run(run)
+        contract["stats"], text = done, f"{text}\n{engine_stats.as_text(done)}"
+    output.show(contract, text, as_json)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kithnet.app.cli import output
+from kithnet.app.cli import experts, output
 
 if TYPE_CHECKING:
     from kithnet.runtime.files import OnProgress
     from kithnet.runtime.registry import ModelEntry, Registry
 
-app = typer.Typer(no_args_is_help=True, help="GGUF models on this machine: list, fetch, show, choose the KV precision.")
+app = typer.Typer(no_args_is_help=True, help="GGUF models on this machine: list, fetch, show, convert, tune.")
+for command in (experts.convert, experts.verify, experts.moefy, experts.synthetic, experts.calibrate, experts.replay):
+    app.command(command.__name__)(command)
 
 _MEGABYTE = 1e6
 
@@ -54,7 +56,7 @@ def fetch(
     fetched = []
     for name in names or registry.defaults:
         with output.progress(name, "MB") as tell:
-            path = registry.fetch(name, _in_megabytes(tell), force=force)
+            path = registry.fetch(name, in_megabytes(tell), force=force)
         fetched.append({"name": name, "path": str(path), "bytes": path.stat().st_size})
         if not as_json:
             output.note(f"{name} is ready")
@@ -71,15 +73,20 @@ def show(
 
     Example: kith model show smollm2-135m --json
     """
+    from kithnet.app import fitting
+    from kithnet.app.engines import CONTEXT
+
     with output.progress(name, "MB") as tell:
-        detail = _registry().show(name, _in_megabytes(tell))
+        detail = _registry().show(name, in_megabytes(tell))
     card = detail.card
+    outlook = fitting.look(detail.path, 2 * min(card.context, CONTEXT) * card.kv_bytes_per_token)
     payload = {
         "name": detail.name,
         "path": str(detail.path),
         "source": detail.source,
         "sha256": detail.sha256,
         **asdict(card),
+        "memory": fitting.contract(outlook),
     }
     types = ", ".join(f"{count} {kind}" for kind, count in card.types.items())
     cache = f"{card.kv_bytes_per_token:,} bytes a token at f16; {card.agents_per_gib} agents of 2,048 tokens in 1 GiB"
@@ -92,6 +99,7 @@ def show(
         f"  tensors       {types}",
         f"  KV cache      {cache if card.kv_bytes_per_token else 'none'}",
         f"  size          {card.bytes / _MEGABYTE:,.1f} MB",
+        f"  memory        {fitting.line(outlook)}",
         f"  license       {card.license or 'not stated in the file'}",
         f"  source        {detail.source}",
         f"  sha256        {detail.sha256}",
@@ -139,7 +147,7 @@ def kv(
     output.show(precision.contract(found), precision.as_text(found), as_json)
 
 
-def _in_megabytes(tell: output.Progress) -> "OnProgress":
+def in_megabytes(tell: output.Progress) -> "OnProgress":
     def told(done: int, total: int | None = None, note: str = "") -> None:
         tell(round(done / _MEGABYTE), None if total is None else round(total / _MEGABYTE), note)
 

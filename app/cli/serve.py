@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kithnet.app.cli import output
-from kithnet.app.cli.ask import ConfigFile, Setting
+from kithnet.app.cli.ask import ConfigFile, ExpertMemory, Experts, Setting, model_settings
 
 MANY = 6
 """More models than this are counted, not listed, in the line for a person."""
@@ -26,6 +26,8 @@ def serve(
     ] = "",
     config: ConfigFile = None,
     setting: Setting = None,
+    experts: Experts = None,
+    expert_memory: ExpertMemory = None,
     as_json: output.AsJson = False,
 ) -> None:
     """Serve the chat model, the embedder and the agents of a world's people: an OpenAI-compatible API.
@@ -39,7 +41,7 @@ def serve(
 
     given = [f"serve.host={host}"] if host is not None else []
     given += [f"serve.port={port}"] if port is not None else []
-    loaded = settings(config, [*(setting or []), *given])
+    loaded = settings(config, [*model_settings(setting, experts, expert_memory), *given])
     listen.check(loaded.serve, token)
     place = world_named(world) if world else None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kithnet.app.cli import output
-from kithnet.app.cli.ask import ConfigFile, Setting
+from kithnet.app.cli.ask import ConfigFile, ExpertMemory, Experts, Setting, Stats, model_settings
 
 if TYPE_CHECKING:
     from kithnet.app.simulate import Done, Tally
@@ -25,16 +25,20 @@ def simulate(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new run even if one is unfinished.")] = False,
     config: ConfigFile = None,
     setting: Setting = None,
+    experts: Experts = None,
+    expert_memory: ExpertMemory = None,
+    stats: Stats = False,
     as_json: output.AsJson = False,
 ) -> None:
     """Let the agents of a network work on many tasks; the same command goes on where a run was cut off.
 
     Example: kith simulate friends --tasks 5
     """
+    from kithnet.app import engine_stats
     from kithnet.app import simulate as run
     from kithnet.app.locate import settings, world_named
 
-    place, loaded = world_named(world), settings(config, setting)
+    place, loaded = world_named(world), settings(config, model_settings(setting, experts, expert_memory))
     plan = run.Plan(tasks, seed, in_flight or loaded.executor.in_flight, lockstep)
     with output.progress(f"simulating {place.name}", "tasks") as bar:
         started = time.perf_counter()
@@ -45,7 +49,11 @@ def simulate(
             bar(tally.done, planned, f"{tally.turns} utterances, {tokens / spent if spent else 0:.0f} tokens/s")
 
         done = run.simulate(place.folder, place.models, loaded, plan, tell, fresh=fresh)
-    output.show(contract(done), summary(done), as_json)
+    payload, text = contract(done), summary(done)
+    if stats:
+        told = engine_stats.of_run(done.run)
+        payload["stats"], text = told, f"{text}\n{engine_stats.as_text(told)}"
+    output.show(payload, text, as_json)
 
 
 def contract(done: "Done") -> dict[str, object]:

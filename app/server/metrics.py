@@ -15,9 +15,10 @@ SECONDS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class Metrics:
-    """The counters of one server. stats: numbers of the engine, read whenever somebody asks for the metrics."""
+    """The counters of one server. stats, experts: numbers of the engine and of offloading, read whenever somebody asks
+    for the metrics; `experts` returns None where nothing is offloaded."""
 
-    def __init__(self, stats: Callable[[], Any] | None = None) -> None:
+    def __init__(self, stats: Callable[[], Any] | None = None, experts: Callable[[], Any] | None = None) -> None:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
             "kith_http_requests", "Answered requests.", ["route", "method", "status"], registry=registry
@@ -38,7 +39,9 @@ class Metrics:
         self.embedded = Counter("kith_embedded_texts", "Texts embedded.", registry=registry)
         self.sessions = Gauge("kith_sessions", "Open conversations with personal agents.", registry=registry)
         if stats is not None:
-            registry.register(_Engine(stats))
+            registry.register(_Numbers("engine", "Of the engine", stats))
+        if experts is not None:
+            registry.register(_Numbers("experts", "Of offloaded experts", experts))
 
     def spent(self, model: str, usage: Usage) -> None:
         """Count the tokens of a finished reply: sent, evaluated (not reused), generated."""
@@ -50,18 +53,18 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class _Engine(Collector):
-    """Every number of the engine's own counts as `kith_engine_<field>`."""
+class _Numbers(Collector):
+    """Every number of a dataclass as `kith_<what>_<field>`; nothing where there is none."""
 
-    def __init__(self, stats: Callable[[], Any]) -> None:
-        self._stats = stats
+    def __init__(self, what: str, about: str, stats: Callable[[], Any]) -> None:
+        self._what, self._about, self._stats = what, about, stats
 
     def collect(self) -> Iterator[Metric]:
         stats = self._stats()
-        for one in fields(stats):
+        for one in fields(stats) if stats is not None else ():
             value = getattr(stats, one.name)
             if isinstance(value, int | float):
-                yield GaugeMetricFamily(f"kith_engine_{one.name}", f"Of the engine: {one.name}.", value)
+                yield GaugeMetricFamily(f"kith_{self._what}_{one.name}", f"{self._about}: {one.name}.", value)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing beforehand: the engine is not asked while the server is being put together."""

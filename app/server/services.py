@@ -53,13 +53,15 @@ class PersonalAgents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """models: chat models by name. stats: numbers of the engine, a frozen dataclass, for /metrics. alive: whether the
+    """models: chat models by name. stats, experts: numbers of the engine and of its offloaded experts
+    (None where there are none), frozen dataclasses, for /metrics. alive: whether the
     models can still answer, where that can be told without asking them."""
 
     models: Mapping[str, ChatModel]
     embedder: Embeds | None = None
     people: PersonalAgents | None = None
     stats: Callable[[], Any] | None = None
+    experts: Callable[[], Any] | None = None
     alive: Callable[[], bool] | None = None
 
     def names(self) -> list[str]:

@@ -73,4 +73,4 @@ def _offered(chat: ChatModel, embedder: LlamaEmbedder | None, people: People | N
     if not isinstance(chat, LocalModel):
         return Services({name: chat}, embedder, people)
     models = {name: chat, **{f"{name}+{one}": adapted(chat, one) for one in chat.adapters}}
-    return Services(models, embedder, people, stats=chat.stats)
+    return Services(models, embedder, people, stats=chat.stats, experts=chat.expert_stats)

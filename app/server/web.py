@@ -30,7 +30,7 @@ def create_app(services: Services, config: ServeConfig, token: str = "") -> Fast
     open: they belong to whoever made them.
     """
     closing = asyncio.Event()
-    metrics, pulse = Metrics(services.stats), Pulse(services)
+    metrics, pulse = Metrics(services.stats, services.experts), Pulse(services)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

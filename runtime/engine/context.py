@@ -14,7 +14,7 @@ from llama_cpp import llama_cpp as lib
 
 from kithnet.runtime.engine.kvtypes import DEFAULT, KvTypes
 from kithnet.runtime.errors import ModelUnavailable
-from kithnet.runtime.hook import EvalHook, HookCallback
+from kithnet.runtime.hook import BatchAhead, EvalHook, HookCallback
 from kithnet.runtime.llama import Batch, LlamaModel, forget_errors, last_error
 
 BATCH = 512  # tokens of one llama_decode at most
@@ -97,8 +97,11 @@ class Context:
         wanted = [i >= len(piece.tokens) - piece.rows for piece in pieces for i in range(len(piece.tokens))]
         self._batch.put(tokens, positions, sequences, wanted)
         forget_errors()
+        if self._hook is not None:
+            self._hook.begin(BatchAhead(positions, sequences, wanted, self.stop.is_set))
         status = int(lib.llama_decode(self.handle, self._batch.raw))
         if self._hook is not None:
+            self._hook.end()
             self._hook.raise_pending()
         return status
 

@@ -27,6 +27,8 @@ from kithnet.app.trace_view import _LINES
 from kithnet.app.worlds import open_world
 from kithnet.runtime.config import Config
 
+from ..runtime.tiny_dense import write_dense
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 ROOMS = ("agents", "app", "bench", "memory", "network", "runtime")
@@ -153,6 +155,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith model fetch": desk.data("model fetch smollm2-135m"),
         "kith model show": desk.data("model show smollm2-135m"),
         "kith model kv": desk.data("model kv smollm2-135m --ctx 64 --windows 1 --pair q8_0 --dry-run"),
+        **mixed(desk),
         "kith doctor": desk.data("doctor"),
         "error": desk.data("world show nope"),
         "kith chat": desk.data(f"chat {pair[0]}", "/quit\n"),
@@ -164,6 +167,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith bench evidence": desk.data("bench evidence --lexical --messages 700"),
         "kith bench informative": informative,
         "kith bench compare": desk.data(f"bench compare '{informative['folder']}' '{informative['folder']}'"),
+        "kith bench offload": desk.data(
+            "bench offload --quick --only synthetic --size 8 --memory 0.5 --arm mixed-lcu --folder bench"
+        ),
         "kith bench memory": desk.data("bench memory --quick --only replay"),
         "kith ask": desk.data(f"ask {pair[0]} {pair[1]} 'What did you tell me?' {QUICK}"),
         "kith trace": desk.data("trace last"),
@@ -171,6 +177,20 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
     }
     assert desk.data("world show small").keys() == made.keys()
     return told
+
+
+def mixed(desk: Desk) -> dict[str, Any]:
+    """What the commands for mixtures of experts print, on small models."""
+    write_dense(desk.folder / "dense.gguf")
+    shape = "--layers 2 --experts 4 --width 256 --size 0.8"
+    return {
+        "kith model moefy": desk.data("model moefy ./dense.gguf --out moe.gguf --experts 4 --top-k 2 --type F32"),
+        "kith model synthetic": desk.data(f"model synthetic small.gguf {shape}"),
+        "kith model convert": desk.data("model convert ./small.gguf"),
+        "kith model verify": desk.data("model verify small.experts"),
+        "kith model calibrate": desk.data("model calibrate ./small.gguf --tokens 128 --record routing.npz"),
+        "kith model replay": desk.data("model replay routing.npz"),
+    }
 
 
 def remembered(desk: Desk, person: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Expert offloading beside what an unchanged llama.cpp can do in the same memory."""
