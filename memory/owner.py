@@ -9,17 +9,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, select
 
-from kithnet.memory import asking, currency, egocentric, explaining, lexical, links, notes, schema, view
+from kithnet.memory import asking, currency, egocentric, explaining, lexical, links, notes, schema, talks, view
 from kithnet.memory.database import Database
 from kithnet.memory.egocentric import Action, Disclosure, Kind, Remembered, item_key, partner_key, person_key
 from kithnet.memory.explaining import Candidate
 from kithnet.memory.links import Link, LinkType
 from kithnet.memory.reading import memory_hits, message_hit
 from kithnet.memory.recall import Hit, Recall
-from kithnet.memory.scope import RECEIVER, SENDER, Scope
+from kithnet.memory.scope import Scope
 from kithnet.memory.search import Question, Search
+from kithnet.memory.talks import Partner
 from kithnet.memory.writing import diary, record
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Senses, Statement, extract
@@ -27,15 +28,6 @@ from kithnet.runtime.errors import InputError
 
 if TYPE_CHECKING:
     from kithnet.memory.vectors import Embedder, VectorIndex
-
-
-@dataclass(frozen=True, slots=True)
-class Partner:
-    """Someone the owner has exchanged messages with. messages: in both directions. last_at: of the latest."""
-
-    person: str
-    messages: int
-    last_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,47 +164,23 @@ class OwnerMemory:
 
     def session(self, session: str) -> list[Hit]:
         """The owner's messages of a session, in their order; none for a session that the owner took no part in."""
-        query = self._scope.message_rows().where(schema.session.c.id == session).order_by(schema.message.c.id)
         with self._database.read() as connection:
-            return [message_hit(row) for row in connection.execute(query)]
+            return talks.session(connection, self._scope, session)
 
     def lines(self) -> list[Hit]:
         """All the owner's messages, oldest first, but for what an agent said from memory; one heard by several, once."""
-        query = self._scope.message_rows().where(~schema.message.c.recalled).order_by(schema.message.c.id)
         with self._database.read() as connection:
-            kept = {(row.sender, row.body, row.at): row for row in connection.execute(query)}
-            return [message_hit(row) for row in kept.values()]
+            return talks.lines(connection, self._scope)
 
     def sessions_with(self, partner: str) -> list[str]:
         """Ids of the sessions in which the owner and `partner` wrote to each other, oldest first."""
-        message = schema.message.c
-        query = (
-            self._scope.messages(schema.session.c.id)
-            .join(schema.session, schema.session.c.key == message.session)
-            .join(SENDER, SENDER.c.key == message.sender)
-            .join(RECEIVER, RECEIVER.c.key == message.receiver)
-            .where((SENDER.c.id == partner) | (RECEIVER.c.id == partner))
-            .group_by(schema.session.c.id)
-            .order_by(func.min(message.id))
-        )
         with self._database.read() as connection:
-            return [str(session) for session in connection.scalars(query)]
+            return talks.sessions_with(connection, self._scope, partner)
 
     def partners(self) -> list[Partner]:
         """Everyone the owner has exchanged messages with, most messages first."""
-        message = schema.message.c
-        other = case((message.sender == self._scope.owner, message.receiver), else_=message.sender)
-        counted = self._scope.messages(
-            other.label("other"), func.count().label("messages"), func.max(message.at).label("last")
-        )
-        grouped = counted.group_by(other).subquery()
-        query = (
-            select(schema.person.c.id, grouped.c.messages, grouped.c.last)
-            .join(schema.person, schema.person.c.key == grouped.c.other)
-            .order_by(grouped.c.messages.desc(), schema.person.c.id)
-        )
         with self._database.read() as connection:
-            return [Partner(row.id, row.messages, row.last) for row in connection.execute(query)]
+            return talks.partners(connection, self._scope)
 
     def mentions(self, terms: Iterable[str]) -> dict[str, int]:
         """How often each partner spoke to the owner of any of these words: whom to ask about them.

@@ -1,0 +1,62 @@
+"""With whom an owner has talked, in which sessions, and what was said there, as it was said."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, case, func, select
+
+from kithnet.memory import schema
+from kithnet.memory.reading import message_hit
+from kithnet.memory.recall import Hit
+from kithnet.memory.scope import RECEIVER, SENDER, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """Someone the owner has exchanged messages with. messages: in both directions. last_at: of the latest."""
+
+    person: str
+    messages: int
+    last_at: datetime | None
+
+
+def session(connection: Connection, scope: Scope, session: str) -> list[Hit]:
+    """See `OwnerMemory.session`."""
+    query = scope.message_rows().where(schema.session.c.id == session).order_by(schema.message.c.id)
+    return [message_hit(row) for row in connection.execute(query)]
+
+
+def lines(connection: Connection, scope: Scope) -> list[Hit]:
+    """See `OwnerMemory.lines`."""
+    query = scope.message_rows().where(~schema.message.c.recalled).order_by(schema.message.c.id)
+    kept = {(row.sender, row.body, row.at): row for row in connection.execute(query)}
+    return [message_hit(row) for row in kept.values()]
+
+
+def sessions_with(connection: Connection, scope: Scope, partner: str) -> list[str]:
+    """See `OwnerMemory.sessions_with`."""
+    message = schema.message.c
+    query = (
+        scope.messages(schema.session.c.id)
+        .join(schema.session, schema.session.c.key == message.session)
+        .join(SENDER, SENDER.c.key == message.sender)
+        .join(RECEIVER, RECEIVER.c.key == message.receiver)
+        .where((SENDER.c.id == partner) | (RECEIVER.c.id == partner))
+        .group_by(schema.session.c.id)
+        .order_by(func.min(message.id))
+    )
+    return [str(one) for one in connection.scalars(query)]
+
+
+def partners(connection: Connection, scope: Scope) -> list[Partner]:
+    """See `OwnerMemory.partners`."""
+    message = schema.message.c
+    other = case((message.sender == scope.owner, message.receiver), else_=message.sender)
+    counted = scope.messages(other.label("other"), func.count().label("messages"), func.max(message.at).label("last"))
+    grouped = counted.group_by(other).subquery()
+    query = (
+        select(schema.person.c.id, grouped.c.messages, grouped.c.last)
+        .join(schema.person, schema.person.c.key == grouped.c.other)
+        .order_by(grouped.c.messages.desc(), schema.person.c.id)
+    )
+    return [Partner(row.id, row.messages, row.last) for row in connection.execute(query)]
