@@ -12,6 +12,7 @@ from kithnet.agents.personal import OUTSIDE
 from kithnet.app.collaborate import Scene
 from kithnet.app.warmth import sleep, wake
 from kithnet.runtime.chat import OnText, Usage
+from kithnet.runtime.errors import KithnetError
 from kithnet.runtime.limits import Meter, metered
 
 LONGEST_NAP = 30.0
@@ -81,6 +82,10 @@ class People:
         """End the conversation of a session whose lock is held."""
         talk, session.talk = session.talk, None
         if talk is not None:
+            try:
+                await talk.look_back()
+            except KithnetError as error:  # the rules write it down all the same
+                self._scene.trace.emit("model_failed", person=talk.person, purpose="remember", why=error.message)
             await asyncio.shield(asyncio.to_thread(self._remember, talk))
             await sleep(self._scene.stage.model, self._world, talk.owner, self._scene.trace)
 

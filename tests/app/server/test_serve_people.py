@@ -17,6 +17,7 @@ from kithnet.memory.store import Store
 from kithnet.network.records import ChatMessage, Person, Tie
 from kithnet.runtime.chat import Message, ReplySpec
 from kithnet.runtime.config import Config, ServeConfig
+from kithnet.runtime.errors import ModelUnavailable
 from kithnet.runtime.scripted import ScriptedModel
 
 Serve = Callable[..., Any]
@@ -121,6 +122,33 @@ def test_a_conversation_that_falls_silent_is_written_down(serve: Serve, world: P
         time.sleep(0.1)
     assert len(memories(world)) == 1
     assert said(live, "Hello.", "Are you there?").choices[0].message.content
+
+
+def test_a_model_that_can_looks_back_on_a_talk_that_ends(serve: Serve, world: Path) -> None:
+    def looking_back(messages: Sequence[Message], spec: ReplySpec) -> str:
+        if spec.purpose != "remember":
+            return script(messages, spec)
+        line = next(line for line in messages[-1].content.splitlines()[::-1] if "Soup" in line)
+        found = {"message": line.split()[0], "kind": "preference", "text": "Cleo: soup, always soup"}
+        return json.dumps({"statements": [found]})
+
+    live = serve(lambda: services(world, world.parent / "models", Config(), ScriptedModel(looking_back, capable=True)))
+    said(live, "Soup, always soup.")
+    live.stop()
+    with Store.open(world / "kith.db") as store:
+        assert "Cleo: soup, always soup" in [memory.text for memory in store.owner("cleo").memories()]
+
+
+def test_a_model_that_is_gone_when_a_talk_ends_costs_no_memory(serve: Serve, world: Path) -> None:
+    def gone(messages: Sequence[Message], spec: ReplySpec) -> str:
+        if spec.purpose == "remember":
+            raise ModelUnavailable("the endpoint does not answer", "start it")
+        return script(messages, spec)
+
+    live = serve(lambda: services(world, world.parent / "models", Config(), ScriptedModel(gone, capable=True)))
+    said(live, "I have bought a purple bicycle.")
+    live.stop()
+    assert any("purple bicycle" in text for text in memories(world))
 
 
 def test_requests_of_one_conversation_wait_for_each_other(talk: Any, world: Path) -> None:
