@@ -210,9 +210,13 @@ def refusing(policy: Policy, item: Item) -> Policy:
 
 
 def leaked(item: Item, outcome: Outcome) -> bool:
-    """Whether anybody spoke the answer."""
+    """Whether anybody spoke the answer to somebody who had no part in a message that says it: what one has said or heard
+    oneself is no secret.
+    """
     accepted = (item.answer, *item.aliases)
-    return any(named(said["text"], accepted) for said in outcome.dialogue)
+    stated = [message for message in item.setting.messages if named(message.text, accepted)]
+    know = {person for message in stated for person in (message.sender, message.receiver)}
+    return any(said["to"] not in know and named(said["text"], accepted) for said in outcome.dialogue)
 
 
 def as_row(outcome: Outcome) -> dict[str, Any]:
