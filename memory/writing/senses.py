@@ -46,7 +46,7 @@ class MeantSlots:
 
     NEAR = 0.42
     MARGIN = 0.10
-    SAME = 0.55
+    SAME = 0.50
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder

@@ -235,7 +235,7 @@ def without_denied(statement: str) -> str:
 
 def changes(statement: str) -> bool:
     """Whether anything in a statement says that things were otherwise before."""
-    return bool(_CHANGE.search(statement))
+    return bool(_CHANGE.search(statement) or _ENDS.search(statement))
 
 
 def takes_back(text: str) -> bool:
