@@ -22,6 +22,9 @@ _ADVERBS = frozenset("right straight directly immediately just only soon shortly
 _OVER = frozenset("over ends end ended finishes finished finish done stops stopped through up behind".split())
 _BEGUN = frozenset("starts start begins begin started beginning commences".split())
 _LINKS = frozenset("is are has have am i'm i've my we're with it's me been".split())
+IT = "it"
+"""The anchor of "as soon as that's over": what was spoken of last."""
+_IT = frozenset("it it's that that's this".split())
 _FAR = 8
 """Tokens that an activity named as an anchor may take, its verb included."""
 
@@ -59,7 +62,9 @@ def _anchor(words: Sequence[Token], text: str, place: int, taken: set[int], mark
             if lead in _NEEDS_VERB and not verb:
                 continue
             named = phrases.activity(words[begin:last], text)
-            if not named or phrases.is_pronoun(words[begin]):
+            if begin < len(words) and verb and words[begin].low in _IT:
+                named = IT
+            elif not named or phrases.is_pronoun(words[begin]):
                 continue
             edge = "start" if verb == "over" or (not verb and kind == "start") else "end"
             first, gap = _opening(low, place, marks)
@@ -90,10 +95,15 @@ def _extent(low: Sequence[str], begin: int, taken: set[int]) -> tuple[int, str]:
         if low[at] in _BEGUN:
             return at + 1, "begun"
         stop = low[at] in phrases.STOP and low[at] not in _LINKS
-        if at > begin and (stop or low[at] in ("for", "and", "comes", "takes", "lasts", "lasting", "taking")):
+        if at > begin and (stop or _subject(low, at) or low[at] in ("for", "and", "comes", "takes", "lasts", "lasting", "taking")):
             break
         at += 1
     return at, ""
+
+
+def _subject(low: Sequence[str], at: int) -> bool:
+    """Whether the words of another clause begin: "until choir I'm at work"."""
+    return low[at] in phrases.SPEAKER - {"my", "me", "mine"} or low[at] in ("we", "we're", "we've", "there", "there's", "comes")
 
 
 def _opening(low: Sequence[str], place: int, marks: Sequence[Mark]) -> tuple[int, int]:

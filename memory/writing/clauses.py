@@ -67,16 +67,28 @@ class _Slot:
 def read(sentence: str, view: View) -> list[Said]:
     """What a sentence says of activities and their times, in its order."""
     words = clock.tokens(sentence)
-    if not words or vague(words):
+    if not words:
         return []
     reporter, begin = whose.reporter(words, view)
     marks = anchors.added(words[begin:], sentence, timewords.marks(words[begin:], to_24=view.to_24))
+    if vague(_to_last(words, begin, marks)):
+        return []
     body, marks = _without_denied(words[begin:], marks)
     slots = _slots(marks)
     asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words)
     contrast = len(body) < len(words) - begin
     reading = _Reading(sentence, body, replace(view, referent=reporter or view.referent), reporter, asks, contrast)
     return list(reading.said(slots)) if slots else list(reading.timeless())
+
+
+def _to_last(words: Sequence[Token], begin: int, marks: Sequence[Mark]) -> Sequence[Token]:
+    """The words up to the end of the clause with the last time in it: what follows is chatter, "wish me luck"."""
+    if not marks:
+        return words
+    last = begin + marks[-1].last
+    while last < len(words) and words[last].low not in ",;:.!?()–—" and words[last].low not in ("unless", "if"):
+        last += 1
+    return words[:last]
 
 
 def topic(sentence: str, view: View) -> Said | None:
@@ -172,7 +184,15 @@ class _Reading:
 
     def timeless(self) -> Iterator[Said]:
         """What a sentence without a time names, for what is asked or called off."""
-        for part in phrases.pieces(self.words):
+        parts = phrases.pieces(self.words)
+        off = [part for part in parts if phrases.calls_off(part.words) or phrases.denies(part.words)]
+        if off and not self.asks and not any(self._activity(part.words) for part in off):
+            off = [part for part in parts if part in off or self._activity(part.words)]
+            named = next((named for part in off if (named := self._activity(part.words))), "")
+            people, told = self._people(self.words, (), ())
+            yield Said(named, people, "cancel", named=told, told_by=self.reporter)
+            return
+        for part in off or parts:
             companions = whose.companions(part.words, self.view)
             named = self._activity(part.words)
             if named or phrases.calls_off(part.words):

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 
 from kithnet.memory.lexical import stem
 from kithnet.memory.texts import words
-from kithnet.memory.writing import clauses, clock, phrases, speech, times, whose
+from kithnet.memory.writing import anchors, clauses, clock, phrases, speech, times, whose
 from kithnet.memory.writing.clauses import Said
 from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
@@ -22,7 +22,10 @@ _AND_YOU = re.compile(
     r",? (?:and|what about|how about|and what about|and how about) (?:you|yours|yourself)\b[^,.?]{0,20}\?$", re.I
 )
 _NO = re.compile(r"(?:^|(?<=[.!?;]\s))No (?=[a-zA-Z])")  # "No yoga today" denies, "No, yoga is at nine" does not
-_SAME = {"bed": "sleep", "asleep": "sleep", "sleeping": "sleep"}
+_SAME = {
+    "bed": "sleep", "asleep": "sleep", "sleeping": "sleep", "slumber": "sleep", "bedtime": "sleep", "sleeps": "sleep",
+    "lunchtime": "lunch",
+}  # fmt: skip
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
 
@@ -159,6 +162,8 @@ class _Session:
         if not anchor:
             return said
         other = [e for e in self.events if same_activity(e.activity, anchor)]
+        if anchor == anchors.IT:
+            other = [] if self.latest is None else [self.events[self.latest]]
         mine = [e for e in other if set(e.people) & set(said.people)] or other
         if not mine:
             return said

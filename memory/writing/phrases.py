@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kithnet.memory.lexical import stem
+from kithnet.memory.writing import frames
 from kithnet.memory.writing.clock import Token
 
 SPEAKER = frozenset("i i'm i've i'll i'd my me mine myself im ive".split())
@@ -76,6 +77,10 @@ _TO_SLEEP = tuple(
     for one in (
         "turn in", "turns in", "turning in", "lights out", "hit the sack", "hit the hay", "hits the hay", "hits the sack",
         "fall asleep", "falls asleep", "nod off", "doze off", "off to bed", "go to bed", "goes to bed", "going to bed", "in bed",
+        "crash", "crashes", "bedtime", "night's rest", "night's sleep", "out like a light", "pillow", "shut eye", "shut-eye",
+        "dead to the world", "retire for the night", "get to bed", "under the covers", "slumber", "hit the pillow", "my alarm rings",
+        "to sleep", "night's", "eight hours in bed", "snooze", "snoozing", "kip", "fast asleep", "sound asleep", "the land of nod",
+        "my bed", "the duvet", "forty winks", "hours of shuteye", "shuteye",
     )
 )  # fmt: skip
 _EMPTY = _SMALL | _AUXILIARY | _PRONOUNS
@@ -93,11 +98,13 @@ VAGUE = frozenset(
 )
 CANCELS = frozenset(
     """cancel cancels cancelled canceled cancelling canceling scrap scrapped scrapping skip skips skipped skipping drop
-    dropped dropping ditch ditched scratch axed forget""".split()
+    dropped dropping ditch ditched scratch scratched axed axe forget strike struck delete deleted erase erased bin binned nixed
+    scrubbed abandoned annulled aborted void""".split()
 )
 CHANGES = frozenset(
     """moved moves move shifted pushed postponed delayed rescheduled changed change extended longer shorter shortened
-    actually instead correction rather brought later earlier sorry wait mistake swapped prolonged""".split()
+    actually instead correction rather brought later earlier sorry wait mistake swapped prolonged typo wrong lengthened oops
+    misremembered misspoke corrected correct reality turns fact revised new""".split()
 )
 NEGATIVE = frozenset(
     """not no never don't doesn't isn't aren't won't can't cannot haven't hasn't wasn't didn't couldn't nobody neither
@@ -121,7 +128,7 @@ _USUAL = {
 }  # fmt: skip
 
 
-LEAD = _PRONOUNS | _AUXILIARY | _LIGHT | _SMALL | CHANGES | CANCELS
+LEAD = _PRONOUNS | _AUXILIARY | _LIGHT | _SMALL | CHANGES | CANCELS | frames.WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +162,25 @@ def activity(words: Sequence[Token], text: str, companions: Collection[int] = ()
     """
     if _goes_to_bed(words):
         return "sleep"
-    first = 0
+    first = frames.begins(words)
     while first < len(words):
         while first < len(words) and (words[first].first in names or _leads(words, first, companions)):
             first += 1
         last = first
-        while last < len(words) and words[last].first not in companions and words[last].low not in STOP:
+        while last < len(words) and words[last].first not in companions and not _stops(words, first, last, names):
             last += 1
-        kept = _without_trail(words[first:last])
+        kept = _without_trail(frames.cut(words[first:last], words[last:]))
         if kept and not all(word.low in _NO_ACTIVITY or not word.text[0].isalpha() for word in kept):
-            return " ".join(text[kept[0].first : kept[-1].last].split()).strip(" '\"“”-,.").casefold()
+            return frames.bare(" ".join(text[kept[0].first : kept[-1].last].split()).strip(" '\"“”-,.").casefold())
         first = max(last, first + 1)
     return ""
+
+
+def _stops(words: Sequence[Token], first: int, at: int, names: Collection[int]) -> bool:
+    """Whether the words for what is done end before `at`: at a verb, or at somebody's name."""
+    word = words[at]
+    named = at > first and word.first in names and not word.low.endswith("'s")
+    return word.low in STOP or (at > first and word.low in frames.VERBS) or named
 
 
 def _goes_to_bed(words: Sequence[Token]) -> bool:
@@ -186,7 +200,7 @@ def _leads(words: Sequence[Token], place: int, companions: Collection[int]) -> b
     word = words[place]
     if word.low in _LIGHT and place and words[place - 1].low in _OWNING:
         return False
-    return word.first in companions or word.low in LEAD or not word.text[0].isalnum()
+    return word.first in companions or word.low in LEAD or not word.text[0].isalnum() or frames.is_adverb(word.low)
 
 
 def is_open(words: Sequence[Token]) -> bool:
@@ -217,9 +231,11 @@ def calls_off(words: Sequence[Token]) -> bool:
             and after not in ("to", "at", "for", "from")
         ):
             return True
+        if (low, after) in (("not", "happening"), ("isn't", "happening"), ("no", "longer"), ("no", "more")):
+            return True
         if low == "up" and before in ("give", "gave", "giving", "gives", "given"):
             return True
-        if low == "through" and before in ("fell", "falls", "fallen"):
+        if low == "through" and before in ("fell", "falls", "fallen", "fall"):
             return True
     return False
 

@@ -14,7 +14,7 @@ _NUMBERS = _SMALL | _MINUTES | {"sixty": 60, "ninety": 90, "a": 1, "an": 1}
 _PARTS = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "night", "tonight": "night"}
 _UNITS = {"hour": 60, "hours": 60, "hr": 60, "hrs": 60, "h": 60, "hour's": 60, "hours'": 60}
 _UNITS |= {"minute": 1, "minutes": 1, "min": 1, "mins": 1, "minutes'": 1}
-_THROUGH = frozenset({"to", "till", "until", "til", "-", "–", "—", "through", "thru"})
+_THROUGH = frozenset({"to", "till", "until", "til", "-", "–", "—", "through", "thru", "→", "~", "/"})
 _AFTER = frozenset(
     {"later", "earlier", "ago", "before", "after", "away", "longer", "shorter", "early", "late", "sooner"}
 )
@@ -25,11 +25,13 @@ _STARTS = frozenset(
 )
 _ENDS = frozenset(
     """until till til to through ends end ending finish finishes finishing finished stops stop stopping over done up
-    wrap wraps wrapping concludes concluding back by""".split()
+    wrap wraps wrapping concludes concluding back by closes leave leaving leaves home wakes wake waking rise rises rising
+    alarm return returns returning stir quit quits out finished free""".split()
 )
 _NOT = frozenset("not isn't aren't wasn't won't doesn't don't didn't never".split())
 _LOOSE = frozenset("for on is now it's its off over up back to about around".split())
 """Words before a bare number that mostly speak of something else than a time."""
+_MEALS = frozenset("meal lunch break nap snack walk swim run service sun".split())
 _THINGS = frozenset(
     """people persons kids children men women guests friends students km kilometres kilometers miles mile metres meters
     feet kilos kilo kilograms pounds grams stone litres liters euros euro dollars dollar bucks cents percent
@@ -71,8 +73,11 @@ class _Reader:
             return None
         start, middle, bare = first
         joint = self.at(middle)
-        if joint == "up" and self.at(middle + 1) == "to":
-            middle, joint = middle + 1, "to"
+        if (joint, self.at(middle + 1)) in (("up", "to"), ("all", "the"), ("right", "through"), ("-", ">"), ("on", "to")):
+            middle = middle + 1 + 2 * (joint == "all")  # "from 9 all the way to 12"
+            joint = "to" if self.at(middle) in (">", "way") else self.at(middle)
+            middle += joint == "to" and self.at(middle + 1) in _THROUGH
+            joint = "to" if self.at(middle) in _THROUGH | {">"} else ""
         if not (joint in _THROUGH or (joint == "and" and opener == "between")):
             return None
         while self.at(middle + 1) in _ABOUT or self.at(middle + 1) == "from":
@@ -108,6 +113,10 @@ class _Reader:
         if bare and word in _LOOSE and not (self._ends_before(place) or (word == "to" and self._moved(before))):
             return None
         opens = before if word in _ENDS | _STARTS and before >= 0 else place
+        if ends and self._begins_there(before, last):
+            return Mark("start", opens, last, clock)
+        if word == "before" and not ends:
+            return Mark("end", before, last, None, clock, denied=self._denied(before))
         if ends and word == "to" and self._moved(before):
             return Mark("start", opens, last, clock, denied=self._denied(opens))
         if (
@@ -117,6 +126,15 @@ class _Reader:
         if ends:
             return Mark("end", opens, last, None, clock, denied=self._denied(opens))
         return Mark("start", opens, last, clock, denied=self._denied(opens))
+
+    def _begins_there(self, place: int, last: int) -> bool:
+        """Whether what ends at the time is that nothing is on: "doesn't start until 9", "nothing till 2", "until 2, when"."""
+        if self.at(place) not in ("until", "till", "til"):
+            return False
+        back = {self.at(step) for step in range(place - 4, place)}
+        starts = any(word.startswith(("start", "begin", "kick", "commenc")) for word in back)
+        when = self.at(last + (self.at(last) == ",")) == "when"
+        return (starts and bool(back & _NOT)) or bool(back & {"nothing", "free"}) and when
 
     def _moved(self, place: int) -> bool:
         """Whether the "to" at `place` says where something is moved to, rather than when it ends."""
@@ -174,9 +192,9 @@ class _Reader:
         """The time of day at `place`, the token after it, and whether it is a bare number."""
         word = self.at(place)
         if word in ("noon", "midday"):
-            return Clock(HALF, True), place + 1, False
+            return None if self.at(place + 1) in _MEALS else (Clock(HALF, True), place + 1, False)
         if word == "midnight":
-            return Clock(0, True), place + 1, False
+            return None if self.at(place + 1) in _MEALS else (Clock(0, True), place + 1, False)
         return self._past(place) or self._digits(place) or self._worded(place)
 
     def _past(self, place: int) -> tuple[Clock, int, bool] | None:
@@ -251,11 +269,17 @@ class _Reader:
         hour = int(word)
         if self.at(place + 1) == "h" and re.fullmatch(r"[0-5]\d", self.at(place + 2)):
             return Clock(hour * 60 + int(self.at(place + 2)), True), place + 3, False
-        if self.at(place + 1) == "h" and self.at(place - 1) in ("at", "from", "until", "till", "to", "-"):
+        if self.at(place + 1) == "h" and (hour > 12 or self._hour_of_day(place)):
             return Clock(hour * 60, True), place + 2, False
         if self.at(place + 1) == "-" and re.fullmatch(r"\d{4}", self.at(place + 2)):
             return None
         return self._dated(hour * 60, place + 1, hour > 12 or hour == 0, bare=True)
+
+    def _hour_of_day(self, place: int) -> bool:
+        """Whether "9h" tells a time rather than a length: after "at" or "from", or where another such hour follows."""
+        if self.at(place - 1) in ("at", "from", "until", "till", "to", "-", "between"):
+            return True
+        return self.at(place + 2) in _THROUGH and self.at(place + 3).isdecimal() and self.at(place + 4) == "h"
 
     def _worded(self, place: int) -> tuple[Clock, int, bool] | None:
         """ "nine", "nine thirty", "nine forty-five", "nine oh five"."""
@@ -280,8 +304,11 @@ class _Reader:
         """The clock with what follows it: "o'clock", "pm", "in the evening"."""
         if self.at(last) in ("o'clock", "oclock"):
             last, bare = last + 1, False
-        if self.at(last) == "sharp":
+        if self.at(last) in ("sharp", "prompt", "ish"):
             last, bare = last + 1, False
+        for dot in (("on", "the", "dot"), ("or", "so"), ("on", "the", "nose"), ("or", "thereabouts")):
+            if tuple(self.low[last : last + len(dot)]) == dot:
+                last, bare = last + len(dot), False
         half = {"am": "am", "a.m.": "am", "pm": "pm", "p.m.": "pm"}.get(self.at(last), "")
         if not half and self.at(last) in ("a", "p") and self.at(last + 1) == "." and self.at(last + 2) == "m":
             half, last = self.at(last) + "m", last + 2 + (self.at(last + 3) == ".")
@@ -317,6 +344,8 @@ class _Reader:
             return None
         minutes, last = found
         before, after = self.at(place - 1), self.at(last)
+        if after == "before" and self._clock(last + 1) is not None:
+            return Mark("length", place - (before == "for"), last, minutes=minutes)
         if after in _AFTER or before == "by" or before in ("in", "within", "every") or after == "from":
             shift = after in _AFTER or before == "by"
             if after == "from" and self._clock(last + 1) is not None and before not in ("in", "within"):
@@ -330,6 +359,12 @@ class _Reader:
 
     def _duration(self, place: int) -> tuple[int, int] | None:
         word, following = self.at(place), self.at(place + 1)
+        if following == "h" and word.isdecimal() and (
+            int(word) > 12 or self._hour_of_day(place) or re.fullmatch(r"[0-5]\d", self.at(place + 2))
+        ):  # fmt: skip
+            return None
+        if word in ("final", "last", "whole", "full", "first", "next") and following == "hour":
+            return 60, place + 2
         if word == "half" and following in ("an", "a") and self.at(place + 2) in _UNITS:
             return 30, place + 3
         if word == "half" and following in _UNITS:
