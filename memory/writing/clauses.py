@@ -12,6 +12,9 @@ from kithnet.memory.writing.whose import View
 Mood = Literal["tell", "ask", "change", "cancel", "doubt"]
 """doubt: it is not when it was said to be, and no other time is given."""
 _PARTED = frozenset({"then", "afterwards", "after", "afterward", "later"})
+_OPENING_QUESTIONS = frozenset(
+    """who what when where why how which can could would will do does did are is am have has shall should may so and""".split()
+)
 _TAGS = frozenset("right isn't aren't don't doesn't won't remember okay ok yes no haven't".split())
 
 
@@ -19,7 +22,7 @@ _TAGS = frozenset("right isn't aren't don't doesn't won't remember okay ok yes n
 class Said:
     """One activity as a sentence gives it; what the sentence leaves open is empty.
 
-    start, end: minutes of the day, `end` after `start`. length, shift: minutes. bare: whether it is named by "it" or "that"
+    start, end: minutes of the day, `end` after `start`. length, shift, stretch: minutes it takes, is moved by, grows by. bare: whether it is named by "it" or "that"
     or not at all. people: ids, whose.UNKNOWN among them for somebody unknown; named: whether words say who. told_by: whose word
     it is, where the speaker passes on what another said. follows: it begins where the one before it ends.
     companions: those of `people` who are named after "with". after, before: the activity that it follows, or that follows
@@ -33,6 +36,7 @@ class Said:
     end: int | None = None
     length: int = 0
     shift: int = 0
+    stretch: int = 0
     named: bool = False
     told_by: str = ""
     follows: bool = False
@@ -75,7 +79,7 @@ def read(sentence: str, view: View) -> list[Said]:
         return []
     body, marks = _without_denied(words[begin:], marks)
     slots = _slots(marks)
-    asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words)
+    asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words) and not _wonders(words, begin, marks)
     contrast = len(body) < len(words) - begin
     reading = _Reading(sentence, body, replace(view, referent=reporter or view.referent), reporter, asks, contrast)
     return list(reading.said(slots)) if slots else list(reading.timeless())
@@ -113,6 +117,15 @@ def _tagged(words: Sequence[Token]) -> bool:
     return comma > 2 and len(low) - comma <= 3 and low[comma + 1] in _TAGS
 
 
+def _wonders(words: Sequence[Token], begin: int, marks: Sequence[Mark]) -> bool:
+    """Whether the question is a clause of its own after what is told: "chess, 9 to 10, who would have thought?"."""
+    comma = max((place for place, word in enumerate(words) if word.low in (",", ";", "-", "–")), default=0)
+    return (
+        bool(marks) and begin + marks[-1].last <= comma < len(words) - 2 and words[0].low not in _OPENING_QUESTIONS
+        and (words[comma + 1].low in _OPENING_QUESTIONS)
+    )  # fmt: skip
+
+
 def _without_denied(words: Sequence[Token], marks: Sequence[Mark]) -> tuple[list[Token], list[Mark]]:
     """Words and times without those times that are said not to be, where others are given."""
     denied = [mark for mark in marks if mark.denied]
@@ -139,6 +152,16 @@ def _slots(marks: Sequence[Mark]) -> list[_Slot]:
         else:
             slots.append(_Slot([mark]))
     return slots
+
+
+def _growth(words: Sequence[Token]) -> int:
+    """1 where words say that something gets longer, -1 shorter, 0 neither."""
+    low = {word.low for word in words}
+    return 1 if low & _LONGER else -1 if low & _SHORTER else 0
+
+
+_LONGER = frozenset("longer extended extends lengthened prolonged lengthen extend prolong extra".split())
+_SHORTER = frozenset("shorter shortened shorten shortens trimmed curtailed truncated less".split())
 
 
 def _joins(slot: _Slot, mark: Mark) -> bool:
@@ -265,7 +288,12 @@ class _Reading:
         gap = shift if later else next((mark.minutes for mark in slot.marks if mark.anchor), 0)
         if later:
             mood, shift = "tell", 0
-        said = Said(named, people, mood, start, end, length, shift, told, self.reporter, follows, tuple(companions))
+        stretch = _growth([*lead, *inner, *rest]) * (shift or length) if start is None and end is None else 0
+        if stretch:
+            mood, length, shift = "change", 0, 0
+        said = Said(
+            named, people, mood, start, end, length, shift, stretch, told, self.reporter, follows, tuple(companions)
+        )
         return replace(said, after=after, before=before_it, gap=gap), used
 
     def _named(
@@ -320,7 +348,9 @@ class _Reading:
             length = mark.minutes if mark.kind == "length" else length
             shift = mark.minutes if mark.kind == "shift" else shift
             moved = mark.kind == "shift" and start is not None  # else the time that follows is the new one
-        parts = {phrases.PARTS[word.low] for word in around if word.low in phrases.PARTS}
+        first_thing = any(a.low == "first" and b.low == "thing" for a, b in pairwise(around))
+        parts = {"am"} if first_thing else set()
+        parts |= {phrases.PARTS[word.low] for word in around if word.low in phrases.PARTS}
         part = parts.pop() if len(parts) == 1 else phrases.usual(named)
         first, last = clock.settle(start, end, part)
         if length and first is not None and last is None:

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 
 from kithnet.memory.lexical import stem
 from kithnet.memory.texts import words
-from kithnet.memory.writing import anchors, clauses, clock, phrases, speech, times, whose
+from kithnet.memory.writing import anchors, clauses, clock, phrases, renaming, speech, times, timewords, whose
 from kithnet.memory.writing.clauses import Said
 from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
@@ -26,6 +26,9 @@ _SAME = {
     "bed": "sleep", "asleep": "sleep", "sleeping": "sleep", "slumber": "sleep", "bedtime": "sleep", "sleeps": "sleep",
     "lunchtime": "lunch",
 }  # fmt: skip
+_ANEW = frozenset("again another second twice also both more once evening's".split())
+"""Words by which somebody who tells of the same thing at another time means one more of it."""
+_UNTIL_WHEN = re.compile(r"\b(?:(?:un)?till? when|when (?:does|do|will|is|are)\b.*\b(?:end|finish|over|done|stop))", re.I)
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
 
@@ -90,11 +93,13 @@ class _Session:
         self.topic: Said | None = None
         self.referent = ""
         self.day: date | None = None
+        self.until_when = self.ends_asked = False
 
     def hear(self, turn: Turn) -> None:
         """Take in one message."""
         self.day = None
         asked, self.asked = self.asked, []
+        self.until_when, self.ends_asked = self.ends_asked, bool(_UNTIL_WHEN.search(turn.text))
         if asked and asked[0][0] != turn.sender and _agrees(turn.text):
             for _, said in asked:
                 if said.start is not None:
@@ -109,6 +114,8 @@ class _Session:
         sentence = _AND_YOU.sub(".", sentence)
         view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent)
         self._notice_day(sentence, turn)
+        if self._renames(sentence, turn):
+            return topic
         found = clauses.read(sentence, view)
         for _, _, person in whose.people_in(clock.tokens(sentence), self.cast):
             if person not in (turn.sender, turn.receiver):
@@ -128,12 +135,34 @@ class _Session:
             if topic is not None and named_by_topic and (self._target(said) is None or said.mood == "tell"):
                 said = replace(said, activity=topic.activity, people=said.people if said.named else topic.people)
             said = self._anchored(said)
-            if said.start is None and said.end is None and not said.length and not said.shift and said.mood == "tell":
+            if said.start is None and said.end is None and not (said.length or said.shift or said.stretch) and said.mood == "tell":
                 topic = said if said.activity else topic
                 continue
+            if self.until_when and said.start is not None and said.end is None and self.latest is not None:
+                said = replace(said, activity="", start=None, end=said.start, mood="change")
             self._apply(said, turn)
             previous = said
         return topic
+
+    def _renames(self, sentence: str, turn: Turn) -> bool:
+        """Take in that something else is done than was said, where the sentence says so and nothing of when."""
+        if not self.events or timewords.marks(clock.tokens(sentence), to_24=self.to_24):
+            return False
+        mine = [place for place, event in enumerate(self.events) if turn.sender in (*event.people, event.told_by)]
+        named = renaming.renamed(
+            sentence, lambda words: any(same_activity(self.events[place].activity, words) for place in mine)
+        )
+        if named is None or not (named[0] or self.latest is not None):
+            return False
+        places = [place for place in mine if named[0] and same_activity(self.events[place].activity, named[0])]
+        place = places[-1] if places else self.latest
+        if place is None:
+            return False
+        old = self.events[place]
+        evidence = tuple(dict.fromkeys((*old.evidence, turn.id)))
+        self.events[place] = replace(old, activity=named[1], evidence=evidence)
+        self.latest = place
+        return True
 
     def _notice_day(self, sentence: str, turn: Turn) -> None:
         if turn.at is None:
@@ -221,6 +250,8 @@ class _Session:
             start, end = old.start, old.start + ((end - old.start) % DAY or DAY)
             if end - start > HALF and said.end is not None and said.end < HALF:
                 end -= HALF  # "till 7" of something that begins in the afternoon
+        elif start is None and said.stretch:
+            start, end = old.start, old.start + max(0, length + said.stretch) if length else None
         elif start is None and said.shift:
             start = (old.start + said.shift) % DAY
             end = start + length if length else None
@@ -235,6 +266,14 @@ class _Session:
         )  # fmt: skip
         self.latest = target
 
+    def _retold(self, old: Event, said: Said, turn: Turn) -> bool:
+        """Whether something told before, by the same person, is told again with another time: then this holds."""
+        told_by = said.told_by or turn.sender
+        anew = any(word.low in _ANEW for word in clock.tokens(turn.text))
+        moved = (old.start, old.end) != (said.start, said.end) and said.end is not None and old.end is not None
+        same = stems_of(old.activity) == stems_of(said.activity) and set(said.people) <= set(old.people)
+        return moved and same and not anew and old.told_by == told_by and turn.id not in old.evidence
+
     def _tell(self, said: Said, turn: Turn) -> None:
         if said.start is None:
             return
@@ -245,6 +284,9 @@ class _Session:
                 continue
             if None not in (old.day, event.day) and old.day != event.day:
                 continue
+            if self._retold(old, said, turn):
+                self._change(replace(said, activity=old.activity), turn)
+                return
             open_end = old.start == event.start and (old.end is None or event.end is None)
             if (old.start, old.end) == (event.start, event.end) or open_end:
                 self.events[place] = replace(

@@ -16,18 +16,18 @@ WORDS = frozenset(
     immersed engrossed engaged committed caught hooked chained glued sunk deep middle midst favour favor courtesy case
     thanks fellow mate pal dear guys everyone folks luck chance opens closes opening closing half-past part parts participate
     participates participating turns expecting expect meanwhile otherwise besides therefore thus hence yet though
-    asked asks ask telling tells wrote writes mentions mentioned informs informed announced announces confirmed confirms claimed
+    reach reached along alone luck chance asked asks ask telling tells wrote writes mentions mentioned informs informed announced announces confirmed confirms claimed
     tomorrow's today's tonight's mind planner timetable programme program itinerary reality fact truth lately
     attending completing completes complete enjoying enjoys enjoy doing performing performs perform practise practises practising
     carry carries carrying undertake undertaking undertakes handle handles handling tackle tackles tackling
     wrapped wrapping kicked kicking underway ongoing conclude concludes concluding resume resumes pursue pursues pursuing
-    swamped snowed occupied's unreachable offline unavailable reachable away gone immediately thereafter subsequently early""".split()
+    it'll that'll there'll this'll swamped snowed occupied's unreachable offline unavailable reachable away gone immediately thereafter subsequently early""".split()
 )
 """Words before what is done that only lead there."""
 VERBS = frozenset(
     """eats swallows fills claims demands consumes covers opens closes commences concludes requires needs costs keeps holds
     ties spans extends ranges stretches lies sits lands appears awaits begins finishes resumes proceeds counts occurs
-    which who while whereas i'm i've i'll""".split()
+    which who while whereas i'm i've i'll i you're you he she we""".split()
 )
 """Verbs after what is done."""
 _PREPOSITIONS = frozenset("at in with by to for on of into".split())
@@ -51,9 +51,16 @@ def is_adverb(low: str) -> bool:
     return len(low) > 5 and low.endswith("ly") and low not in _NO_ADVERBS
 
 
+CALLING = frozenset("reach call ring wait contact disturb bother catch phone text meet see".split())
+"""What people ask not to be done while they are busy: "don't call me between"."""
+
+
 def begins(words: Sequence[Token]) -> int:
     """Where what is done may begin: after "between breakfast and lunch", say, if somebody is then said to do it."""
     low = [word.low for word in words]
+    for place in range(len(low) - 3):
+        if low[place] in ("at", "by") and low[place + 1] in ("my", "our") and low[place + 2] == "side":
+            return place + 3
     if low[:1] == ["between"] and "and" in low[1:6]:
         return next((at for at, word in enumerate(low) if at > low.index("and") and word in ("i", "i've", "i'm", "we")), 0)
     return 0
@@ -85,6 +92,8 @@ def bare(name: str) -> str:
 def _held(words: Sequence[Token]) -> Sequence[Token]:
     """Words without what says where they are written down: "on my calendar", "in my diary"."""
     low = [word.low for word in words]
+    if low[-2:] in (["first", "thing"], ["right", "away"]) and len(low) > 2:
+        return words[:-2]
     for place in range(1, len(low) - 1):
         if low[place] in ("on", "in", "at", "for") and low[-1] in _HOLDERS and len(low) - place <= 3:
             return words[:place]

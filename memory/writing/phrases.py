@@ -200,6 +200,8 @@ def _leads(words: Sequence[Token], place: int, companions: Collection[int]) -> b
     word = words[place]
     if word.low in _LIGHT and place and words[place - 1].low in _OWNING:
         return False
+    if word.low in frames.CALLING and place and (words[place - 1].low in NEGATIVE or words[place - 1].low == "to"):
+        return True
     return word.first in companions or word.low in LEAD or not word.text[0].isalnum() or frames.is_adverb(word.low)
 
 
@@ -248,9 +250,16 @@ def denies(words: Sequence[Token]) -> bool:
     """Whether the words say that it is not so; "not only" and "don't forget" do not."""
     for place, word in enumerate(words):
         after = words[place + 1].low if place + 1 < len(words) else ""
-        if word.low in NEGATIVE and after not in ("only", "forget", "worry", "problem", "matter", "to", "miss"):
+        if word.low in NEGATIVE and after not in _NOT_DENIED:
             return True
     return False
+
+
+_NOT_DENIED = frozenset(
+    """only forget worry problem matter to miss reach call ring wait make come disturb bother alone expect count see meet
+    talk catch believe contact text phone chance luck way time before much reachable sooner wonder doubt idea need""".split()
+)
+"""What people say "not" of without meaning what they do then: "don't call me", "I can't wait", "I'm not alone"."""
 
 
 def usual(activity_words: str) -> str:

@@ -26,7 +26,7 @@ _STARTS = frozenset(
 _ENDS = frozenset(
     """until till til to through ends end ending finish finishes finishing finished stops stop stopping over done up
     wrap wraps wrapping concludes concluding back by closes leave leaving leaves home wakes wake waking rise rises rising
-    alarm return returns returning stir quit quits out finished free""".split()
+    alarm return returns returning stir quit quits finished""".split()
 )
 _NOT = frozenset("not isn't aren't wasn't won't doesn't don't didn't never".split())
 _LOOSE = frozenset("for on is now it's its off over up back to about around".split())
@@ -150,6 +150,8 @@ class _Reader:
         for back in range(place - 1, max(-1, place - 5), -1):
             word = self.at(back)
             if word in (",", ";", ".", "and", "then", "but", "from", "starting", "starts", "begins"):
+                return False
+            if word.startswith("leav") and self.at(back + 1) in ("for", "to"):
                 return False
             if word in _ENDS - {"to", "by", "over", "up", "back", "through", "end", "until", "till", "til"}:
                 return True

@@ -1,6 +1,7 @@
 """Who takes part in what a sentence tells: subjects, those named after "with", and whose word it is."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,8 +52,8 @@ def reporter(words: Sequence[Token], view: View) -> tuple[str, int]:
     for place, width, person in named:
         if place >= 2 and low[place - 2 : place] == ["according", "to"]:
             return person, place + width
-        if place >= 2 and low[place - 1] == "from" and low[place - 2] in ("heard", "know", "learned", "learnt", "hear"):
-            return person, place + width + (low[place + width : place + width + 1] == ["that"])
+        if place >= 2 and low[place - 1] == "from" and low[place - 2] in _SOURCES:
+            return person, place + width + (low[place + width : place + width + 1] in (["that"], [":"], [","]))
     for place, word in enumerate(low[:-1]):
         if not phrases.reports(word) or place > 6:
             continue
@@ -62,7 +63,8 @@ def reporter(words: Sequence[Token], view: View) -> tuple[str, int]:
         if not who or who == view.speaker:
             continue
         begin = place + 1
-        while begin < len(low) and low[begin] in ("me", "us", "you", "that", ":", ",", "to", "know", "about"):
+        passing = ("me", "us", "you", "that", ":", ",", "to", "know", "about", "tell", "pass", "on", "earlier", "yesterday")
+        while begin < len(low) and low[begin] in passing:
             begin += 1
         return who, begin
     return "", 0
@@ -82,10 +84,48 @@ def companions(words: Sequence[Token], view: View) -> tuple[list[str], list[Toke
             if group:
                 found += group
                 taken += words[place + (word.low in _MEETING) : at]
-        elif place in named and place and _comes_along(words, place + named[place][0]):
+        elif place in named and (
+            (place and _comes_along(words, place + named[place][0])) or _takes_part(words, place + named[place][0])
+        ):
             found.append(named[place][1])
             taken += words[place : place + named[place][0]]
+        elif word.low in ("you", "you're", "you'll") and _takes_part(words, place + 1):
+            found.append(view.listener)
+            taken.append(word)
+        elif word.low == "of" and place and words[place - 1].low == "company" or word.low == "by" and _partnered(words, place):
+            group, at = _group(words, place + 1, named, view)
+            found += group
+            taken += words[place - 1 : at] if group else ()
+        elif word.low == "see" and [one.low for one in words[place + 1 : place + 3]] == ["you", "at"]:
+            found.append(view.listener)
+            taken += words[place : place + 2]
     return found, taken
+
+
+def _partnered(words: Sequence[Token], place: int) -> bool:
+    return bool(place) and words[place - 1].low in ("accompanied", "joined", "partnered")
+
+
+def _takes_part(words: Sequence[Token], place: int) -> bool:
+    """Whether what follows a name says that its bearer does it as well: "joins me", "is my partner", "is there too"."""
+    low = [word.low for word in words[place : place + 7]]
+    text = " ".join(low) + " "
+    owner = words[place - 1].low.endswith(("'s", "'re", "'ll"))
+    is_too = _TOO.match(text)
+    return bool(is_too or _JOINING.match(text) or (_PARTNER.match(("is " if owner else "") + text)))
+
+
+_TOO = re.compile(
+    r"(?:(?:is|are|does|doing|has|will|be|it|there|that|so|in|on|coming|goes|going|of|part|the|same) ){0,5}(?:too|as well|likewise) "
+)
+_JOINING = re.compile(
+    r"(?:(?:is|are|will|be|'ll|am) )?(?:(?:joins?|joining|accompan\w+) (?:me|us|in|my|our)|(?:comes?|coming|tags?|tagging) along|"
+    r"(?:takes?|taking) part in (?:my|our|it)|(?:are |is )?in on (?:it|that))"
+)
+_PARTNER = re.compile(
+    r"(?:is|are|will be) my (?:\w+ )?(?:partner|companion|team-?mate|opponent|buddy|mate|team mate|co-\w+)\b"
+)
+_SOURCES = frozenset("heard know learned learnt hear word news message update greetings note got reminder text".split())
 
 
 def _beside_me(words: Sequence[Token], place: int, named: dict[int, tuple[int, str]]) -> bool:
