@@ -103,6 +103,15 @@ def topic(sentence: str, view: View) -> Said | None:
     return found[0] if found else None
 
 
+def activity(words: Sequence[Token], text: str, view: View) -> str:
+    """What is done, in the words said, "" for nothing; people are no part of it."""
+    passed = [
+        words[at].first for place, width, _ in whose.people_in(words, view.cast) for at in range(place, place + width)
+    ]
+    passed += [word.first for word in words if word.low in view.frames]
+    return phrases.activity(words, text, [word.first for word in whose.companions(words, view)[1]], passed)
+
+
 def vague(words: Sequence[Token]) -> bool:
     """Whether a sentence only plays with a thought, or speaks of habits that are over."""
     low = [word.low for word in words]
@@ -331,12 +340,7 @@ class _Reading:
         return (found, later[0].words, len(ahead.words) + 1 + len(later[0].words)) if found else None
 
     def _activity(self, words: Sequence[Token]) -> str:
-        named = [
-            words[at].first
-            for place, width, _ in whose.people_in(words, self.view.cast)
-            for at in range(place, place + width)
-        ]
-        return phrases.activity(words, self.text, [word.first for word in whose.companions(words, self.view)[1]], named)
+        return activity(words, self.text, self.view)
 
     def _times(self, slot: _Slot, named: str, around: Sequence[Token]) -> tuple[int | None, int | None, int, int]:
         start: Clock | None = None

@@ -5,13 +5,13 @@ side agrees to it. Days are kept where they are named; a time of day without one
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from kithnet.memory.lexical import stem
 from kithnet.memory.texts import words
-from kithnet.memory.writing import anchors, clauses, clock, phrases, renaming, speech, times, timewords, whose
+from kithnet.memory.writing import anchors, clauses, clock, habits, messages, phrases, renaming, speech, times, timewords, whose
 from kithnet.memory.writing.clauses import Said
 from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
@@ -67,6 +67,7 @@ def read(turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = ()) -> li
     """
     told = [turn for turn in turns if not turn.recalled]
     reader = _Session(cast, clock.counts_to_24(turn.text for turn in told), list(earlier))
+    reader.frames = habits.frames(reader.named(told))
     for turn in told:
         reader.hear(turn)
     return reader.events
@@ -94,6 +95,15 @@ class _Session:
         self.referent = ""
         self.day: date | None = None
         self.until_when = self.ends_asked = False
+        self.frames: frozenset[str] = frozenset()
+
+    def named(self, turns: Iterable[Turn]) -> Iterator[str]:
+        """What seems to be done in the sentences with times, as each reads by itself."""
+        for turn in turns:
+            view = View(turn.sender, turn.receiver, self.cast, self.to_24)
+            for sentence in _sentences(turn.text):
+                if clock.may_tell_time(sentence):
+                    yield from (said.activity for said in clauses.read(sentence, view) if said.activity)
 
     def hear(self, turn: Turn) -> None:
         """Take in one message."""
@@ -107,12 +117,27 @@ class _Session:
         topic, self.topic = self.topic, None
         if topic is not None:
             topic = replace(topic, people=(turn.sender,)) if turn.sender in topic.people else topic
-        for sentence in speech.sentences(_NO.sub("Not any ", _MERIDIEM.sub(r"\1m", turn.text))):
+        before = list(self.events)
+        for sentence in _sentences(turn.text):
             topic = self._sentence(sentence, turn, topic)
+        if self.events == before and not self.asked and clock.may_tell_time(turn.text):
+            self._as_a_whole(turn)
+
+    def _as_a_whole(self, turn: Turn) -> None:
+        """Read a message whose sentences told nothing, one by one, as if it were one sentence."""
+        view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent, self.frames)
+        said = messages.read(", ".join(part.rstrip(".!; ") for part in _sentences(turn.text)), view)
+        if said is None or any(turn.id in event.evidence for event in self.events):
+            return
+        target = self._target(said)
+        if target is None:
+            self._tell(said, turn)
+        else:
+            self._change(said, turn)
 
     def _sentence(self, sentence: str, turn: Turn, topic: Said | None) -> Said | None:
         sentence = _AND_YOU.sub(".", sentence)
-        view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent)
+        view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent, self.frames)
         self._notice_day(sentence, turn)
         if self._renames(sentence, turn):
             return topic
@@ -298,6 +323,10 @@ class _Session:
                 return
         self.events.append(event)
         self.latest = len(self.events) - 1
+
+
+def _sentences(text: str) -> list[str]:
+    return speech.sentences(_NO.sub("Not any ", _MERIDIEM.sub(r"\1m", text)))
 
 
 def _agrees(text: str) -> bool:

@@ -21,13 +21,17 @@ _OBJECTS = frozenset("for to of at by about from meets meet see call visit".spli
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a sentence is read from: who speaks to whom, and of whom they spoke last."""
+    """What a sentence is read from: who speaks to whom, and of whom they spoke last.
+
+    frames: words that lead to whatever is done in this talk; see `habits`.
+    """
 
     speaker: str
     listener: str
     cast: Cast
     to_24: bool = False
     referent: str = ""
+    frames: frozenset[str] = frozenset()
 
 
 def people_in(words: Sequence[Token], cast: Cast) -> list[tuple[int, int, str]]:
