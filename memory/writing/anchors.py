@@ -8,6 +8,7 @@ from kithnet.memory.writing.clock import Mark, Token
 _AFTER: tuple[tuple[str, ...], ...] = (
     ("after", "the", "end", "of"), ("from", "the", "end", "of"), ("when", "i'm", "done", "with"), ("once", "i'm", "done", "with"),
     ("at", "the", "end", "of"), ("as", "soon", "as"), ("the", "moment"), ("after",), ("following",),
+    ("on", "the", "heels", "of"), ("in", "the", "wake", "of"), ("the", "minute"), ("the", "second"), ("the", "instant"),
     ("once",), ("when",), ("whenever",), ("since", "the", "end", "of"),
 )  # fmt: skip
 _BEFORE: tuple[tuple[str, ...], ...] = (
@@ -16,7 +17,7 @@ _BEFORE: tuple[tuple[str, ...], ...] = (
     ("until", "the", "beginning", "of"), ("right", "up", "to"), ("up", "until"), ("up", "to"), ("until",), ("before",),
     ("ahead", "of"), ("leading", "up", "to"), ("prior", "to"), ("preceding",), ("till", "the", "start", "of"),
 )  # fmt: skip
-_NEEDS_VERB = frozenset({("when",), ("once",), ("as", "soon", "as"), ("the", "moment"), ("whenever",)})
+_NEEDS_VERB = frozenset({("when",), ("once",), ("as", "soon", "as"), ("the", "moment"), ("whenever",), ("the", "minute"), ("the", "second"), ("the", "instant")})
 """Ways to begin that say only with a verb of ending or starting which edge is meant."""
 _ADVERBS = frozenset("right straight directly immediately just only soon shortly".split())
 _OVER = frozenset("over ends end ended finishes finished finish done stops stopped through up behind".split())

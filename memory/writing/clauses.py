@@ -1,5 +1,6 @@
 """One sentence read for what goes on when: which words belong to which time, who takes part, and who told it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -70,6 +71,7 @@ class _Slot:
 
 def read(sentence: str, view: View) -> list[Said]:
     """What a sentence says of activities and their times, in its order."""
+    sentence = _HEDGES.sub(" ", sentence)
     words = clock.tokens(sentence)
     if not words:
         return []
@@ -78,11 +80,21 @@ def read(sentence: str, view: View) -> list[Said]:
     if vague(_to_last(words, begin, marks)):
         return []
     body, marks = _without_denied(words[begin:], marks)
-    slots = _slots(marks)
+    slots = _slots(marks, body)
     asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words) and not _wonders(words, begin, marks)
     contrast = len(body) < len(words) - begin
     reading = _Reading(sentence, body, replace(view, referent=reporter or view.referent), reporter, asks, contrast)
     return list(reading.said(slots)) if slots else list(reading.timeless())
+
+
+_HEDGES = re.compile(
+    r"(?:^|(?<=[,.:;!] )|(?<=, and )|(?<=, but ))(?:as far as i know|you should know|(?:all )?i know(?: for sure)?|i think|i believe|i guess|i hear|i suppose|"
+    r"i'd say|i bet|if i remember (?:right|correctly|rightly)|if i'm not mistaken|if i'm not wrong|i'm told|you can forget about reaching me"
+    r"|it looks like|looks like|it seems|seems|let me tell you|mind you|believe me|i must say|i can tell you|just so you know|"
+    r"for your information|so you know)(?: that)?,? (?!so\b)|\bof course,? |,? so (?:he|she|they) (?:says?|said|tells? me)(?=[.!]?$)",
+    re.IGNORECASE,
+)
+"""What people put around a statement that says nothing of who does what."""
 
 
 def _to_last(words: Sequence[Token], begin: int, marks: Sequence[Mark]) -> Sequence[Token]:
@@ -151,16 +163,41 @@ def _without_denied(words: Sequence[Token], marks: Sequence[Mark]) -> tuple[list
     return kept, [replace(m, first=at[m.first], last=at[m.last]) for m in marks if not m.denied]
 
 
-def _slots(marks: Sequence[Mark]) -> list[_Slot]:
+def _slots(marks: Sequence[Mark], words: Sequence[Token]) -> list[_Slot]:
     """Marks that speak of the same stretch of time, put together."""
     slots: list[_Slot] = []
     for mark in marks:
         slot = slots[-1] if slots else None
+        if slot is not None and slot.kinds == {"start"} and mark.kind == "start" and _leaves(words, slot.last, mark):
+            mark = replace(mark, kind="end", start=None, end=mark.start)
         if slot is not None and _joins(slot, mark):
             slot.marks.append(mark)
         else:
             slots.append(_Slot([mark]))
     return slots
+
+
+def _is_past(near: Sequence[Token], words: Sequence[Token]) -> bool:
+    """Whether it is told as over: "I was at chess from 9 to 10", where nothing says that this has changed."""
+    low = {word.low for word in words}
+    return any(word.low in ("was", "were", "wasn't", "ate", "went", "ran") for word in near) and not low & _NOW
+
+
+_NOW = phrases.CHANGES | frozenset("now supposed going meant told said thought planned until tomorrow but not".split())
+
+
+def _leaves(words: Sequence[Token], begin: int, mark: Mark) -> bool:
+    """Whether a second time is when somebody goes again: "10:30 home", "and out at noon"."""
+    if mark.start is None or mark.anchor or mark.first - begin > 7:
+        return False
+    near = [word.low for word in (*words[begin : mark.first], *words[mark.last : mark.last + 1])]
+    return bool(set(near) & _LEAVING)
+
+
+_LEAVING = frozenset(
+    """out off home leave leaving leaves gone away shuts closes free freedom finished back done over departure exit stop end ending
+    lets""".split()
+)
 
 
 def _growth(words: Sequence[Token]) -> int:
@@ -217,7 +254,9 @@ class _Reading:
     def timeless(self) -> Iterator[Said]:
         """What a sentence without a time names, for what is asked or called off."""
         parts = phrases.pieces(self.words)
-        off = [part for part in parts if phrases.calls_off(part.words) or phrases.denies(part.words)]
+        off = [
+            part for part in parts if phrases.calls_off(part.words) or phrases.denies(part.words) or phrases.gives_up(part.words)
+        ]  # fmt: skip
         if off and not self.asks and not any(self._activity(part.words) for part in off):
             off = [part for part in parts if part in off or self._activity(part.words)]
             named = next((named for part in off if (named := self._activity(part.words))), "")
@@ -227,10 +266,10 @@ class _Reading:
         for part in off or parts:
             companions = whose.companions(part.words, self.view)
             named = self._activity(part.words)
-            if named or phrases.calls_off(part.words):
+            if named or part in off:
                 people, told = self._people(part.words, (), companions[0])
                 mood: Mood = "ask" if self.asks else "cancel" if phrases.calls_off(part.words) else "tell"
-                if not self.asks and phrases.denies(part.words):
+                if not self.asks and (phrases.denies(part.words) or phrases.gives_up(part.words)):
                     mood = "cancel"
                 yield Said(named, people, mood, named=told, told_by=self.reporter)
                 if named:
@@ -285,7 +324,7 @@ class _Reading:
             return None, used
         alone = [person for person in before.people if person not in before.companions] if before else []
         people, told = self._people(context or tail, alone, companions, following=bool(before))
-        if whose.UNKNOWN in people:
+        if whose.UNKNOWN in people or _is_past([*lead, *inner], self.words):
             return None, used
         start, end, length, shift = self._times(slot, named, [*lead, *inner, *rest])
         mood = self._mood(slot, [*place, *inner], lead, tail)
@@ -297,7 +336,7 @@ class _Reading:
         gap = shift if later else next((mark.minutes for mark in slot.marks if mark.anchor), 0)
         if later:
             mood, shift = "tell", 0
-        stretch = _growth([*lead, *inner, *rest]) * (shift or length) if start is None and end is None else 0
+        stretch = _growth(self.words) * (shift or length) if start is None and end is None else 0
         if stretch:
             mood, length, shift = "change", 0, 0
         said = Said(

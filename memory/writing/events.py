@@ -161,6 +161,7 @@ class _Session:
                 said = replace(said, activity=topic.activity, people=said.people if said.named else topic.people)
             said = self._anchored(said)
             if said.start is None and said.end is None and not (said.length or said.shift or said.stretch) and said.mood == "tell":
+                self._accompany(said, turn)
                 topic = said if said.activity else topic
                 continue
             if self.until_when and said.start is not None and said.end is None and self.latest is not None:
@@ -188,6 +189,14 @@ class _Session:
         self.events[place] = replace(old, activity=named[1], evidence=evidence)
         self.latest = place
         return True
+
+    def _accompany(self, said: Said, turn: Turn) -> None:
+        """Take in who else comes to something known: "Ben comes to judo with me"."""
+        target = self._target(said) if said.companions and said.activity else None
+        if target is not None and turn.sender in self.events[target].people:
+            old = self.events[target]
+            people = tuple(sorted({*old.people, *said.people, *said.companions}))
+            self.events[target] = replace(old, people=people, evidence=tuple(dict.fromkeys((*old.evidence, turn.id))))
 
     def _notice_day(self, sentence: str, turn: Turn) -> None:
         if turn.at is None:

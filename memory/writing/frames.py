@@ -21,7 +21,7 @@ WORDS = frozenset(
     attending completing completes complete enjoying enjoys enjoy doing performing performs perform practise practises practising
     carry carries carrying undertake undertaking undertakes handle handles handling tackle tackles tackling
     wrapped wrapping kicked kicking underway ongoing conclude concludes concluding resume resumes pursue pursues pursuing
-    it'll that'll there'll this'll swamped snowed occupied's unreachable offline unavailable reachable away gone immediately thereafter subsequently early""".split()
+    tmrw tmr tmw belong belongs await awaits it'll that'll there'll this'll swamped snowed occupied's unreachable offline unavailable reachable away gone immediately thereafter subsequently early""".split()
 )
 """Words before what is done that only lead there."""
 VERBS = frozenset(
@@ -79,9 +79,21 @@ def cut(words: Sequence[Token], after: Sequence[Token]) -> Sequence[Token]:
             break
     while len(words) > 1 and words[0].low in ("my", "a", "an", "the", "some", "our"):
         words = words[1:]
-    if len(words) > 1 and after and after[0].low in _OBJECTS and _is_verb(words[-1].low):
-        words = words[:-1]
-    return words
+    last = len(words)
+    while last > 1 and words[last - 1].low in ("me", "us", "my", "it"):
+        last -= 1
+    if last > 1 and (last < len(words) or (after and after[0].low in _OBJECTS)) and _is_verb(words[last - 1].low):
+        last -= 1
+    return _titled(words[:last])
+
+
+def _titled(words: Sequence[Token]) -> Sequence[Token]:
+    """A name that is written with a capital, without small words before it: "belong to the Chess Club"."""
+    small = [place for place, word in enumerate(words) if not word.text[:1].isupper()]
+    large = [place for place in range(1, len(words)) if words[place].text[:1].isupper()]
+    if not large or not small or small[0] != 0 or any(words[at].low.endswith("ing") for at in range(large[0])):
+        return words
+    return words[large[0] :]
 
 
 def bare(name: str) -> str:

@@ -1,6 +1,7 @@
 """The words around a time of day: what is done, by whom, and whether it is told, asked, changed or called off."""
 
 import itertools
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -242,6 +243,19 @@ def calls_off(words: Sequence[Token]) -> bool:
     return False
 
 
+def gives_up(words: Sequence[Token]) -> bool:
+    """Whether the words may say that something known will not be done: "pulled out of", "decided against", "give it a miss"."""
+    return bool(_GIVEN_UP.search(" ".join(word.low for word in words)))
+
+
+_GIVEN_UP = re.compile(
+    r"\b(?:against|withdr[ae]w\w*|wiped|removed?|quit\w*|bail\w*|sat out|sit(?:ting)? out|pass(?:ing)? on|not any ?more|nope|"
+    r"(?:pull|back|opt|bail|duck|drop|chicken)\w* out|a miss|gone|goes my|(?:off|from|out of) (?:the|my|our|his|her) (?:list|schedule|plans?"
+    r"|calendar|table|agenda|diary|cards|menu|books)|(?:won't|can't|not|couldn't) (?:be )?(?:make|making) it|no can do|shelved|"
+    r"fell flat|comes? to nothing|rained off|washed out|sick of|do without)\b"
+)
+
+
 def _calling(words: Sequence[Token], place: int) -> bool:
     return any(word.low in ("call", "called", "calls", "calling") for word in words[max(0, place - 5) : place])
 
@@ -250,6 +264,8 @@ def denies(words: Sequence[Token]) -> bool:
     """Whether the words say that it is not so; "not only" and "don't forget" do not."""
     for place, word in enumerate(words):
         after = words[place + 1].low if place + 1 < len(words) else ""
+        if after in ("be", "get", "have"):
+            after = words[place + 2].low if place + 2 < len(words) else after
         if word.low in NEGATIVE and after not in _NOT_DENIED:
             return True
     return False
@@ -257,7 +273,8 @@ def denies(words: Sequence[Token]) -> bool:
 
 _NOT_DENIED = frozenset(
     """only forget worry problem matter to miss reach call ring wait make come disturb bother alone expect count see meet
-    talk catch believe contact text phone chance luck way time before much reachable sooner wonder doubt idea need""".split()
+    talk catch believe contact text phone chance luck way time before much reachable around available home in there online over done finished through back long anywhere
+    hear answer pick here sooner wonder doubt idea need""".split()
 )
 """What people say "not" of without meaning what they do then: "don't call me", "I can't wait", "I'm not alone"."""
 

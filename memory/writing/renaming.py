@@ -15,6 +15,7 @@ _FORMS = tuple(
         r"\b(?:instead of|rather than) OLD,? (?:it's|it is|i have|i've|i do|i'm doing|comes) NEW(?:[.;!]|$)",
         r"\b(?:replace|swap|exchange|substitute) OLD (?:with|by|for) NEW(?:[,.;!]|$)",
         r"\b(?:said|wrote|called it|say) OLD[,.?!;:]*(?: but)?(?: i)? (?:meant|it's actually|should have said) NEW(?:[,.;!]|$)",
+        r"\bsaid OLD,? (?:i was thinking of|i had in mind|but it's|it's really|that was wrong, it's) NEW(?:[,.;!]|$)",
         r"^(?:the |my )?OLD (?:is actually|is really|is in fact|should be|should have been|turned into|became|was replaced by) NEW(?:[,.;!]|$)",
     )
 )

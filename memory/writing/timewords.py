@@ -29,6 +29,11 @@ _ENDS = frozenset(
     alarm return returns returning stir quit quits finished""".split()
 )
 _NOT = frozenset("not isn't aren't wasn't won't doesn't don't didn't never".split())
+_SETTING_OUT = frozenset(
+    """lights head heading heads set setting go going goes start starting leave leaving get getting put from am i'm he's she's
+    we're they're log sent kick kicks""".split()
+)
+"""Words before "out" or "off" that make it a beginning."""
 _LOOSE = frozenset("for on is now it's its off over up back to about around".split())
 """Words before a bare number that mostly speak of something else than a time."""
 _MEALS = frozenset("meal lunch break nap snack walk swim run service sun".split())
@@ -108,7 +113,7 @@ class _Reader:
             before -= 1
         word = self.at(before)
         ends = (word in _ENDS and not (word == "by" and self.at(before - 1) == "by")) or self._ends_before(place)
-        if bare and (not (ends or word in _STARTS) or self._counted(last) or self._length(last + 1)):
+        if bare and (not (ends or word in _STARTS) or self._counted(last) or (self.at(last) != "for" and self._length(last + 1))):
             return None
         if bare and word in _LOOSE and not (self._ends_before(place) or (word == "to" and self._moved(before))):
             return None
@@ -116,7 +121,7 @@ class _Reader:
         if ends and self._begins_there(before, last):
             return Mark("start", opens, last, clock)
         if word == "before" and not ends:
-            return Mark("end", before, last, None, clock, denied=self._denied(before))
+            return Mark("end", before, last, None, clock)
         if ends and word == "to" and self._moved(before):
             return Mark("start", opens, last, clock, denied=self._denied(opens))
         if (
@@ -140,7 +145,7 @@ class _Reader:
         """Whether the "to" at `place` says where something is moved to, rather than when it ends."""
         return any(
             self.at(back).startswith(
-                ("moved", "move", "shifted", "push", "postpone", "reschedul", "delay", "brought", "bring", "chang")
+                ("moved", "move", "shifted", "push", "postpone", "reschedul", "delay", "brought", "bring", "chang", "put")
             )
             for back in range(place - 1, max(-1, place - 5), -1)
         )
@@ -168,6 +173,8 @@ class _Reader:
                 return True
             if word in ("over", "back", "done") and self.at(back + 1) in ("at", "by", "around", "about"):
                 return True
+            if word in ("out", "off", "home", "free", "gone") and self.at(back + 1) in ("at", "by", "around", "about"):
+                return self.at(back - 1) not in _SETTING_OUT
         return False
 
     def _denied(self, place: int) -> bool:

@@ -58,6 +58,8 @@ def reporter(words: Sequence[Token], view: View) -> tuple[str, int]:
             return person, place + width
         if place >= 2 and low[place - 1] == "from" and low[place - 2] in _SOURCES:
             return person, place + width + (low[place + width : place + width + 1] in (["that"], [":"], [","]))
+        if place and low[place - 1] == "asked" and low[place + width : place + width + 1] == [":"]:
+            return person, place + width + 1
     for place, word in enumerate(low[:-1]):
         if not phrases.reports(word) or place > 6:
             continue
