@@ -77,14 +77,22 @@ def _anchor(words: Sequence[Token], text: str, place: int, taken: set[int], mark
 
 def _followed(words: Sequence[Token], text: str, place: int) -> Mark | None:
     """ "Yoga is followed by chess": the words before name what it comes after."""
-    low = [word.low for word in words]
-    if low[place : place + 2] != ["followed", "by"]:
+    low = [*(word.low for word in words), "", "", "", ""]
+    leads = next((one for one in _ONWARD if tuple(low[place : place + len(one)]) == one), None)
+    if leads is None or (leads[0] != "followed" and low[place + len(leads)] not in _AMOUNTS):
         return None
     first = place
     while first and low[first - 1] not in ",.;:!?()":
         first -= 1
     named = phrases.activity(words[first:place], text)
-    return Mark("start", first, place + 2, anchor=named) if named else None
+    return Mark("start", first, place + len(leads), anchor=named) if named else None
+
+
+_ONWARD: tuple[tuple[str, ...], ...] = (
+    ("followed", "by"), ("leads", "into"), ("leads", "straight", "into"), ("leads", "right", "into"), ("leads", "on", "to"),
+    ("gives", "way", "to"), ("makes", "way", "for"), ("flows", "into"), ("turns", "into"), ("goes", "over", "into"),
+)  # fmt: skip
+_AMOUNTS = frozenset("a an one two three half ninety sixty thirty forty 30 45 60 90 120 another".split())
 
 
 def _extent(low: Sequence[str], begin: int, taken: set[int]) -> tuple[int, str]:

@@ -128,7 +128,11 @@ def vague(words: Sequence[Token]) -> bool:
     """Whether a sentence only plays with a thought, or speaks of habits that are over."""
     low = [word.low for word in words]
     used_to = any(a == "used" and b == "to" for a, b in pairwise(low))
-    return used_to or any(word in phrases.VAGUE for word in low)
+    expected = {at for at, (a, b) in enumerate(pairwise(low)) if a == "should" and b in _EXPECTED}
+    return used_to or any(word in phrases.VAGUE and at not in expected for at, word in enumerate(low))
+
+
+_EXPECTED = frozenset("be last end finish take run start begin know keep only go stop wrap".split())
 
 
 def _tagged(words: Sequence[Token]) -> bool:
@@ -194,6 +198,7 @@ def _leaves(words: Sequence[Token], begin: int, mark: Mark) -> bool:
     return bool(set(near) & _LEAVING)
 
 
+_BEGINNING = frozenset("starts start begins begin kicks commences starting".split())
 _LEAVING = frozenset(
     """out off home leave leaving leaves gone away shuts closes free freedom finished back done over departure exit stop end ending
     lets""".split()
@@ -271,7 +276,8 @@ class _Reading:
                 mood: Mood = "ask" if self.asks else "cancel" if phrases.calls_off(part.words) else "tell"
                 if not self.asks and (phrases.denies(part.words) or phrases.gives_up(part.words)):
                     mood = "cancel"
-                yield Said(named, people, mood, named=told, told_by=self.reporter)
+                beside = tuple(companions[0])
+                yield Said(named, people, mood, named=told, told_by=self.reporter, companions=beside)
                 if named:
                     return
 
@@ -310,7 +316,8 @@ class _Reading:
         before: Said | None,
     ) -> tuple[Said | None, int]:  # fmt: skip
         """The slot as it is said, None where nothing goes on; and how many of the words after it were used."""
-        if all(mark.anchor for mark in slot.marks) and not slot.has("length"):
+        begins = slot.kinds == {"start"} and any(word.low in _BEGINNING for word in lead)
+        if all(mark.anchor for mark in slot.marks) and not slot.has("length") and not begins:
             return None, 0
         named, place, used = self._named(lead, inner, rest)
         companions: list[str] = []

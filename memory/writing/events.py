@@ -96,6 +96,7 @@ class _Session:
         self.day: date | None = None
         self.until_when = self.ends_asked = False
         self.frames: frozenset[str] = frozenset()
+        self.sender = ""
 
     def named(self, turns: Iterable[Turn]) -> Iterator[str]:
         """What seems to be done in the sentences with times, as each reads by itself."""
@@ -107,7 +108,7 @@ class _Session:
 
     def hear(self, turn: Turn) -> None:
         """Take in one message."""
-        self.day = None
+        self.day, self.sender = None, turn.sender
         asked, self.asked = self.asked, []
         self.until_when, self.ends_asked = self.ends_asked, bool(_UNTIL_WHEN.search(turn.text))
         if asked and asked[0][0] != turn.sender and _agrees(turn.text):
@@ -265,6 +266,12 @@ class _Session:
             for place, event in enumerate(self.events)
             if same_activity(event.activity, said.activity) and (set(event.people) & set(said.people) or not said.named)
         ]
+        if not found and said.mood in ("cancel", "change"):  # "you can take judo off the list"
+            found = [
+                place
+                for place, event in enumerate(self.events)
+                if same_activity(event.activity, said.activity) and self.sender in (*event.people, event.told_by)
+            ]
         found = [place for place in found if set(self.events[place].people) & set(said.people)] or found
         same_time = [place for place in found if said.start is not None and self.events[place].start == said.start]
         places = same_time or found
@@ -293,7 +300,8 @@ class _Session:
             start, end = old.start, old.start + length
         elif end is None:
             end = start + length if length else None
-        people = tuple(sorted({*old.people, *said.people})) if said.named or said.mood == "tell" else old.people
+        joined = (said.named or said.mood == "tell") and (len(old.people) == 1 or said.companions)
+        people = tuple(sorted({*old.people, *said.people})) if joined else old.people
         self.events[target] = replace(
             old, start=start, end=end, people=people, day=self.day or old.day,
             evidence=tuple(dict.fromkeys((*old.evidence, turn.id))),
@@ -304,7 +312,7 @@ class _Session:
         """Whether something told before, by the same person, is told again with another time: then this holds."""
         told_by = said.told_by or turn.sender
         anew = any(word.low in _ANEW for word in clock.tokens(turn.text))
-        moved = (old.start, old.end) != (said.start, said.end) and said.end is not None and old.end is not None
+        moved = old.start != said.start or None not in (old.end, said.end) and old.end != said.end
         same = stems_of(old.activity) == stems_of(said.activity) and set(said.people) <= set(old.people)
         return moved and same and not anew and old.told_by == told_by and turn.id not in old.evidence
 

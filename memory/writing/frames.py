@@ -27,7 +27,7 @@ WORDS = frozenset(
 VERBS = frozenset(
     """eats swallows fills claims demands consumes covers opens closes commences concludes requires needs costs keeps holds
     ties spans extends ranges stretches lies sits lands appears awaits begins finishes resumes proceeds counts occurs
-    which who while whereas i'm i've i'll i you're you he she we""".split()
+    which who while whereas it'll that'll there'll we'll i'm i've i'll i you're you he she we""".split()
 )
 """Verbs after what is done."""
 _PREPOSITIONS = frozenset("at in with by to for on of into".split())

@@ -76,6 +76,8 @@ _TRAIL = _SMALL | _AUXILIARY | frozenset(
 _TO_SLEEP = tuple(
     tuple(one.split())
     for one in (
+        "night night", "eyes close", "close my eyes", "call it a night", "calls it a night", "zzz", "in the sack", "to the sack", "tucked in",
+        "bed at", "bed by", "bed from", "my bed", "her bed", "his bed", "off to dreamland", "to dreamland", "out cold", "drift off",
         "turn in", "turns in", "turning in", "lights out", "hit the sack", "hit the hay", "hits the hay", "hits the sack",
         "fall asleep", "falls asleep", "nod off", "doze off", "off to bed", "go to bed", "goes to bed", "going to bed", "in bed",
         "crash", "crashes", "bedtime", "night's rest", "night's sleep", "out like a light", "pillow", "shut eye", "shut-eye",
@@ -105,7 +107,7 @@ CANCELS = frozenset(
 CHANGES = frozenset(
     """moved moves move shifted pushed postponed delayed rescheduled changed change extended longer shorter shortened
     actually instead correction rather brought later earlier sorry wait mistake swapped prolonged typo wrong lengthened oops
-    misremembered misspoke corrected correct reality turns fact revised new""".split()
+    misremembered misspoke put postponement corrected correct reality turns fact revised new""".split()
 )
 NEGATIVE = frozenset(
     """not no never don't doesn't isn't aren't won't can't cannot haven't hasn't wasn't didn't couldn't nobody neither

@@ -34,6 +34,7 @@ _SETTING_OUT = frozenset(
     we're they're log sent kick kicks""".split()
 )
 """Words before "out" or "off" that make it a beginning."""
+_BESIDE = frozenset("before after right straight directly just immediately preceding following leading until".split())
 _LOOSE = frozenset("for on is now it's its off over up back to about around".split())
 """Words before a bare number that mostly speak of something else than a time."""
 _MEALS = frozenset("meal lunch break nap snack walk swim run service sun".split())
@@ -121,7 +122,8 @@ class _Reader:
         if ends and self._begins_there(before, last):
             return Mark("start", opens, last, clock)
         if word == "before" and not ends:
-            return Mark("end", before, last, None, clock)
+            over = {self.at(before - 1), self.at(before - 2)} & {"over", "done", "finished", "through", "end", "stop"}
+            return Mark("end", before, last, None, clock, denied=not over and self._denied(before))
         if ends and word == "to" and self._moved(before):
             return Mark("start", opens, last, clock, denied=self._denied(opens))
         if (
@@ -353,7 +355,7 @@ class _Reader:
             return None
         minutes, last = found
         before, after = self.at(place - 1), self.at(last)
-        if after == "before" and self._clock(last + 1) is not None:
+        if after in ("before", "after") and self._clock(last + 1) is not None:
             return Mark("length", place - (before == "for"), last, minutes=minutes)
         if after in _AFTER or before == "by" or before in ("in", "within", "every") or after == "from":
             shift = after in _AFTER or before == "by"
@@ -373,6 +375,8 @@ class _Reader:
         ):  # fmt: skip
             return None
         if word in ("final", "last", "whole", "full", "first", "next") and following == "hour":
+            return 60, place + 2
+        if word == "the" and following == "hour" and self.at(place + 2) in _BESIDE:
             return 60, place + 2
         if word == "half" and following in ("an", "a") and self.at(place + 2) in _UNITS:
             return 30, place + 3
