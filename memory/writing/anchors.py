@@ -9,7 +9,7 @@ _AFTER: tuple[tuple[str, ...], ...] = (
     ("after", "the", "end", "of"), ("from", "the", "end", "of"), ("when", "i'm", "done", "with"), ("once", "i'm", "done", "with"),
     ("at", "the", "end", "of"), ("as", "soon", "as"), ("the", "moment"), ("after",), ("following",),
     ("on", "the", "heels", "of"), ("in", "the", "wake", "of"), ("the", "minute"), ("the", "second"), ("the", "instant"),
-    ("once",), ("when",), ("whenever",), ("since", "the", "end", "of"),
+    ("follows",), ("once",), ("when",), ("whenever",), ("since", "the", "end", "of"),
 )  # fmt: skip
 _BEFORE: tuple[tuple[str, ...], ...] = (
     ("before", "the", "start", "of"), ("before", "the", "beginning", "of"), ("leads", "up", "to"), ("leads", "into"),
@@ -57,9 +57,13 @@ def _anchor(words: Sequence[Token], text: str, place: int, taken: set[int], mark
                 continue  # "ten is when it begins"
             if tuple(low[place:begin]) != lead:
                 continue
+            over = low[begin : begin + 1] in (["i'm"], ["we're"]) and low[begin + 2 : begin + 3] == ["with"]
+            begin += 3 * over  # "as soon as I'm through with yoga"
             last, verb = _extent(low, begin, taken)
-            if last in taken:  # "until dinner at seven" gives dinner a time of its own
-                continue
+            verb = "over" if over else verb
+            own = next((mark for mark in marks if mark.first == last), None)
+            if last in taken and not (own and own.kind in ("end", "length")):
+                continue  # "until dinner at seven" gives dinner a time of its own
             if lead in _NEEDS_VERB and not verb:
                 continue
             named = phrases.activity(words[begin:last], text)

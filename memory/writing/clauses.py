@@ -77,13 +77,16 @@ def read(sentence: str, view: View) -> list[Said]:
         return []
     reporter, begin = whose.reporter(words, view)
     marks = anchors.added(words[begin:], sentence, timewords.marks(words[begin:], to_24=view.to_24))
-    if vague(_to_last(words, begin, marks)):
+    near = _to_last(words, begin, marks)
+    if vague([word for word in near if not (reporter and word.low in ("he'd", "she'd", "they'd"))]):
         return []
     body, marks = _without_denied(words[begin:], marks)
     slots = _slots(marks, body)
     asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words) and not _wonders(words, begin, marks)
     contrast = len(body) < len(words) - begin
-    reading = _Reading(sentence, body, replace(view, referent=reporter or view.referent), reporter, asks, contrast)
+    others = {person for _, _, person in whose.people_in(words, view.cast)} - {view.speaker, view.listener}
+    referent = reporter or (others.pop() if len(others) == 1 else view.referent)
+    reading = _Reading(sentence, body, replace(view, referent=referent), reporter, asks, contrast)
     return list(reading.said(slots)) if slots else list(reading.timeless())
 
 
@@ -174,6 +177,8 @@ def _slots(marks: Sequence[Mark], words: Sequence[Token]) -> list[_Slot]:
         slot = slots[-1] if slots else None
         if slot is not None and slot.kinds == {"start"} and mark.kind == "start" and _leaves(words, slot.last, mark):
             mark = replace(mark, kind="end", start=None, end=mark.start)
+        if slot is not None and slot.kinds == {"start"} and mark.kind == "shift" and _done(words[mark.last :]):
+            mark = replace(mark, kind="length")  # "and an hour later I'm done"
         if slot is not None and _joins(slot, mark):
             slot.marks.append(mark)
         else:
@@ -196,6 +201,11 @@ def _leaves(words: Sequence[Token], begin: int, mark: Mark) -> bool:
         return False
     near = [word.low for word in (*words[begin : mark.first], *words[mark.last : mark.last + 1])]
     return bool(set(near) & _LEAVING)
+
+
+def _done(words: Sequence[Token]) -> bool:
+    low = [word.low for word in words[:4]]
+    return bool(low) and low[0][0] in "iwhs" and bool(set(low) & (_LEAVING | {"done", "through", "limp", "finish"}))
 
 
 _BEGINNING = frozenset("starts start begins begin kicks commences starting".split())
@@ -330,7 +340,9 @@ class _Reading:
         if phrases.is_open([*lead, *rest]) or (not named and phrases.is_free(context)):
             return None, used
         alone = [person for person in before.people if person not in before.companions] if before else []
-        people, told = self._people(context or tail, alone, companions, following=bool(before))
+        own = whose.subject([w for w in place if w not in taken], self.view, self.reporter) if len(place) > 1 else []
+        spoken = place if own and lead and len(phrases.pieces(lead)) > 1 and whose.BOTH not in own else context
+        people, told = self._people(spoken or tail, alone, companions, following=bool(before))
         if whose.UNKNOWN in people or _is_past([*lead, *inner], self.words):
             return None, used
         start, end, length, shift = self._times(slot, named, [*lead, *inner, *rest])

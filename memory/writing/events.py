@@ -28,6 +28,7 @@ _SAME = {
 }  # fmt: skip
 _ANEW = frozenset("again another second twice also both more once evening's".split())
 """Words by which somebody who tells of the same thing at another time means one more of it."""
+_SAME_END = re.compile(r"\bend\w* (?:\w+ )?(?:stays?|remains?|as planned|as before|the same|unchanged|at the same|when i said)\b", re.I)
 _UNTIL_WHEN = re.compile(r"\b(?:(?:un)?till? when|when (?:does|do|will|is|are)\b.*\b(?:end|finish|over|done|stop))", re.I)
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
@@ -97,6 +98,7 @@ class _Session:
         self.until_when = self.ends_asked = False
         self.frames: frozenset[str] = frozenset()
         self.sender = ""
+        self.keeps_end = False
 
     def named(self, turns: Iterable[Turn]) -> Iterator[str]:
         """What seems to be done in the sentences with times, as each reads by itself."""
@@ -140,6 +142,7 @@ class _Session:
         sentence = _AND_YOU.sub(".", sentence)
         view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent, self.frames)
         self._notice_day(sentence, turn)
+        self.keeps_end = bool(_SAME_END.search(sentence))
         if self._renames(sentence, turn):
             return topic
         found = clauses.read(sentence, view)
@@ -252,10 +255,14 @@ class _Session:
             if target is not None and (said.activity or said.start is None):
                 del self.events[target]
                 self.latest = None
-        elif said.mood == "change" or not said.activity:
+        elif said.mood == "change" or not said.activity or self._completes(said):
             self._change(said, turn)
         else:
             self._tell(said, turn)
+
+    def _completes(self, said: Said) -> bool:
+        """Whether something known is told of again without its start: "chess will only be half an hour"."""
+        return said.start is None and not (said.after or said.before or said.follows) and self._target(said) is not None
 
     def _target(self, said: Said) -> int | None:
         """The place of the event that words speak of: by name, else the one spoken of last."""
@@ -296,6 +303,7 @@ class _Session:
         elif start is None and said.shift:
             start = (old.start + said.shift) % DAY
             end = start + length if length else None
+            end = old.end if self.keeps_end and old.end is not None and start < old.end else end
         elif start is None:
             start, end = old.start, old.start + length
         elif end is None:

@@ -4,6 +4,7 @@ What is left when they are gone is what is done. A frame that no list has is kno
 preposition lead to an activity ("absorbed in chess"), a verb and its object follow one ("chess swallows my evening").
 """
 
+import re
 from collections.abc import Sequence
 
 from kithnet.memory.writing.clock import Token
@@ -21,7 +22,7 @@ WORDS = frozenset(
     attending completing completes complete enjoying enjoys enjoy doing performing performs perform practise practises practising
     carry carries carrying undertake undertaking undertakes handle handles handling tackle tackles tackling
     wrapped wrapping kicked kicking underway ongoing conclude concludes concluding resume resumes pursue pursues pursuing
-    tmrw tmr tmw belong belongs await awaits it'll that'll there'll this'll swamped snowed occupied's unreachable offline unavailable reachable away gone immediately thereafter subsequently early""".split()
+    both gather passed tmrw tmr tmw belong belongs await awaits it'll that'll there'll this'll swamped snowed occupied's unreachable offline unavailable reachable away gone immediately thereafter subsequently early""".split()
 )
 """Words before what is done that only lead there."""
 VERBS = frozenset(
@@ -53,6 +54,17 @@ def is_adverb(low: str) -> bool:
 
 CALLING = frozenset("reach call ring wait contact disturb bother catch phone text meet see".split())
 """What people ask not to be done while they are busy: "don't call me between"."""
+
+
+_WEAK = frozenset(
+    """count gather take passed see find do come go get be have stay look sit head try use think say hope both either each
+    somewhere anywhere thing things stuff point end start beginning rest else same other others one ones lot bit way part""".split()
+)
+
+
+def is_weak(low: str) -> bool:
+    """Whether a single word is no activity: a participle, or a verb of every day."""
+    return low in _WEAK or (low.endswith("ed") and len(low) > 4 and low not in ("weed", "speed", "moped"))
 
 
 def begins(words: Sequence[Token]) -> int:
@@ -97,8 +109,15 @@ def _titled(words: Sequence[Token]) -> Sequence[Token]:
 
 
 def bare(name: str) -> str:
-    """A name without the "'s" that stands for "is"."""
-    return name.removesuffix("'s")
+    """A name without the "'s" that stands for "is"; sleep and lunch by their usual name."""
+    name = name.removesuffix("'s")
+    if _SLEEP.fullmatch(name):
+        return "sleep"
+    return "lunch" if _LUNCH.fullmatch(name) else name
+
+
+_SLEEP = re.compile(r"(?:\w+ ){0,2}(?:sleep|sleeps|sleeping|asleep|slumbers?)(?: \w+){0,2}")
+_LUNCH = re.compile(r"(?:(?:\w+ )?(?:for|to|at|of|my) )?(?:lunch|lunches|lunching|lunchtime|lunch time|lunch hour)")
 
 
 def _held(words: Sequence[Token]) -> Sequence[Token]:

@@ -82,7 +82,7 @@ _TO_SLEEP = tuple(
         "fall asleep", "falls asleep", "nod off", "doze off", "off to bed", "go to bed", "goes to bed", "going to bed", "in bed",
         "crash", "crashes", "bedtime", "night's rest", "night's sleep", "out like a light", "pillow", "shut eye", "shut-eye",
         "dead to the world", "retire for the night", "get to bed", "under the covers", "slumber", "hit the pillow", "my alarm rings",
-        "to sleep", "night's", "eight hours in bed", "snooze", "snoozing", "kip", "fast asleep", "sound asleep", "the land of nod",
+        "to sleep", "night's", "eight hours in bed", "snooze", "snoozing", "kip", "fast asleep", "sound asleep", "the land of nod", "land of dreams", "my dreams", "dreamland",
         "my bed", "the duvet", "forty winks", "hours of shuteye", "shuteye",
     )
 )  # fmt: skip
@@ -107,7 +107,7 @@ CANCELS = frozenset(
 CHANGES = frozenset(
     """moved moves move shifted pushed postponed delayed rescheduled changed change extended longer shorter shortened
     actually instead correction rather brought later earlier sorry wait mistake swapped prolonged typo wrong lengthened oops
-    misremembered misspoke put postponement corrected correct reality turns fact revised new""".split()
+    misremembered misspoke put postponement corrected correct reality turns fact revised new slid slips slipped bumped""".split()
 )
 NEGATIVE = frozenset(
     """not no never don't doesn't isn't aren't won't can't cannot haven't hasn't wasn't didn't couldn't nobody neither
@@ -173,7 +173,8 @@ def activity(words: Sequence[Token], text: str, companions: Collection[int] = ()
         while last < len(words) and words[last].first not in companions and not _stops(words, first, last, names):
             last += 1
         kept = _without_trail(frames.cut(words[first:last], words[last:]))
-        if kept and not all(word.low in _NO_ACTIVITY or not word.text[0].isalpha() for word in kept):
+        weak = len(kept) == 1 and frames.is_weak(kept[0].low)
+        if kept and not weak and not all(word.low in _NO_ACTIVITY or not word.text[0].isalpha() for word in kept):
             return frames.bare(" ".join(text[kept[0].first : kept[-1].last].split()).strip(" '\"“”-,.").casefold())
         first = max(last, first + 1)
     return ""
@@ -234,6 +235,7 @@ def calls_off(words: Sequence[Token]) -> bool:
             low == "off"
             and (before in _OFF_VERBS or _calling(words, place))
             and after not in ("to", "at", "for", "from")
+            and not after.endswith("ing")
         ):
             return True
         if (low, after) in (("not", "happening"), ("isn't", "happening"), ("no", "longer"), ("no", "more")):
@@ -254,7 +256,7 @@ _GIVEN_UP = re.compile(
     r"\b(?:against|withdr[ae]w\w*|wiped|removed?|quit\w*|bail\w*|sat out|sit(?:ting)? out|pass(?:ing)? on|not any ?more|nope|"
     r"(?:pull|back|opt|bail|duck|drop|chicken)\w* out|a miss|gone|goes my|(?:off|from|out of) (?:the|my|our|his|her) (?:list|schedule|plans?"
     r"|calendar|table|agenda|diary|cards|menu|books)|(?:won't|can't|not|couldn't) (?:be )?(?:make|making) it|no can do|shelved|"
-    r"fell flat|comes? to nothing|rained off|washed out|sick of|do without)\b"
+    r"cross\w* (?:\w+ )?(?:out|off)|(?:got|get|getting) out of|let \w+ go|can't go|fell flat|comes? to nothing|rained off|washed out|sick of|do without)\b"
 )
 
 

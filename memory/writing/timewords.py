@@ -34,6 +34,7 @@ _SETTING_OUT = frozenset(
     we're they're log sent kick kicks""".split()
 )
 """Words before "out" or "off" that make it a beginning."""
+_SUBJECTS = frozenset("i i'm i'll we we're we'll it it's it'll he he's he'll she she's she'll".split())
 _BESIDE = frozenset("before after right straight directly just immediately preceding following leading until".split())
 _LOOSE = frozenset("for on is now it's its off over up back to about around".split())
 """Words before a bare number that mostly speak of something else than a time."""
@@ -113,7 +114,7 @@ class _Reader:
         while self.at(before) in _ABOUT and self.at(before - 1) in _ENDS | _ABOUT:
             before -= 1
         word = self.at(before)
-        ends = (word in _ENDS and not (word == "by" and self.at(before - 1) == "by")) or self._ends_before(place)
+        ends = self._ends_after(last) or (word in _ENDS and not (word == "by" and self.at(before - 1) == "by")) or self._ends_before(place)
         if bare and (not (ends or word in _STARTS) or self._counted(last) or (self.at(last) != "for" and self._length(last + 1))):
             return None
         if bare and word in _LOOSE and not (self._ends_before(place) or (word == "to" and self._moved(before))):
@@ -134,6 +135,12 @@ class _Reader:
             return Mark("end", opens, last, None, clock, denied=self._denied(opens))
         return Mark("start", opens, last, clock, denied=self._denied(opens))
 
+    def _ends_after(self, place: int) -> bool:
+        """Whether what follows a time says that something is over by then: "at noon I'm done with it"."""
+        if self.at(place) not in _SUBJECTS:
+            return False
+        return any(self.at(place + step) in ("done", "finished", "through", "over", "home") for step in (1, 2, 3))
+
     def _begins_there(self, place: int, last: int) -> bool:
         """Whether what ends at the time is that nothing is on: "doesn't start until 9", "nothing till 2", "until 2, when"."""
         if self.at(place) not in ("until", "till", "til"):
@@ -147,7 +154,7 @@ class _Reader:
         """Whether the "to" at `place` says where something is moved to, rather than when it ends."""
         return any(
             self.at(back).startswith(
-                ("moved", "move", "shifted", "push", "postpone", "reschedul", "delay", "brought", "bring", "chang", "put")
+                ("moved", "move", "shifted", "push", "postpone", "reschedul", "delay", "brought", "bring", "chang", "put", "slid", "slip", "bump")
             )
             for back in range(place - 1, max(-1, place - 5), -1)
         )
@@ -236,6 +243,8 @@ class _Reader:
         if joint in ("to", "till", "til") and (word.isdecimal() or self.at(place - 1) in ("from", "between")):
             return None  # "from ten to three" is a range, "10 to 12" too
         hour = self._hour(at + 1)
+        if hour is not None and joint == "to" and _MINUTES.get(self.at(hour[1]), 0) >= 10:
+            return None  # "ten to eleven thirty"
         if hour is None:
             return None
         minute = hour[0] * 60 + (amount if joint in ("past", "after") else -amount)
@@ -265,7 +274,7 @@ class _Reader:
             dotted = "." in word and self.at(place + 1) not in ("am", "pm", "a.m.", "p.m.") and (
                 self.at(place - 1) not in ("at", "from", "until", "till", "between", "by", "to", "and", "-", "–")
                 or self._counted(place + 1)
-            )  # fmt: skip
+            ) and not (self.at(place + 1) in _THROUGH and re.fullmatch(r"\d{1,2}[:.][0-5]\d", self.at(place + 2)))  # fmt: skip
             if hour > 24 or minute > 59 or dotted:
                 return None
             return self._dated(hour * 60 + minute, place + 1, word[0] == "0" or hour > 12 or self.to_24)

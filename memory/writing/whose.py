@@ -192,6 +192,8 @@ def subject(words: Sequence[Token], view: View, passed_on: str) -> list[str]:
             found.append(view.speaker if _finds_me(words, place) else view.listener)
         elif low in phrases.THIRD and view.referent:
             found.append(passed_on or view.referent)
+    if not found:  # "for Dave it's rowing"
+        found = [person for place, (_, person) in named.items() if place and words[place - 1].low == "for"]
     return list(dict.fromkeys(found))
 
 
