@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
-from kithnet.memory.writing import anchors, clock, phrases, timewords, whose
-from kithnet.memory.writing.clock import Clock, Mark, Token
+from kithnet.memory.writing import anchors, clock, frames, phrases, timewords, whose
+from kithnet.memory.writing.clock import HALF, Clock, Mark, Token
 from kithnet.memory.writing.whose import View
 
 Mood = Literal["tell", "ask", "change", "cancel", "doubt"]
@@ -87,7 +87,7 @@ def read(sentence: str, view: View) -> list[Said]:
     others = {person for _, _, person in whose.people_in(words, view.cast)} - {view.speaker, view.listener}
     referent = reporter or (others.pop() if len(others) == 1 else view.referent)
     reading = _Reading(sentence, body, replace(view, referent=referent), reporter, asks, contrast)
-    return list(reading.said(slots)) if slots else list(reading.timeless())
+    return _closed(list(reading.said(slots))) if slots else list(reading.timeless())
 
 
 _HEDGES = re.compile(
@@ -98,6 +98,24 @@ _HEDGES = re.compile(
     re.IGNORECASE,
 )
 """What people put around a statement that says nothing of who does what."""
+
+
+def _closed(found: list[Said]) -> list[Said]:
+    """What is told, a second time of nothing new taken for the end of what began: "it starts at 9, and at 10 I put it down"."""
+    kept: list[Said] = []
+    for said in found:
+        last = kept[-1] if kept else None
+        if last is not None and _is_point(last) and _is_point(said) and last.activity and last.start is not None:
+            same = not said.activity or said.activity == last.activity
+            if same and said.start is not None and 0 < said.start - last.start <= HALF and not (said.after or said.before):
+                kept[-1] = replace(last, end=said.start)
+                continue
+        kept.append(said)
+    return kept
+
+
+def _is_point(said: Said) -> bool:
+    return said.mood == "tell" and said.start is not None and said.end is None and not said.length and not said.follows
 
 
 def _to_last(words: Sequence[Token], begin: int, marks: Sequence[Mark]) -> Sequence[Token]:
@@ -131,7 +149,11 @@ def vague(words: Sequence[Token]) -> bool:
     """Whether a sentence only plays with a thought, or speaks of habits that are over."""
     low = [word.low for word in words]
     used_to = any(a == "used" and b == "to" for a, b in pairwise(low))
-    expected = {at for at, (a, b) in enumerate(pairwise(low)) if a == "should" and b in _EXPECTED}
+    expected = {
+        at
+        for at, (a, b) in enumerate(pairwise(low))
+        if (a == "should" and b in _EXPECTED) or (a in ("i'd", "we'd") and b in ("mention", "better", "say", "tell", "let"))
+    }
     return used_to or any(word in phrases.VAGUE and at not in expected for at, word in enumerate(low))
 
 
@@ -208,6 +230,7 @@ def _done(words: Sequence[Token]) -> bool:
     return bool(low) and low[0][0] in "iwhs" and bool(set(low) & (_LEAVING | {"done", "through", "limp", "finish"}))
 
 
+_SHORT = 6
 _BEGINNING = frozenset("starts start begins begin kicks commences starting".split())
 _LEAVING = frozenset(
     """out off home leave leaving leaves gone away shuts closes free freedom finished back done over departure exit stop end ending
@@ -329,7 +352,7 @@ class _Reading:
         begins = slot.kinds == {"start"} and any(word.low in _BEGINNING for word in lead)
         if all(mark.anchor for mark in slot.marks) and not slot.has("length") and not begins:
             return None, 0
-        named, place, used = self._named(lead, inner, rest)
+        named, place, used = self._named(lead, inner, rest, bool(tail))
         companions: list[str] = []
         taken: list[Token] = []
         for run in (lead, inner, place if used else (), tail):
@@ -364,19 +387,24 @@ class _Reading:
         return replace(said, after=after, before=before_it, gap=gap), used
 
     def _named(
-        self, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token]
+        self, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token], last: bool
     ) -> tuple[str, Sequence[Token], int]:
         """The activity, the words it was found in, and how many words after the slot that took."""
         parts = phrases.pieces(lead)
         nearest = self._activity(parts[-1].words)
         if told := self._told_after(rest):
             return told
+        ahead, *later = phrases.pieces(rest)
+        plain = not frames.is_titled(nearest, parts[-1].words)
+        if nearest and plain and last and ahead.words and ahead.words[0].low not in _PARTED | {"and", "but", "with", "before"}:
+            titled = self._activity(ahead.words)
+            if titled and frames.is_titled(titled, ahead.words):
+                return titled, ahead.words, len(ahead.words)
         if nearest:
             return nearest, parts[-1].words, 0
         for part in phrases.pieces(inner):
             if found := self._activity(part.words):
                 return found, part.words, 0
-        ahead, *later = phrases.pieces(rest)
         if ahead.words and (found := self._activity(ahead.words)):
             return found, ahead.words, len(ahead.words)
         for part in reversed(parts[:-1]):
@@ -431,6 +459,7 @@ class _Reading:
         if self.asks:
             return "ask"
         ahead = phrases.pieces(tail)[0].words
+        ahead = ahead or (tail if len(tail) <= _SHORT else ())  # "that yoga at nine: it's off"
         anew = any(word.low == "forget" for word in lead) and slot.has("range", "start")
         if not anew and any(phrases.calls_off(run) for run in ([*lead], [*near, *ahead], ahead)):
             return "cancel"

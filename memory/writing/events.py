@@ -176,13 +176,14 @@ class _Session:
 
     def _renames(self, sentence: str, turn: Turn) -> bool:
         """Take in that something else is done than was said, where the sentence says so and nothing of when."""
-        if not self.events or timewords.marks(clock.tokens(sentence), to_24=self.to_24):
+        if not self.events:
             return False
+        marks = timewords.marks(clock.tokens(sentence), to_24=self.to_24)
         mine = [place for place, event in enumerate(self.events) if turn.sender in (*event.people, event.told_by)]
         named = renaming.renamed(
             sentence, lambda words: any(same_activity(self.events[place].activity, words) for place in mine)
         )
-        if named is None or not (named[0] or self.latest is not None):
+        if named is None or not (named[0] or (self.latest is not None and not marks)):
             return False
         places = [place for place in mine if named[0] and same_activity(self.events[place].activity, named[0])]
         place = places[-1] if places else self.latest
@@ -190,7 +191,11 @@ class _Session:
             return False
         old = self.events[place]
         evidence = tuple(dict.fromkeys((*old.evidence, turn.id)))
-        self.events[place] = replace(old, activity=named[1], evidence=evidence)
+        start, end = clock.settle(marks[0].start, marks[0].end) if marks and marks[0].kind == "range" else (None, None)
+        self.events[place] = replace(
+            old, activity=named[1], evidence=evidence, start=old.start if start is None else start,
+            end=old.end if end is None else end,
+        )  # fmt: skip
         self.latest = place
         return True
 
@@ -308,7 +313,8 @@ class _Session:
             start, end = old.start, old.start + length
         elif end is None:
             end = start + length if length else None
-        joined = (said.named or said.mood == "tell") and (len(old.people) == 1 or said.companions)
+        alone = set(said.people) == {turn.sender, turn.receiver} and not said.companions  # a "we" that may mean a club
+        joined = (said.named or said.mood == "tell") and not alone and (len(old.people) == 1 or said.companions)
         people = tuple(sorted({*old.people, *said.people})) if joined else old.people
         self.events[target] = replace(
             old, start=start, end=end, people=people, day=self.day or old.day,

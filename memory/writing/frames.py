@@ -22,7 +22,7 @@ WORDS = frozenset(
     attending completing completes complete enjoying enjoys enjoy doing performing performs perform practise practises practising
     carry carries carrying undertake undertaking undertakes handle handles handling tackle tackles tackling
     wrapped wrapping kicked kicking underway ongoing conclude concludes concluding resume resumes pursue pursues pursuing
-    both gather passed tmrw tmr tmw belong belongs await awaits it'll that'll there'll this'll swamped snowed occupied's unreachable offline unavailable reachable away gone immediately thereafter subsequently early""".split()
+    both friend gather passed important importantly glance counting slip teacher thought highlight tmrw tmr tmw belong belongs await awaits it'll that'll there'll this'll swamped snowed occupied's unreachable offline unavailable reachable away gone immediately thereafter subsequently early""".split()
 )
 """Words before what is done that only lead there."""
 VERBS = frozenset(
@@ -65,6 +65,14 @@ _WEAK = frozenset(
 def is_weak(low: str) -> bool:
     """Whether a single word is no activity: a participle, or a verb of every day."""
     return low in _WEAK or (low.endswith("ed") and len(low) > 4 and low not in ("weed", "speed", "moped"))
+
+
+def is_titled(name: str, words: Sequence[Token]) -> bool:
+    """Whether a name stands in the words with a capital that is not merely the first of a sentence, or is a gerund."""
+    parts = set(name.split())
+    if any(part.endswith("ing") and len(part) > 5 for part in parts):
+        return True
+    return any(word.low in parts and word.text[:1].isupper() and word.first > 0 for word in words)
 
 
 def begins(words: Sequence[Token]) -> int:

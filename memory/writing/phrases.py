@@ -76,7 +76,7 @@ _TRAIL = _SMALL | _AUXILIARY | frozenset(
 _TO_SLEEP = tuple(
     tuple(one.split())
     for one in (
-        "night night", "eyes close", "close my eyes", "call it a night", "calls it a night", "zzz", "in the sack", "to the sack", "tucked in",
+        "night night", "switch off the light", "turn off the light", "lights off", "light off", "eyes close", "close my eyes", "call it a night", "calls it a night", "zzz", "in the sack", "to the sack", "tucked in",
         "bed at", "bed by", "bed from", "my bed", "her bed", "his bed", "off to dreamland", "to dreamland", "out cold", "drift off",
         "turn in", "turns in", "turning in", "lights out", "hit the sack", "hit the hay", "hits the hay", "hits the sack",
         "fall asleep", "falls asleep", "nod off", "doze off", "off to bed", "go to bed", "goes to bed", "going to bed", "in bed",
@@ -148,8 +148,11 @@ def pieces(words: Sequence[Token]) -> list[Piece]:
     found: list[Piece] = []
     held: list[Token] = []
     opens = False
-    for word in words:
-        if word.low in (",", ";", ":", "(", ")", "—", "–", "!", ".", "?"):
+    for place, word in enumerate(words):
+        dash = word.low == "-" and 0 < place < len(words) - 1 and (
+            words[place - 1].last < word.first and word.last < words[place + 1].first
+        )  # fmt: skip
+        if dash or word.low in (",", ";", ":", "(", ")", "—", "–", "!", ".", "?"):
             found.append(Piece(tuple(held), opens, True))
             held, opens = [], True
         else:
@@ -194,7 +197,7 @@ def _goes_to_bed(words: Sequence[Token]) -> bool:
 
 def _without_trail(words: Sequence[Token]) -> Sequence[Token]:
     last = len(words)
-    while last and (words[last - 1].low in _PUNCTUATION or words[last - 1].low in (_TRAIL if last > 1 else _EMPTY)):
+    while last and (words[last - 1].low in _PUNCTUATION or words[last - 1].low in (_TRAIL | {"get", "do", "go"} if last > 1 else _EMPTY)):
         last -= 1
     return words[:last]
 
@@ -254,7 +257,7 @@ def gives_up(words: Sequence[Token]) -> bool:
 
 _GIVEN_UP = re.compile(
     r"\b(?:against|withdr[ae]w\w*|wiped|removed?|quit\w*|bail\w*|sat out|sit(?:ting)? out|pass(?:ing)? on|not any ?more|nope|"
-    r"(?:pull|back|opt|bail|duck|drop|chicken)\w* out|a miss|gone|goes my|(?:off|from|out of) (?:the|my|our|his|her) (?:list|schedule|plans?"
+    r"(?:pull|back|opt|bail|duck|drop|chicken)\w* out|a miss|gone|count me out|dead|history|no[ -]go|ruled out|off the table|up in smoke|out of the question|goes my|(?:off|from|out of) (?:the|my|our|his|her) (?:list|schedule|plans?"
     r"|calendar|table|agenda|diary|cards|menu|books)|(?:won't|can't|not|couldn't) (?:be )?(?:make|making) it|no can do|shelved|"
     r"cross\w* (?:\w+ )?(?:out|off)|(?:got|get|getting) out of|let \w+ go|can't go|fell flat|comes? to nothing|rained off|washed out|sick of|do without)\b"
 )
@@ -268,7 +271,7 @@ def denies(words: Sequence[Token]) -> bool:
     """Whether the words say that it is not so; "not only" and "don't forget" do not."""
     for place, word in enumerate(words):
         after = words[place + 1].low if place + 1 < len(words) else ""
-        if after in ("be", "get", "have"):
+        if after in ("be", "get", "have", "even") or frames.is_adverb(after):
             after = words[place + 2].low if place + 2 < len(words) else after
         if word.low in NEGATIVE and after not in _NOT_DENIED:
             return True

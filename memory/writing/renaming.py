@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from kithnet.memory.writing import clock, phrases
 
-_NEW, _OLD = r"(?P<new>[^,.;:!?()]{2,60}?)", r"(?P<old>[^,.;:!?()]{2,60}?)"
+_NEW, _OLD = r"(?P<new>(?:[^,.;:!?()]|\d[:.]\d){2,60}?)", r"(?P<old>[^,.;:!?()]{2,60}?)"
 _FORMS = tuple(
     re.compile(form.replace("NEW", _NEW).replace("OLD", _OLD), re.IGNORECASE)
     for form in (
-        r"\b(?:it's|it is|it was|meant|mean|that's|i have|i've|is) (?:actually |really |in fact )?NEW,? (?:and )?not OLD(?:[,.;!]|$)",
+        r"\b(?:it's|it is|it was|meant|mean|make that|make it|that's|i have|i've|is) (?:actually |really |in fact )?NEW,? (?:and )?not OLD(?:[,.;!]|$)",
         r"\b(?:not|isn't|wasn't) OLD(?:, but|,| but) (?:it's |it is |i have |i've )?NEW(?:[.;!]|$)",
         r"\b(?:it's|it is|meant|mean|have|do|doing) NEW,? (?:instead of|rather than|in place of) OLD(?:[,.;!]|$)",
-        r"\b(?:instead of|rather than) OLD,? (?:it's|it is|i have|i've|i do|i'm doing|comes) NEW(?:[.;!]|$)",
+        r"\b(?:instead of|rather than) OLD,? (?:it's|it is|i have|i've|i do|i'm doing|comes|i'll do|i'll have|i will do|we do|we have|there's|there is) NEW(?:[.;!]|$)",
         r"\b(?:replace|swap|exchange|substitute) OLD (?:with|by|for) NEW(?:[,.;!]|$)",
         r"\b(?:said|wrote|called it|say) OLD[,.?!;:]*(?: but)?(?: i)? (?:meant|it's actually|should have said) NEW(?:[,.;!]|$)",
         r"\bOLD (?:is|was) (?:wrong|a mistake|an error|a slip|nonsense)[,;:]? (?:it's|it is|i have|i've|i meant) NEW(?:[,.;!]|$)",

@@ -161,10 +161,14 @@ class _Reader:
 
     def _ends_before(self, place: int) -> bool:
         """Whether a verb of ending stands close before, in the same clause: "stop work at 5", "finishing around 12"."""
-        for back in range(place - 1, max(-1, place - 5), -1):
+        for back in range(place - 1, max(-1, place - 7), -1):
             word = self.at(back)
+            if place - back > 4 and self.at(back + 1) != "of":
+                continue
             if word in (",", ";", ".", "and", "then", "but", "from", "starting", "starts", "begins"):
                 return False
+            if self.at(back + 1) == "of" and word in ("end", "start", "beginning"):
+                return word == "end"
             if word.startswith("leav") and self.at(back + 1) in ("for", "to"):
                 return False
             if word in _ENDS - {"to", "by", "over", "up", "back", "through", "end", "until", "till", "til"}:

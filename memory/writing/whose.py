@@ -61,7 +61,8 @@ def reporter(words: Sequence[Token], view: View) -> tuple[str, int]:
         if place and low[place - 1] == "asked" and low[place + width : place + width + 1] == [":"]:
             return person, place + width + 1
     for place, word in enumerate(low[:-1]):
-        if not phrases.reports(word) or place > 6:
+        slip = word in ("let", "lets") and low[place + 1] in ("slip", "on", "drop")
+        if not (phrases.reports(word) or slip) or place > 6:
             continue
         who = next((person for at, width, person in named if at + width in (place, place - 1)), "")
         if not who and place and low[place - 1] in ("he", "she", "they"):
@@ -69,7 +70,7 @@ def reporter(words: Sequence[Token], view: View) -> tuple[str, int]:
         if not who or who == view.speaker:
             continue
         begin = place + 1
-        passing = ("me", "us", "you", "that", ":", ",", "to", "know", "about", "tell", "pass", "on", "earlier", "yesterday")
+        passing = ("me", "us", "you", "that", ":", ",", "to", "know", "about", "tell", "pass", "on", "slip", "drop", "earlier", "yesterday")
         while begin < len(low) and low[begin] in passing:
             begin += 1
         return who, begin
@@ -90,6 +91,9 @@ def companions(words: Sequence[Token], view: View) -> tuple[list[str], list[Toke
             if group:
                 found += group
                 taken += words[place + (word.low in _MEETING) : at]
+        elif place in named and place >= 2 and (words[place - 2].low, words[place - 1].low) in _SO_DOES:
+            found.append(named[place][1])
+            taken += words[place : place + named[place][0]]
         elif place in named and (
             (place and _comes_along(words, place + named[place][0])) or _takes_part(words, place + named[place][0])
         ):
@@ -106,6 +110,9 @@ def companions(words: Sequence[Token], view: View) -> tuple[list[str], list[Toke
             found.append(view.listener)
             taken += words[place : place + 2]
     return found, taken
+
+
+_SO_DOES = frozenset((a, b) for a in ("so", "as") for b in ("will", "does", "is", "do", "has", "are", "shall"))
 
 
 def _partnered(words: Sequence[Token], place: int) -> bool:
@@ -126,12 +133,12 @@ _TOO = re.compile(
 )
 _JOINING = re.compile(
     r"(?:(?:is|are|will|be|'ll|am) )?(?:(?:joins?|joining|accompan\w+) (?:me|us|in|my|our)|(?:comes?|coming|tags?|tagging) along|"
-    r"(?:takes?|taking) part in (?:my|our|it)|(?:are |is )?in on (?:it|that))"
+    r"(?:takes?|taking) part in (?:my|our|it)|(?:are |is )?in on (?:it|that)|(?:is )?with (?:me|us) )"
 )
 _PARTNER = re.compile(
     r"(?:is|are|will be) my (?:\w+ )?(?:partner|companion|team-?mate|opponent|buddy|mate|team mate|co-\w+)\b"
 )
-_SOURCES = frozenset("heard know learned learnt hear word news message update greetings note got reminder text".split())
+_SOURCES = frozenset("it heard know learned learnt hear word news message update greetings note got reminder text".split())
 
 
 def _beside_me(words: Sequence[Token], place: int, named: dict[int, tuple[int, str]]) -> bool:
@@ -178,7 +185,7 @@ def subject(words: Sequence[Token], view: View, passed_on: str) -> list[str]:
     found: list[str] = []
     for place, word in enumerate(words):
         low = word.low
-        if _is_kin(words, place):
+        if _is_kin(words, place) and place + 1 not in named:
             return [UNKNOWN]
         if found and low not in ("and", "&", ",") and place not in named and low not in ("i", "me", "you", "we"):
             break
@@ -189,7 +196,8 @@ def subject(words: Sequence[Token], view: View, passed_on: str) -> list[str]:
         elif low in phrases.BOTH:
             return [BOTH] if not passed_on else [passed_on, view.speaker]
         elif low in phrases.LISTENER and place < 6:
-            found.append(view.speaker if _finds_me(words, place) else view.listener)
+            seen = _found_person(words, place, named)
+            found.append(view.speaker if _finds_me(words, place) else seen or view.listener)
         elif low in phrases.THIRD and view.referent:
             found.append(passed_on or view.referent)
     if not found:  # "for Dave it's rowing"
@@ -211,6 +219,14 @@ def _finds_me(words: Sequence[Token], place: int) -> bool:
     """ "You'll find me at": it is the speaker who is there."""
     near = [word.low for word in words[place + 1 : place + 5]]
     return any(a in _FINDING and b == "me" for a, b in itertools.pairwise(near))
+
+
+def _found_person(words: Sequence[Token], place: int, named: dict[int, tuple[int, str]]) -> str:
+    """Whom "you will find" there: "you'll find Dave at hockey"."""
+    for at in range(place + 1, min(place + 5, len(words))):
+        if at in named and words[at - 1].low in _FINDING:
+            return named[at][1]
+    return ""
 
 
 def _is_kin(words: Sequence[Token], place: int) -> bool:
