@@ -99,8 +99,10 @@ _LEFT_OUT = (
     ("left", "out"), ("left", "aside"), ("aside",), ("apart",), ("excluded",), ("excepted",), ("ignored",), ("omitted",),
     ("disregarded",), ("exempt",), ("exempted",), ("not", "counted"), ("not", "included"), ("not", "counting"), ("uncounted",),
     ("does", "not", "count"), ("do", "not", "count"), ("doesn't", "count"), ("don't", "count"), ("is", "not", "counted"),
-    ("isn't", "counted"), ("excepted",), ("are", "not", "counted"), ("aren't", "counted"), ("should", "not", "count"), ("is", "ignored"),
+    ("isn't", "counted"), ("excepted",), ("are", "not", "counted"), ("aren't", "counted"),
+    ("should", "not", "count"), ("is", "ignored"),
     ("are", "ignored"), ("is", "left", "out"), ("are", "left", "out"), ("is", "excluded"), ("are", "excluded"),
     ("not", "considered"), ("is", "not", "considered"), ("put", "aside"), ("set", "aside"), ("taken", "out"), ("removed",),
-    ("is", "no", "part"), ("is", "out"), ("are", "out"), ("exempted",), ("do", "not", "matter"), ("does", "not", "matter"), ("not", "taken", "into", "account"), ("is", "not", "part"), ("is", "disregarded"),
+    ("is", "no", "part"), ("is", "out"), ("are", "out"), ("exempted",), ("do", "not", "matter"),
+    ("does", "not", "matter"), ("not", "taken", "into", "account"), ("is", "not", "part"), ("is", "disregarded"),
 )  # fmt: skip

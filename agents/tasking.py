@@ -25,7 +25,8 @@ _CALENDAR = _stems(
     "meeting planner itinerary entry entries obligation pastime day days occupation undertaking"
 )
 _DROP = _stems(
-    "drop cancel skip miss sacrifice abandon remove removal forgo renounce decline scrap omit eliminate discard forego delete strike "
+    "drop cancel skip miss sacrifice abandon remove removal forgo renounce decline scrap omit eliminate discard "
+        "forego delete strike "
     "axe thrown throw away cut shed relinquish withdraw purge weed prune erase drop-out waive ditch lose sacrificed stricken"
 )
 _CLASH = _stems(
@@ -33,9 +34,13 @@ _CLASH = _stems(
     "clash-free parallel concurrent concurrently double-booked overlap-free non-overlapping disjoint hinder"
 )
 _JOIN = _stems("attend fit join keep visit complete do perform participate accommodate enjoy carry manage")
-_FREE = _stems("free empty blank unclaimed leisure unengaged suit suits uncommitted unscheduled unplanned open available unoccupied idle vacant unbooked availability spare meet together time")
+_FREE = _stems(
+    "free empty blank unclaimed leisure unengaged suit suits uncommitted unscheduled unplanned open available "
+        "unoccupied idle vacant unbooked availability spare meet together time"
+)
 _BUSY = _stems(
-    "busy occupied engaged booked anything something activity activities plan planned doing appointment on scheduled obligation obligations commitment commitments taken active going duty unavailable up"
+    "busy occupied engaged booked anything something activity activities plan planned doing appointment on scheduled "
+        "obligation obligations commitment commitments taken active going duty unavailable up"
 )
 _GAPS = _stems("gap gaps opening openings")
 _LONG, _SHORT = _stems("longest lengthiest drawn-out long-lasting longer"), _stems("shortest briefest quickest")
@@ -43,7 +48,10 @@ _LEAST = _stems("few fewest least minimum minimal smallest lowest minimally")
 _MOST = _stems("most maximum maximal greatest largest highest biggest")
 _TIMELY = _stems("time duration length hour minute long take consuming")
 _WHEN = _stems("when time times slot slots interval window period hour stretch range span moment part hours")
-_ASKING = frozenset("when which what list give find name show tell determine lay identify state report specify work compute enumerate whenever".split())
+_ASKING = frozenset(
+    "when which what list give find name show tell determine lay identify state report specify work compute enumerate "
+        "whenever".split()
+)
 _DROPPING = (
     "give up",
     "given up",
@@ -58,9 +66,22 @@ _DROPPING = (
     "taken off",
     "take off",
 )
-_AT_ONCE = ("two places", "one after another", "one after the other", "conflict - free", "clash - free", "at once", "same time", "at a time", "get in each other's way", "in parallel")
+_AT_ONCE = (
+    "two places",
+    "one after another",
+    "one after the other",
+    "conflict - free",
+    "clash - free",
+    "at once",
+    "same time",
+    "at a time",
+    "get in each other's way",
+    "in parallel",
+)
 _NOBODY = frozenset("nobody none neither no-one noone unclaimed unoccupied".split())
-_ALL = frozenset("all everyone everybody both each common every shared mutual mutually jointly simultaneously whole together".split())
+_ALL = frozenset(
+    "all everyone everybody both each common every shared mutual mutually jointly simultaneously whole together".split()
+)
 _GROUP = frozenset("everyone everybody friends contacts others anyone anybody group all them".split())
 _NO_NAMES = frozenset(
     """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
@@ -106,7 +127,9 @@ def read(
         people = _people(task, rest, names, pair)
         liked = not {stem(token.low) for token in rest} & _HATING or chosen == "apart"
         return Plan(chosen, people, liked=liked, by_meaning=tool is None) if len(people) == 2 else None
-    return Plan(chosen, _people(task, rest, names, pair), left_out, window, least, _twice(rest), by_meaning=tool is None)
+    return Plan(
+        chosen, _people(task, rest, names, pair), left_out, window, least, _twice(rest), by_meaning=tool is None
+    )
 
 
 def by_rule(tokens: Sequence[Token]) -> Tool | None:
@@ -156,10 +179,12 @@ class _Words:
         )
         return cls(
             low, stems, text,
-            many=any(f" {one} " in text for one in ("how many", "number", "the fewest", "how few", "count of", "minimum of", "least amount", "how much would")),
+            many=any(f" {one} " in text for one in ("how many", "number", "the fewest", "how few", "count of",
+            "minimum of", "least amount", "how much would")),
             clash=bool(stems & _CLASH) or any(f" {one} " in text for one in _AT_ONCE),
             drops=bool(stems & _DROP) or any(f" {one} " in text for one in _DROPPING),
-            of_days=bool(stems & _CALENDAR) or (several and (doing or bool({"things", "thing", "on", "tomorrow", "day"} & set(low)))),
+            of_days=bool(stems & _CALENDAR) or (several and (doing or bool({"things", "thing", "on", "tomorrow",
+            "day"} & set(low)))),
             when=bool(set(low) & _ASKING) and bool(stems & (_WHEN | _GAPS)),
             who=_asks_who(low),
         )  # fmt: skip
@@ -216,7 +241,13 @@ def _of_calendar(asked: _Words) -> Tool | None:
 def _asks_free(asked: _Words) -> bool:
     """Whether it asks when nobody has anything on, or everybody is free."""
     several = bool(set(asked.low) & _ALL) or " and " in asked.text
-    nobody = bool(set(asked.low) & _NOBODY) or " no one " in asked.text or " no activity " in asked.text or " not one " in asked.text or " without any " in asked.text
+    nobody = (
+        bool(set(asked.low) & _NOBODY)
+        or " no one " in asked.text
+        or " no activity " in asked.text
+        or " not one " in asked.text
+        or " without any " in asked.text
+    )
     nothing = any(
         f" {one} " in asked.text
         for one in ("nothing on", "no activity", "no plans", "nothing planned", "no appointment", "nothing")
@@ -283,7 +314,16 @@ def _twice(tokens: Sequence[Token]) -> bool:
     text = f" {' '.join(low)} "
     once_each = any(
         f" {phrase} " in text
-        for phrase in ("for each of", "once for each", "once per person", "counting common ones for each", "for each", "each time", "two times", "for both of")
+        for phrase in (
+            "for each of",
+            "once for each",
+            "once per person",
+            "counting common ones for each",
+            "for each",
+            "each time",
+            "two times",
+            "for both of",
+        )
     )
     return bool(set(low) & {"twice", "double", "doubly", "separately"}) or once_each
 

@@ -17,7 +17,18 @@ _BEFORE: tuple[tuple[str, ...], ...] = (
     ("until", "the", "beginning", "of"), ("right", "up", "to"), ("up", "until"), ("up", "to"), ("until",), ("before",),
     ("ahead", "of"), ("leading", "up", "to"), ("prior", "to"), ("preceding",), ("till", "the", "start", "of"),
 )  # fmt: skip
-_NEEDS_VERB = frozenset({("when",), ("once",), ("as", "soon", "as"), ("the", "moment"), ("whenever",), ("the", "minute"), ("the", "second"), ("the", "instant")})
+_NEEDS_VERB = frozenset(
+    {
+        ("when",),
+        ("once",),
+        ("as", "soon", "as"),
+        ("the", "moment"),
+        ("whenever",),
+        ("the", "minute"),
+        ("the", "second"),
+        ("the", "instant"),
+    }
+)
 """Ways to begin that say only with a verb of ending or starting which edge is meant."""
 _ADVERBS = frozenset("right straight directly immediately just only soon shortly".split())
 _OVER = frozenset("over ends end ended finishes finished finish done stops stopped through up behind".split())
@@ -108,7 +119,9 @@ def _extent(low: Sequence[str], begin: int, taken: set[int]) -> tuple[int, str]:
         if low[at] in _BEGUN:
             return at + 1, "begun"
         stop = low[at] in phrases.STOP and low[at] not in _LINKS
-        if at > begin and (stop or _subject(low, at) or low[at] in ("for", "and", "comes", "takes", "lasts", "lasting", "taking")):
+        if at > begin and (
+            stop or _subject(low, at) or low[at] in ("for", "and", "comes", "takes", "lasts", "lasting", "taking")
+        ):
             break
         at += 1
     return at, ""
@@ -116,7 +129,14 @@ def _extent(low: Sequence[str], begin: int, taken: set[int]) -> tuple[int, str]:
 
 def _subject(low: Sequence[str], at: int) -> bool:
     """Whether the words of another clause begin: "until choir I'm at work"."""
-    return low[at] in phrases.SPEAKER - {"my", "me", "mine"} or low[at] in ("we", "we're", "we've", "there", "there's", "comes")
+    return low[at] in phrases.SPEAKER - {"my", "me", "mine"} or low[at] in (
+        "we",
+        "we're",
+        "we've",
+        "there",
+        "there's",
+        "comes",
+    )
 
 
 def _opening(low: Sequence[str], place: int, marks: Sequence[Mark]) -> tuple[int, int]:

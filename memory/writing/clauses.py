@@ -23,7 +23,8 @@ _TAGS = frozenset("right isn't aren't don't doesn't won't remember okay ok yes n
 class Said:
     """One activity as a sentence gives it; what the sentence leaves open is empty.
 
-    start, end: minutes of the day, `end` after `start`. length, shift, stretch: minutes it takes, is moved by, grows by. bare: whether it is named by "it" or "that"
+    start, end: minutes of the day, `end` after `start`. length, shift, stretch: minutes it takes, is moved by, grows
+    by. bare: whether it is named by "it" or "that"
     or not at all. people: ids, whose.UNKNOWN among them for somebody unknown; named: whether words say who. told_by: whose word
     it is, where the speaker passes on what another said. follows: it begins where the one before it ends.
     companions: those of `people` who are named after "with". after, before: the activity that it follows, or that follows
@@ -91,10 +92,13 @@ def read(sentence: str, view: View) -> list[Said]:
 
 
 _HEDGES = re.compile(
-    r"(?:^|(?<=[,.:;!] )|(?<=, and )|(?<=, but ))(?:as far as i know|you should know|(?:all )?i know(?: for sure)?|i think|i believe|i guess|i hear|i suppose|"
-    r"i'd say|i bet|if i remember (?:right|correctly|rightly)|if i'm not mistaken|if i'm not wrong|i'm told|you can forget about reaching me"
+    r"(?:^|(?<=[,.:;!] )|(?<=, and )|(?<=, but ))(?:as far as i know|you should know|(?:all )?i know(?: for sure)?|"
+    r"i think|i believe|i guess|i hear|i suppose|"
+    r"i'd say|i bet|if i remember (?:right|correctly|rightly)|if i'm not mistaken|if i'm not wrong|i'm told|"
+    r"you can forget about reaching me"
     r"|it looks like|looks like|it seems|seems|let me tell you|mind you|believe me|i must say|i can tell you|just so you know|"
-    r"for your information|so you know)(?: that)?,? (?!so\b)|\bof course,? |,? so (?:he|she|they) (?:says?|said|tells? me)(?=[.!]?$)",
+    r"for your information|so you know)(?: that)?,? (?!so\b)|\bof course,? |,? so (?:he|she|they) (?:says?|said|"
+    r"tells? me)(?=[.!]?$)",
     re.IGNORECASE,
 )
 """What people put around a statement that says nothing of who does what."""
@@ -107,7 +111,12 @@ def _closed(found: list[Said]) -> list[Said]:
         last = kept[-1] if kept else None
         if last is not None and _is_point(last) and _is_point(said) and last.activity and last.start is not None:
             same = not said.activity or said.activity == last.activity
-            if same and said.start is not None and 0 < said.start - last.start <= HALF and not (said.after or said.before):
+            if (
+                same
+                and said.start is not None
+                and 0 < said.start - last.start <= HALF
+                and not (said.after or said.before)
+            ):
                 kept[-1] = replace(last, end=said.start)
                 continue
         kept.append(said)
@@ -152,7 +161,8 @@ def vague(words: Sequence[Token]) -> bool:
     expected = {
         at
         for at, (a, b) in enumerate(pairwise(low))
-        if (a == "should" and b in _EXPECTED) or (a in ("i'd", "we'd") and b in ("mention", "better", "say", "tell", "let"))
+        if (a == "should" and b in _EXPECTED)
+        or (a in ("i'd", "we'd") and b in ("mention", "better", "say", "tell", "let"))
     }
     return used_to or any(word in phrases.VAGUE and at not in expected for at, word in enumerate(low))
 
@@ -396,7 +406,13 @@ class _Reading:
             return told
         ahead, *later = phrases.pieces(rest)
         plain = not frames.is_titled(nearest, parts[-1].words)
-        if nearest and plain and last and ahead.words and ahead.words[0].low not in _PARTED | {"and", "but", "with", "before"}:
+        if (
+            nearest
+            and plain
+            and last
+            and ahead.words
+            and ahead.words[0].low not in _PARTED | {"and", "but", "with", "before"}
+        ):
             titled = self._activity(ahead.words)
             if titled and frames.is_titled(titled, ahead.words):
                 return titled, ahead.words, len(ahead.words)

@@ -11,7 +11,19 @@ from datetime import date, datetime, time, timedelta
 
 from kithnet.memory.lexical import stem
 from kithnet.memory.texts import words
-from kithnet.memory.writing import anchors, clauses, clock, habits, messages, phrases, renaming, speech, times, timewords, whose
+from kithnet.memory.writing import (
+    anchors,
+    clauses,
+    clock,
+    habits,
+    messages,
+    phrases,
+    renaming,
+    speech,
+    times,
+    timewords,
+    whose,
+)
 from kithnet.memory.writing.clauses import Said
 from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
@@ -28,8 +40,12 @@ _SAME = {
 }  # fmt: skip
 _ANEW = frozenset("again another second twice also both more once evening's".split())
 """Words by which somebody who tells of the same thing at another time means one more of it."""
-_SAME_END = re.compile(r"\bend\w* (?:\w+ )?(?:stays?|remains?|as planned|as before|the same|unchanged|at the same|when i said)\b", re.I)
-_UNTIL_WHEN = re.compile(r"\b(?:(?:un)?till? when|when (?:does|do|will|is|are)\b.*\b(?:end|finish|over|done|stop))", re.I)
+_SAME_END = re.compile(
+    r"\bend\w* (?:\w+ )?(?:stays?|remains?|as planned|as before|the same|unchanged|at the same|when i said)\b", re.I
+)
+_UNTIL_WHEN = re.compile(
+    r"\b(?:(?:un)?till? when|when (?:does|do|will|is|are)\b.*\b(?:end|finish|over|done|stop))", re.I
+)
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
 
@@ -164,7 +180,12 @@ class _Session:
             if topic is not None and named_by_topic and (self._target(said) is None or said.mood == "tell"):
                 said = replace(said, activity=topic.activity, people=said.people if said.named else topic.people)
             said = self._anchored(said)
-            if said.start is None and said.end is None and not (said.length or said.shift or said.stretch) and said.mood == "tell":
+            if (
+                said.start is None
+                and said.end is None
+                and not (said.length or said.shift or said.stretch)
+                and said.mood == "tell"
+            ):
                 self._accompany(said, turn)
                 topic = said if said.activity else topic
                 continue
@@ -326,7 +347,7 @@ class _Session:
         """Whether something told before, by the same person, is told again with another time: then this holds."""
         told_by = said.told_by or turn.sender
         anew = any(word.low in _ANEW for word in clock.tokens(turn.text))
-        moved = old.start != said.start or None not in (old.end, said.end) and old.end != said.end
+        moved = old.start != said.start or (None not in (old.end, said.end) and old.end != said.end)
         same = stems_of(old.activity) == stems_of(said.activity) and set(said.people) <= set(old.people)
         return moved and same and not anew and old.told_by == told_by and turn.id not in old.evidence
 

@@ -17,12 +17,15 @@ WORDS = frozenset(
     immersed engrossed engaged committed caught hooked chained glued sunk deep middle midst favour favor courtesy case
     thanks fellow mate pal dear guys everyone folks luck chance opens closes opening closing half-past part parts participate
     participates participating turns expecting expect meanwhile otherwise besides therefore thus hence yet though
-    reach reached along alone luck chance asked asks ask telling tells wrote writes mentions mentioned informs informed announced announces confirmed confirms claimed
+    reach reached along alone luck chance asked asks ask telling tells wrote writes mentions mentioned informs
+    informed announced announces confirmed confirms claimed
     tomorrow's today's tonight's mind planner timetable programme program itinerary reality fact truth lately
     attending completing completes complete enjoying enjoys enjoy doing performing performs perform practise practises practising
     carry carries carrying undertake undertaking undertakes handle handles handling tackle tackles tackling
     wrapped wrapping kicked kicking underway ongoing conclude concludes concluding resume resumes pursue pursues pursuing
-    both friend gather passed important importantly glance counting slip teacher thought highlight tmrw tmr tmw belong belongs await awaits it'll that'll there'll this'll swamped snowed occupied's unreachable offline unavailable reachable away gone immediately thereafter subsequently early""".split()
+    both friend gather passed important importantly glance counting slip teacher thought highlight tmrw tmr tmw
+    belong belongs await awaits it'll that'll there'll this'll swamped snowed occupied's unreachable offline
+    unavailable reachable away gone immediately thereafter subsequently early""".split()
 )
 """Words before what is done that only lead there."""
 VERBS = frozenset(
@@ -82,7 +85,9 @@ def begins(words: Sequence[Token]) -> int:
         if low[place] in ("at", "by") and low[place + 1] in ("my", "our") and low[place + 2] == "side":
             return place + 3
     if low[:1] == ["between"] and "and" in low[1:6]:
-        return next((at for at, word in enumerate(low) if at > low.index("and") and word in ("i", "i've", "i'm", "we")), 0)
+        return next(
+            (at for at, word in enumerate(low) if at > low.index("and") and word in ("i", "i've", "i'm", "we")), 0
+        )
     return 0
 
 
@@ -119,9 +124,9 @@ def _titled(words: Sequence[Token]) -> Sequence[Token]:
 def bare(name: str) -> str:
     """A name without the "'s" that stands for "is"; sleep and lunch by their usual name."""
     name = name.removesuffix("'s")
-    if _SLEEP.fullmatch(name):
+    if " " in name and _SLEEP.fullmatch(name):
         return "sleep"
-    return "lunch" if _LUNCH.fullmatch(name) else name
+    return "lunch" if " " in name and _LUNCH.fullmatch(name) else name
 
 
 _SLEEP = re.compile(r"(?:\w+ ){0,2}(?:sleep|sleeps|sleeping|asleep|slumbers?)(?: \w+){0,2}")

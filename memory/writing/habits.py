@@ -26,7 +26,9 @@ def frames(names: Iterable[str]) -> frozenset[str]:
             rests[name[0]].add(name[1:])
             if _may_be_verb(name[-1]):
                 rests[name[-1]].add(name[:-1])
-        fresh = {word for word, rest in rests.items() if len({one[-1] for one in rest}) >= _ENOUGH and word not in _KINDS}
+        fresh = {
+            word for word, rest in rests.items() if len({one[-1] for one in rest}) >= _ENOUGH and word not in _KINDS
+        }
         if not fresh - found:
             return frozenset(found)
         found |= fresh

@@ -46,9 +46,7 @@ def read(text: str, view: View) -> Said | None:
         subject = [view.speaker] if companions else [view.speaker, view.listener]
     people = tuple(sorted({*(subject or [reporter or view.speaker]), *companions}))
     told = bool(subject or companions)
-    return Said(
-        named, people, "tell", span.start, span.end, named=told, told_by=reporter, companions=tuple(companions)
-    )
+    return Said(named, people, "tell", span.start, span.end, named=told, told_by=reporter, companions=tuple(companions))
 
 
 def _is_over(words: Sequence[Token]) -> bool:

@@ -76,13 +76,16 @@ _TRAIL = _SMALL | _AUXILIARY | frozenset(
 _TO_SLEEP = tuple(
     tuple(one.split())
     for one in (
-        "night night", "switch off the light", "turn off the light", "lights off", "light off", "eyes close", "close my eyes", "call it a night", "calls it a night", "zzz", "in the sack", "to the sack", "tucked in",
+        "night night", "switch off the light", "turn off the light", "lights off", "light off", "eyes close",
+        "close my eyes", "call it a night", "calls it a night", "zzz", "in the sack", "to the sack", "tucked in",
         "bed at", "bed by", "bed from", "my bed", "her bed", "his bed", "off to dreamland", "to dreamland", "out cold", "drift off",
         "turn in", "turns in", "turning in", "lights out", "hit the sack", "hit the hay", "hits the hay", "hits the sack",
         "fall asleep", "falls asleep", "nod off", "doze off", "off to bed", "go to bed", "goes to bed", "going to bed", "in bed",
         "crash", "crashes", "bedtime", "night's rest", "night's sleep", "out like a light", "pillow", "shut eye", "shut-eye",
-        "dead to the world", "retire for the night", "get to bed", "under the covers", "slumber", "hit the pillow", "my alarm rings",
-        "to sleep", "night's", "eight hours in bed", "snooze", "snoozing", "kip", "fast asleep", "sound asleep", "the land of nod", "land of dreams", "my dreams", "dreamland",
+        "dead to the world", "retire for the night", "get to bed", "under the covers", "slumber", "hit the pillow",
+        "my alarm rings",
+        "to sleep", "night's", "eight hours in bed", "snooze", "snoozing", "kip", "fast asleep", "sound asleep",
+        "the land of nod", "land of dreams", "my dreams", "dreamland",
         "my bed", "the duvet", "forty winks", "hours of shuteye", "shuteye",
     )
 )  # fmt: skip
@@ -197,7 +200,10 @@ def _goes_to_bed(words: Sequence[Token]) -> bool:
 
 def _without_trail(words: Sequence[Token]) -> Sequence[Token]:
     last = len(words)
-    while last and (words[last - 1].low in _PUNCTUATION or words[last - 1].low in (_TRAIL | {"get", "do", "go"} if last > 1 else _EMPTY)):
+    while last and (
+        words[last - 1].low in _PUNCTUATION
+        or words[last - 1].low in (_TRAIL | {"get", "do", "go"} if last > 1 else _EMPTY)
+    ):
         last -= 1
     return words[:last]
 
@@ -257,9 +263,11 @@ def gives_up(words: Sequence[Token]) -> bool:
 
 _GIVEN_UP = re.compile(
     r"\b(?:against|withdr[ae]w\w*|wiped|removed?|quit\w*|bail\w*|sat out|sit(?:ting)? out|pass(?:ing)? on|not any ?more|nope|"
-    r"(?:pull|back|opt|bail|duck|drop|chicken)\w* out|a miss|gone|count me out|dead|history|no[ -]go|ruled out|off the table|up in smoke|out of the question|goes my|(?:off|from|out of) (?:the|my|our|his|her) (?:list|schedule|plans?"
+    r"(?:pull|back|opt|bail|duck|drop|chicken)\w* out|a miss|gone|count me out|dead|history|no[ -]go|ruled out|"
+    r"off the table|up in smoke|out of the question|goes my|(?:off|from|out of) (?:the|my|our|his|her) (?:list|schedule|plans?"
     r"|calendar|table|agenda|diary|cards|menu|books)|(?:won't|can't|not|couldn't) (?:be )?(?:make|making) it|no can do|shelved|"
-    r"cross\w* (?:\w+ )?(?:out|off)|(?:got|get|getting) out of|let \w+ go|can't go|fell flat|comes? to nothing|rained off|washed out|sick of|do without)\b"
+    r"cross\w* (?:\w+ )?(?:out|off)|(?:got|get|getting) out of|let \w+ go|can't go|fell flat|comes? to nothing|"
+    r"rained off|washed out|sick of|do without)\b"
 )
 
 
@@ -280,7 +288,8 @@ def denies(words: Sequence[Token]) -> bool:
 
 _NOT_DENIED = frozenset(
     """only forget worry problem matter to miss reach call ring wait make come disturb bother alone expect count see meet
-    talk catch believe contact text phone chance luck way time before much reachable around available home in there online over done finished through back long anywhere
+    talk catch believe contact text phone chance luck way time before much reachable around available home in there
+    online over done finished through back long anywhere
     hear answer pick here sooner wonder doubt idea need""".split()
 )
 """What people say "not" of without meaning what they do then: "don't call me", "I can't wait", "I'm not alone"."""

@@ -9,19 +9,23 @@ _NEW, _OLD = r"(?P<new>(?:[^,.;:!?()]|\d[:.]\d){2,60}?)", r"(?P<old>[^,.;:!?()]{
 _FORMS = tuple(
     re.compile(form.replace("NEW", _NEW).replace("OLD", _OLD), re.IGNORECASE)
     for form in (
-        r"\b(?:it's|it is|it was|meant|mean|make that|make it|that's|i have|i've|is) (?:actually |really |in fact )?NEW,? (?:and )?not OLD(?:[,.;!]|$)",
+        r"\b(?:it's|it is|it was|meant|mean|make that|make it|that's|i have|i've|is) (?:actually |really |"
+        r"in fact )?NEW,? (?:and )?not OLD(?:[,.;!]|$)",
         r"\b(?:not|isn't|wasn't) OLD(?:, but|,| but) (?:it's |it is |i have |i've )?NEW(?:[.;!]|$)",
         r"\b(?:it's|it is|meant|mean|have|do|doing) NEW,? (?:instead of|rather than|in place of) OLD(?:[,.;!]|$)",
-        r"\b(?:instead of|rather than) OLD,? (?:it's|it is|i have|i've|i do|i'm doing|comes|i'll do|i'll have|i will do|we do|we have|there's|there is) NEW(?:[.;!]|$)",
+        r"\b(?:instead of|rather than) OLD,? (?:it's|it is|i have|i've|i do|i'm doing|comes|i'll do|i'll have|"
+        r"i will do|we do|we have|there's|there is) NEW(?:[.;!]|$)",
         r"\b(?:replace|swap|exchange|substitute) OLD (?:with|by|for) NEW(?:[,.;!]|$)",
         r"\b(?:said|wrote|called it|say) OLD[,.?!;:]*(?: but)?(?: i)? (?:meant|it's actually|should have said) NEW(?:[,.;!]|$)",
         r"\bOLD (?:is|was) (?:wrong|a mistake|an error|a slip|nonsense)[,;:]? (?:it's|it is|i have|i've|i meant) NEW(?:[,.;!]|$)",
         r"\bsaid OLD,? (?:i was thinking of|i had in mind|but it's|it's really|that was wrong, it's) NEW(?:[,.;!]|$)",
-        r"^(?:the |my )?OLD (?:is actually|is really|is in fact|should be|should have been|turned into|became|was replaced by) NEW(?:[,.;!]|$)",
+        r"^(?:the |my )?OLD (?:is actually|is really|is in fact|should be|should have been|turned into|became|"
+        r"was replaced by) NEW(?:[,.;!]|$)",
     )
 )
 _LATEST = re.compile(
-    rf"\b(?:i meant|i mean|(?:it's|it is|that's|make it) (?:actually|really|in fact)|should have said) {_NEW}(?:[,.;!]|$)", re.IGNORECASE
+    rf"\b(?:i meant|i mean|(?:it's|it is|that's|make it) (?:actually|really|in fact)|should have said) {_NEW}(?:[,.;!]|$)",
+    re.IGNORECASE,
 )
 
 

@@ -80,7 +80,13 @@ class _Reader:
             return None
         start, middle, bare = first
         joint = self.at(middle)
-        if (joint, self.at(middle + 1)) in (("up", "to"), ("all", "the"), ("right", "through"), ("-", ">"), ("on", "to")):
+        if (joint, self.at(middle + 1)) in (
+            ("up", "to"),
+            ("all", "the"),
+            ("right", "through"),
+            ("-", ">"),
+            ("on", "to"),
+        ):
             middle = middle + 1 + 2 * (joint == "all")  # "from 9 all the way to 12"
             joint = "to" if self.at(middle) in (">", "way") else self.at(middle)
             middle += joint == "to" and self.at(middle + 1) in _THROUGH
@@ -114,8 +120,14 @@ class _Reader:
         while self.at(before) in _ABOUT and self.at(before - 1) in _ENDS | _ABOUT:
             before -= 1
         word = self.at(before)
-        ends = self._ends_after(last) or (word in _ENDS and not (word == "by" and self.at(before - 1) == "by")) or self._ends_before(place)
-        if bare and (not (ends or word in _STARTS) or self._counted(last) or (self.at(last) != "for" and self._length(last + 1))):
+        ends = (
+            self._ends_after(last)
+            or (word in _ENDS and not (word == "by" and self.at(before - 1) == "by"))
+            or self._ends_before(place)
+        )
+        if bare and (
+            not (ends or word in _STARTS) or self._counted(last) or (self.at(last) != "for" and self._length(last + 1))
+        ):
             return None
         if bare and word in _LOOSE and not (self._ends_before(place) or (word == "to" and self._moved(before))):
             return None
@@ -148,13 +160,28 @@ class _Reader:
         back = {self.at(step) for step in range(place - 4, place)}
         starts = any(word.startswith(("start", "begin", "kick", "commenc")) for word in back)
         when = self.at(last + (self.at(last) == ",")) == "when"
-        return (starts and bool(back & _NOT)) or bool(back & {"nothing", "free"}) and when
+        return (starts and bool(back & _NOT)) or (bool(back & {"nothing", "free"}) and when)
 
     def _moved(self, place: int) -> bool:
         """Whether the "to" at `place` says where something is moved to, rather than when it ends."""
         return any(
             self.at(back).startswith(
-                ("moved", "move", "shifted", "push", "postpone", "reschedul", "delay", "brought", "bring", "chang", "put", "slid", "slip", "bump")
+                (
+                    "moved",
+                    "move",
+                    "shifted",
+                    "push",
+                    "postpone",
+                    "reschedul",
+                    "delay",
+                    "brought",
+                    "bring",
+                    "chang",
+                    "put",
+                    "slid",
+                    "slip",
+                    "bump",
+                )
             )
             for back in range(place - 1, max(-1, place - 5), -1)
         )

@@ -70,7 +70,24 @@ def reporter(words: Sequence[Token], view: View) -> tuple[str, int]:
         if not who or who == view.speaker:
             continue
         begin = place + 1
-        passing = ("me", "us", "you", "that", ":", ",", "to", "know", "about", "tell", "pass", "on", "slip", "drop", "earlier", "yesterday")
+        passing = (
+            "me",
+            "us",
+            "you",
+            "that",
+            ":",
+            ",",
+            "to",
+            "know",
+            "about",
+            "tell",
+            "pass",
+            "on",
+            "slip",
+            "drop",
+            "earlier",
+            "yesterday",
+        )
         while begin < len(low) and low[begin] in passing:
             begin += 1
         return who, begin
@@ -91,18 +108,20 @@ def companions(words: Sequence[Token], view: View) -> tuple[list[str], list[Toke
             if group:
                 found += group
                 taken += words[place + (word.low in _MEETING) : at]
-        elif place in named and place >= 2 and (words[place - 2].low, words[place - 1].low) in _SO_DOES:
-            found.append(named[place][1])
-            taken += words[place : place + named[place][0]]
-        elif place in named and (
-            (place and _comes_along(words, place + named[place][0])) or _takes_part(words, place + named[place][0])
+        elif (place in named and place >= 2 and (words[place - 2].low, words[place - 1].low) in _SO_DOES) or (
+            place in named
+            and (
+                (place and _comes_along(words, place + named[place][0])) or _takes_part(words, place + named[place][0])
+            )
         ):
             found.append(named[place][1])
             taken += words[place : place + named[place][0]]
         elif word.low in ("you", "you're", "you'll") and _takes_part(words, place + 1):
             found.append(view.listener)
             taken.append(word)
-        elif word.low == "of" and place and words[place - 1].low == "company" or word.low == "by" and _partnered(words, place):
+        elif (word.low == "of" and place and words[place - 1].low == "company") or (
+            word.low == "by" and _partnered(words, place)
+        ):
             group, at = _group(words, place + 1, named, view)
             found += group
             taken += words[place - 1 : at] if group else ()
@@ -129,7 +148,8 @@ def _takes_part(words: Sequence[Token], place: int) -> bool:
 
 
 _TOO = re.compile(
-    r"(?:(?:is|are|does|doing|has|will|be|it|there|that|so|in|on|coming|goes|going|of|part|the|same) ){0,5}(?:too|as well|likewise) "
+    r"(?:(?:is|are|does|doing|has|will|be|it|there|that|so|in|on|coming|goes|going|of|part|the|same) ){0,5}(?:too|"
+    r"as well|likewise) "
 )
 _JOINING = re.compile(
     r"(?:(?:is|are|will|be|'ll|am) )?(?:(?:joins?|joining|accompan\w+) (?:me|us|in|my|our)|(?:comes?|coming|tags?|tagging) along|"
@@ -138,7 +158,9 @@ _JOINING = re.compile(
 _PARTNER = re.compile(
     r"(?:is|are|will be) my (?:\w+ )?(?:partner|companion|team-?mate|opponent|buddy|mate|team mate|co-\w+)\b"
 )
-_SOURCES = frozenset("it heard know learned learnt hear word news message update greetings note got reminder text".split())
+_SOURCES = frozenset(
+    "it heard know learned learnt hear word news message update greetings note got reminder text".split()
+)
 
 
 def _beside_me(words: Sequence[Token], place: int, named: dict[int, tuple[int, str]]) -> bool:

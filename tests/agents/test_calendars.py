@@ -66,7 +66,10 @@ def test_a_task_about_people_of_whom_nobody_knows_anything_stays_open(bench: Ben
 
 
 def test_what_begins_and_is_not_known_to_end_is_named(bench: Bench) -> None:
-    lines: list[Line] = [("ana", "ben", "I'm painting from 18:00 until 21:00."), ("ana", "ben", "My chess is at 15:00.")]
+    lines: list[Line] = [
+        ("ana", "ben", "I'm painting from 18:00 until 21:00."),
+        ("ana", "ben", "My chess is at 15:00."),
+    ]
     talk = bench.talk(bench.world(lines), "Which activity of Ana is the longest?", ("ana", "ben"))
     assert talk.state["result"]["answer"].startswith("painting") and "when chess ends" in talk.state["result"]["answer"]
 
