@@ -26,7 +26,7 @@ _CALENDAR = _stems(
 )
 _DROP = _stems(
     "drop cancel skip miss sacrifice abandon remove removal forgo renounce decline scrap omit eliminate discard "
-        "forego delete strike "
+    "forego delete strike "
     "axe thrown throw away cut shed relinquish withdraw purge weed prune erase drop-out waive ditch lose sacrificed stricken"
 )
 _CLASH = _stems(
@@ -36,11 +36,11 @@ _CLASH = _stems(
 _JOIN = _stems("attend fit join keep visit complete do perform participate accommodate enjoy carry manage")
 _FREE = _stems(
     "free empty blank unclaimed leisure unengaged suit suits uncommitted unscheduled unplanned open available "
-        "unoccupied idle vacant unbooked availability spare meet together time"
+    "unoccupied idle vacant unbooked availability spare meet together time"
 )
 _BUSY = _stems(
     "busy occupied engaged booked anything something activity activities plan planned doing appointment on scheduled "
-        "obligation obligations commitment commitments taken active going duty unavailable up"
+    "obligation obligations commitment commitments taken active going duty unavailable up"
 )
 _GAPS = _stems("gap gaps opening openings")
 _LONG, _SHORT = _stems("longest lengthiest drawn-out long-lasting longer"), _stems("shortest briefest quickest")
@@ -50,7 +50,7 @@ _TIMELY = _stems("time duration length hour minute long take consuming")
 _WHEN = _stems("when time times slot slots interval window period hour stretch range span moment part hours")
 _ASKING = frozenset(
     "when which what list give find name show tell determine lay identify state report specify work compute enumerate "
-        "whenever".split()
+    "whenever".split()
 )
 _DROPPING = (
     "give up",

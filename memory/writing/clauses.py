@@ -1,22 +1,17 @@
 """One sentence read for what goes on when: which words belong to which time, who takes part, and who told it."""
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from kithnet.memory.writing import anchors, clock, frames, phrases, timewords, whose
+from kithnet.memory.writing import anchors, asides, clock, frames, phrases, stretches, timewords, whose
 from kithnet.memory.writing.clock import HALF, Clock, Mark, Token
 from kithnet.memory.writing.whose import View
 
 Mood = Literal["tell", "ask", "change", "cancel", "doubt"]
 """doubt: it is not when it was said to be, and no other time is given."""
 _PARTED = frozenset({"then", "afterwards", "after", "afterward", "later"})
-_OPENING_QUESTIONS = frozenset(
-    """who what when where why how which can could would will do does did are is am have has shall should may so and""".split()
-)
-_TAGS = frozenset("right isn't aren't don't doesn't won't remember okay ok yes no haven't".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,60 +43,27 @@ class Said:
     gap: int = 0
 
 
-@dataclass
-class _Slot:
-    """A time and the words around it. inner: words between its marks."""
-
-    marks: list[Mark] = field(default_factory=list)
-
-    @property
-    def first(self) -> int:
-        return self.marks[0].first
-
-    @property
-    def last(self) -> int:
-        return self.marks[-1].last
-
-    @property
-    def kinds(self) -> set[str]:
-        return {mark.kind for mark in self.marks}
-
-    def has(self, *kinds: str) -> bool:
-        return any(mark.kind in kinds for mark in self.marks)
-
-
 def read(sentence: str, view: View) -> list[Said]:
     """What a sentence says of activities and their times, in its order."""
-    sentence = _HEDGES.sub(" ", sentence)
+    sentence = asides.HEDGES.sub(" ", sentence)
     words = clock.tokens(sentence)
     if not words:
         return []
     reporter, begin = whose.reporter(words, view)
     marks = anchors.added(words[begin:], sentence, timewords.marks(words[begin:], to_24=view.to_24))
-    near = _to_last(words, begin, marks)
-    if vague([word for word in near if not (reporter and word.low in ("he'd", "she'd", "they'd"))]):
+    near = asides.to_last(words, begin, marks)
+    if asides.vague([word for word in near if not (reporter and word.low in ("he'd", "she'd", "they'd"))]):
         return []
     body, marks = _without_denied(words[begin:], marks)
-    slots = _slots(marks, body)
-    asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words) and not _wonders(words, begin, marks)
+    slots = stretches.slots_of(marks, body)
+    asks = (
+        sentence.rstrip("\"”') ").endswith("?") and not asides.tagged(words) and not asides.wonders(words, begin, marks)
+    )
     contrast = len(body) < len(words) - begin
     others = {person for _, _, person in whose.people_in(words, view.cast)} - {view.speaker, view.listener}
     referent = reporter or (others.pop() if len(others) == 1 else view.referent)
     reading = _Reading(sentence, body, replace(view, referent=referent), reporter, asks, contrast)
     return _closed(list(reading.said(slots))) if slots else list(reading.timeless())
-
-
-_HEDGES = re.compile(
-    r"(?:^|(?<=[,.:;!] )|(?<=, and )|(?<=, but ))(?:as far as i know|you should know|(?:all )?i know(?: for sure)?|"
-    r"i think|i believe|i guess|i hear|i suppose|"
-    r"i'd say|i bet|if i remember (?:right|correctly|rightly)|if i'm not mistaken|if i'm not wrong|i'm told|"
-    r"you can forget about reaching me"
-    r"|it looks like|looks like|it seems|seems|let me tell you|mind you|believe me|i must say|i can tell you|just so you know|"
-    r"for your information|so you know)(?: that)?,? (?!so\b)|\bof course,? |,? so (?:he|she|they) (?:says?|said|"
-    r"tells? me)(?=[.!]?$)",
-    re.IGNORECASE,
-)
-"""What people put around a statement that says nothing of who does what."""
 
 
 def _closed(found: list[Said]) -> list[Said]:
@@ -127,16 +89,6 @@ def _is_point(said: Said) -> bool:
     return said.mood == "tell" and said.start is not None and said.end is None and not said.length and not said.follows
 
 
-def _to_last(words: Sequence[Token], begin: int, marks: Sequence[Mark]) -> Sequence[Token]:
-    """The words up to the end of the clause with the last time in it: what follows is chatter, "wish me luck"."""
-    if not marks:
-        return words
-    last = begin + marks[-1].last
-    while last < len(words) and words[last].low not in ",;:.!?()–—" and words[last].low not in ("unless", "if"):
-        last += 1
-    return words[:last]
-
-
 def topic(sentence: str, view: View) -> Said | None:
     """What a question about a time asks for: "When's your painting course?"."""
     words = clock.tokens(sentence)
@@ -152,38 +104,6 @@ def activity(words: Sequence[Token], text: str, view: View) -> str:
     ]
     passed += [word.first for word in words if word.low in view.frames]
     return phrases.activity(words, text, [word.first for word in whose.companions(words, view)[1]], passed)
-
-
-def vague(words: Sequence[Token]) -> bool:
-    """Whether a sentence only plays with a thought, or speaks of habits that are over."""
-    low = [word.low for word in words]
-    used_to = any(a == "used" and b == "to" for a, b in pairwise(low))
-    expected = {
-        at
-        for at, (a, b) in enumerate(pairwise(low))
-        if (a == "should" and b in _EXPECTED)
-        or (a in ("i'd", "we'd") and b in ("mention", "better", "say", "tell", "let"))
-    }
-    return used_to or any(word in phrases.VAGUE and at not in expected for at, word in enumerate(low))
-
-
-_EXPECTED = frozenset("be last end finish take run start begin know keep only go stop wrap".split())
-
-
-def _tagged(words: Sequence[Token]) -> bool:
-    """Whether a question only asks to agree: ", right?"."""
-    low = [word.low for word in words if word.low not in ("?", '"')]
-    comma = max((place for place, word in enumerate(low) if word == ","), default=-1)
-    return comma > 2 and len(low) - comma <= 3 and low[comma + 1] in _TAGS
-
-
-def _wonders(words: Sequence[Token], begin: int, marks: Sequence[Mark]) -> bool:
-    """Whether the question is a clause of its own after what is told: "chess, 9 to 10, who would have thought?"."""
-    comma = max((place for place, word in enumerate(words) if word.low in (",", ";", "-", "–")), default=0)
-    return (
-        bool(marks) and begin + marks[-1].last <= comma < len(words) - 2 and words[0].low not in _OPENING_QUESTIONS
-        and (words[comma + 1].low in _OPENING_QUESTIONS)
-    )  # fmt: skip
 
 
 def _without_denied(words: Sequence[Token], marks: Sequence[Mark]) -> tuple[list[Token], list[Mark]]:
@@ -202,73 +122,8 @@ def _without_denied(words: Sequence[Token], marks: Sequence[Mark]) -> tuple[list
     return kept, [replace(m, first=at[m.first], last=at[m.last]) for m in marks if not m.denied]
 
 
-def _slots(marks: Sequence[Mark], words: Sequence[Token]) -> list[_Slot]:
-    """Marks that speak of the same stretch of time, put together."""
-    slots: list[_Slot] = []
-    for mark in marks:
-        slot = slots[-1] if slots else None
-        if slot is not None and slot.kinds == {"start"} and mark.kind == "start" and _leaves(words, slot.last, mark):
-            mark = replace(mark, kind="end", start=None, end=mark.start)
-        if slot is not None and slot.kinds == {"start"} and mark.kind == "shift" and _done(words[mark.last :]):
-            mark = replace(mark, kind="length")  # "and an hour later I'm done"
-        if slot is not None and _joins(slot, mark):
-            slot.marks.append(mark)
-        else:
-            slots.append(_Slot([mark]))
-    return slots
-
-
-def _is_past(near: Sequence[Token], words: Sequence[Token]) -> bool:
-    """Whether it is told as over: "I was at chess from 9 to 10", where nothing says that this has changed."""
-    low = {word.low for word in words}
-    return any(word.low in ("was", "were", "wasn't", "ate", "went", "ran") for word in near) and not low & _NOW
-
-
-_NOW = phrases.CHANGES | frozenset("now supposed going meant told said thought planned until tomorrow but not".split())
-
-
-def _leaves(words: Sequence[Token], begin: int, mark: Mark) -> bool:
-    """Whether a second time is when somebody goes again: "10:30 home", "and out at noon"."""
-    if mark.start is None or mark.anchor or mark.first - begin > 7:
-        return False
-    near = [word.low for word in (*words[begin : mark.first], *words[mark.last : mark.last + 1])]
-    return bool(set(near) & _LEAVING)
-
-
-def _done(words: Sequence[Token]) -> bool:
-    low = [word.low for word in words[:4]]
-    return bool(low) and low[0][0] in "iwhs" and bool(set(low) & (_LEAVING | {"done", "through", "limp", "finish"}))
-
-
 _SHORT = 6
 _BEGINNING = frozenset("starts start begins begin kicks commences starting".split())
-_LEAVING = frozenset(
-    """out off home leave leaving leaves gone away shuts closes free freedom finished back done over departure exit stop end ending
-    lets""".split()
-)
-
-
-def _growth(words: Sequence[Token]) -> int:
-    """1 where words say that something gets longer, -1 shorter, 0 neither."""
-    low = {word.low for word in words}
-    return 1 if low & _LONGER else -1 if low & _SHORTER else 0
-
-
-_LONGER = frozenset("longer extended extends lengthened prolonged lengthen extend prolong extra".split())
-_SHORTER = frozenset("shorter shortened shorten shortens trimmed curtailed truncated less".split())
-
-
-def _joins(slot: _Slot, mark: Mark) -> bool:
-    begun = slot.has("start", "range")
-    if mark.kind == "shift":
-        return True
-    if mark.kind == "end":
-        return not slot.has("end", "range") and (begun != slot.has("length"))
-    if mark.kind == "length":
-        return not slot.has("length", "range") and (begun != slot.has("end") or slot.kinds == {"shift"})
-    if mark.kind == "start":
-        return not begun
-    return not begun and not slot.has("end", "length") and slot.has("shift")
 
 
 @dataclass
@@ -282,7 +137,7 @@ class _Reading:
     asks: bool
     contrast: bool = False
 
-    def said(self, slots: Sequence[_Slot]) -> Iterator[Said]:
+    def said(self, slots: Sequence[stretches.Slot]) -> Iterator[Said]:
         before: Said | None = None
         edge = 0
         for number, slot in enumerate(slots):
@@ -324,7 +179,7 @@ class _Reading:
                 if named:
                     return
 
-    def _inner(self, slot: _Slot) -> list[Token]:
+    def _inner(self, slot: stretches.Slot) -> list[Token]:
         """The words between the marks of one slot."""
         found: list[Token] = []
         for left, right in zip(slot.marks, slot.marks[1:], strict=False):
@@ -355,7 +210,7 @@ class _Reading:
         return replace(said, activity=named, people=people, named=said.named or told, companions=joined)
 
     def _one(
-        self, slot: _Slot, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token], tail: Sequence[Token],
+        self, slot: stretches.Slot, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token], tail: Sequence[Token],
         before: Said | None,
     ) -> tuple[Said | None, int]:  # fmt: skip
         """The slot as it is said, None where nothing goes on; and how many of the words after it were used."""
@@ -376,7 +231,7 @@ class _Reading:
         own = whose.subject([w for w in place if w not in taken], self.view, self.reporter) if len(place) > 1 else []
         spoken = place if own and lead and len(phrases.pieces(lead)) > 1 and whose.BOTH not in own else context
         people, told = self._people(spoken or tail, alone, companions, following=bool(before))
-        if whose.UNKNOWN in people or _is_past([*lead, *inner], self.words):
+        if whose.UNKNOWN in people or asides.is_past([*lead, *inner], self.words):
             return None, used
         start, end, length, shift = self._times(slot, named, [*lead, *inner, *rest])
         mood = self._mood(slot, [*place, *inner], lead, tail)
@@ -388,7 +243,7 @@ class _Reading:
         gap = shift if later else next((mark.minutes for mark in slot.marks if mark.anchor), 0)
         if later:
             mood, shift = "tell", 0
-        stretch = _growth(self.words) * (shift or length) if start is None and end is None else 0
+        stretch = stretches.growth(self.words) * (shift or length) if start is None and end is None else 0
         if stretch:
             mood, length, shift = "change", 0, 0
         said = Said(
@@ -444,7 +299,9 @@ class _Reading:
     def _activity(self, words: Sequence[Token]) -> str:
         return activity(words, self.text, self.view)
 
-    def _times(self, slot: _Slot, named: str, around: Sequence[Token]) -> tuple[int | None, int | None, int, int]:
+    def _times(
+        self, slot: stretches.Slot, named: str, around: Sequence[Token]
+    ) -> tuple[int | None, int | None, int, int]:
         start: Clock | None = None
         end: Clock | None = None
         length = shift = 0
@@ -471,11 +328,11 @@ class _Reading:
             )
         return first, last, length, shift
 
-    def _mood(self, slot: _Slot, near: Sequence[Token], lead: Sequence[Token], tail: Sequence[Token]) -> Mood:
+    def _mood(self, slot: stretches.Slot, near: Sequence[Token], lead: Sequence[Token], tail: Sequence[Token]) -> Mood:
         if self.asks:
             return "ask"
         ahead = phrases.pieces(tail)[0].words
-        ahead = ahead or (tail if len(tail) <= _SHORT else ())  # "that yoga at nine: it's off"
+        ahead = ahead or (tuple(tail) if len(tail) <= _SHORT else ())  # "that yoga at nine: it's off"
         anew = any(word.low == "forget" for word in lead) and slot.has("range", "start")
         if not anew and any(phrases.calls_off(run) for run in ([*lead], [*near, *ahead], ahead)):
             return "cancel"

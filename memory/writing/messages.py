@@ -6,7 +6,7 @@ However the words are put, a message with one start and one end and something th
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kithnet.memory.writing import clauses, clock, phrases, timewords, whose
+from kithnet.memory.writing import asides, clauses, clock, phrases, timewords, whose
 from kithnet.memory.writing.clauses import Said
 from kithnet.memory.writing.clock import DAY, HALF, Clock, Mark, Token
 from kithnet.memory.writing.whose import View
@@ -27,7 +27,7 @@ class _Span:
 def read(text: str, view: View) -> Said | None:
     """What a message tells, None where it is not clear that it tells of one thing."""
     words = clock.tokens(text)
-    if not words or text.rstrip().endswith("?") or clauses.vague(words) or _is_over(words):
+    if not words or text.rstrip().endswith("?") or asides.vague(words) or _is_over(words):
         return None
     reporter, begin = whose.reporter(words, view)
     marks = [mark for mark in timewords.marks(words, to_24=view.to_24) if not mark.denied and mark.kind != "shift"]

@@ -39,8 +39,8 @@ def renamed(text: str, is_known: Callable[[str], bool]) -> tuple[str, str] | Non
             old, new = _activity(match["old"]), _activity(match["new"])
             if old and new and is_known(old) and not is_known(new):
                 return old, new
-    match = _LATEST.search(text)
-    new = _activity(match["new"]) if match else ""
+    latest = _LATEST.search(text)
+    new = _activity(latest["new"]) if latest else ""
     return ("", new) if new and not is_known(new) else None
 
 
