@@ -231,7 +231,7 @@ class _Reading:
         own = whose.subject([w for w in place if w not in taken], self.view, self.reporter) if len(place) > 1 else []
         spoken = place if own and lead and len(phrases.pieces(lead)) > 1 and whose.BOTH not in own else context
         people, told = self._people(spoken or tail, alone, companions, following=bool(before))
-        if whose.UNKNOWN in people or asides.is_past([*lead, *inner], self.words):
+        if whose.UNKNOWN in people or asides.is_past([*place, *inner], self.words):
             return None, used
         start, end, length, shift = self._times(slot, named, [*lead, *inner, *rest])
         mood = self._mood(slot, [*place, *inner], lead, tail)

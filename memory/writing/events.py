@@ -223,7 +223,7 @@ class _Session:
     def _accompany(self, said: Said, turn: Turn) -> None:
         """Take in who else comes to something known: "Ben comes to judo with me"."""
         target = self._target(said) if said.companions and said.activity else None
-        if target is not None and turn.sender in self.events[target].people:
+        if target is not None and set(said.people) & set(self.events[target].people):
             old = self.events[target]
             people = tuple(sorted({*old.people, *said.people, *said.companions}))
             self.events[target] = replace(old, people=people, evidence=tuple(dict.fromkeys((*old.evidence, turn.id))))
@@ -346,10 +346,18 @@ class _Session:
     def _retold(self, old: Event, said: Said, turn: Turn) -> bool:
         """Whether something told before, by the same person, is told again with another time: then this holds."""
         told_by = said.told_by or turn.sender
-        anew = any(word.low in _ANEW for word in clock.tokens(turn.text))
+        near = [
+            part
+            for part in re.split(r"[,.;:!?]", turn.text.casefold())
+            if any(w in part for w in said.activity.split())
+        ]
+        anew = bool(_ANEW & set(words(" ".join(near))))
         moved = old.start != said.start or (None not in (old.end, said.end) and old.end != said.end)
-        same = stems_of(old.activity) == stems_of(said.activity) and set(said.people) <= set(old.people)
-        return moved and same and not anew and old.told_by == told_by and turn.id not in old.evidence
+        left, right = stems_of(old.activity), stems_of(said.activity)
+        same = (left <= right or right <= left) and set(said.people) <= set(old.people)
+        return (
+            moved and same and not anew and turn.receiver not in (old.told_by, told_by) and turn.id not in old.evidence
+        )
 
     def _tell(self, said: Said, turn: Turn) -> None:
         if said.start is None:

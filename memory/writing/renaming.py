@@ -15,7 +15,7 @@ _FORMS = tuple(
         r"\b(?:it's|it is|meant|mean|have|do|doing) NEW,? (?:instead of|rather than|in place of) OLD(?:[,.;!]|$)",
         r"\b(?:instead of|rather than) OLD,? (?:it's|it is|i have|i've|i do|i'm doing|comes|i'll do|i'll have|"
         r"i will do|we do|we have|there's|there is) NEW(?:[.;!]|$)",
-        r"\b(?:replace|swap|exchange|substitute) OLD (?:with|by|for) NEW(?:[,.;!]|$)",
+        r"\b(?:replaced?|swap(?:ped)?|exchanged?|substituted?|traded?) OLD (?:with|by|for) NEW(?:[,.;!]|$)",
         r"\b(?:said|wrote|called it|say) OLD[,.?!;:]*(?: but)?(?: i)? (?:meant|it's actually|should have said) NEW(?:[,.;!]|$)",
         r"\bOLD (?:is|was) (?:wrong|a mistake|an error|a slip|nonsense)[,;:]? (?:it's|it is|i have|i've|i meant) NEW(?:[,.;!]|$)",
         r"\bsaid OLD,? (?:i was thinking of|i had in mind|but it's|it's really|that was wrong, it's) NEW(?:[,.;!]|$)",
