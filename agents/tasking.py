@@ -137,6 +137,8 @@ def by_rule(tokens: Sequence[Token]) -> Tool | None:
     asked = _Words.of(tokens)
     if tool := _of_tastes(asked):
         return tool
+    if asked.clash and asked.drops and asked.has(_LEAST) and asked.of_days:
+        return "give_up"
     if asked.many and (tool := _of_sets(asked)):
         return tool
     if asked.when and _asks_free(asked):
@@ -325,7 +327,14 @@ def _twice(tokens: Sequence[Token]) -> bool:
             "for both of",
         )
     )
-    return bool(set(low) & {"twice", "double", "doubly", "separately"}) or once_each
+    shared = bool(set(low) & {"shared", "joint", "jointly", "common", "together", "both"})
+    told_how = any(
+        f" {phrase} " in text for phrase in ("per person", "two entries", "for both", "each person", "for each person")
+    )
+    own_lists = " own list" in text or " own calendar" in text
+    return (
+        bool(set(low) & {"twice", "double", "doubly", "separately"}) or once_each or own_lists or (shared and told_how)
+    )
 
 
 def _people(
