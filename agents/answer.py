@@ -55,11 +55,19 @@ async def answer(
     return Answer(plain(agreed), citations, True, "code")
 
 
-def reckoned(text: str, citations: tuple[str, ...], missing: Sequence[str]) -> Answer:
-    """What a tool came to. missing: people of whom nobody told anything, without whom there is no answer."""
-    if missing:
-        who = ", ".join(missing)
+def reckoned(text: str, citations: tuple[str, ...], missing: Sequence[str], endless: Sequence[str] = ()) -> Answer:
+    """What a tool came to, with what it may lack.
+
+    missing: people of whom nobody told anything; endless: activities of whose end nobody told. Without them the answer holds
+    only as far as things are known, and says so.
+    """
+    who = ", ".join(missing)
+    if not text:
         return Answer(f"I could not find this out: nobody in reach told me what is on for {who}.", (), False, "code")
+    lacks = [f"what is on for {who}"] * bool(missing) + [f"when {one} ends" for one in endless]
+    if lacks:
+        lacking = " or ".join(lacks)
+        return Answer(f"{text} (as far as I know: nobody in reach told me {lacking})", citations, True, "tool")
     return Answer(text, citations, True, "tool")
 
 

@@ -196,7 +196,7 @@ def _reckoned(state: State, stage: Stage, plan: Plan, agreed: Sequence[Agreed]) 
         "reckon", dialogue=state["id"], tool=plan.tool, entries=[str(fact.entry) for fact in found.used],
         rivals=[str(fact.entry) for fact in found.rivals], missing=list(found.missing), result=found.text,
     )  # fmt: skip
-    return reckoned(found.text, found.sources, found.missing)
+    return reckoned(found.text, found.sources, found.missing, found.endless)
 
 
 def _claims_of(state: State, person: str) -> dict[str, list[Held]]:

@@ -15,7 +15,8 @@ _EXCEPT = (
 _NO_EXCEPTION = frozenset(
     stem(word)
     for word in """overlap overlapping clash clashing conflict any anything one another each other collision time it
-    activity activities schedule calendar appointment event plan""".split()
+    activity activities schedule calendar appointment event plan many engagement commitment thing entry minimum number they some few
+    least item""".split()
 )
 
 
@@ -36,13 +37,13 @@ def excluded(tokens: Sequence[Token], text: str) -> tuple[tuple[str, ...], list[
             continue
         rest.append(tokens[place])
         place += 1
-    return tuple(dict.fromkeys((*found, *_uncounted(rest, text)))), rest
+    return tuple(dict.fromkeys((*found, *_uncounted(rest, text), *_left(rest, text)))), rest
 
 
 def _end_of_exception(low: Sequence[str], place: int) -> int:
     while place < len(low) and low[place] not in ".:;?!)(" and low[place] not in _ENDING:
         comma = low[place] == "," and place + 1 < len(low) and low[place + 1] in INTERROGATIVES | _ENDING
-        if comma:
+        if comma or (low[place] == "and" and low[place + 1 : place + 2] in (["counting"], ["considering"], ["taking"])):
             break
         place += 1
     return place
@@ -66,6 +67,19 @@ def _things(run: Sequence[Token], text: str) -> list[str]:
     return found if len(run) <= 14 else []
 
 
+def _left(tokens: Sequence[Token], text: str) -> list[str]:
+    """What stands inside of what leaves it out: "leave sleep out", "take lunch off"."""
+    low = [token.low for token in tokens]
+    found: list[str] = []
+    for place, word in enumerate(low):
+        if word not in ("leave", "leaving", "keep", "keeping", "set", "setting", "put", "putting", "take", "taking"):
+            continue
+        end = next((at for at in range(place + 2, min(place + 7, len(low))) if low[at] in ("out", "aside", "apart")), 0)
+        if end and not any(mark in low[place:end] for mark in (",", ".", ";")):
+            found += _things(tokens[place + 1 : end], text)
+    return found
+
+
 def _uncounted(tokens: Sequence[Token], text: str) -> list[str]:
     """What a task leaves out after naming it: "sleep does not count", "sleep left out", "lunch aside"."""
     low = [token.low for token in tokens]
@@ -85,8 +99,10 @@ _LEFT_OUT = (
     ("left", "out"), ("left", "aside"), ("aside",), ("apart",), ("excluded",), ("excepted",), ("ignored",), ("omitted",),
     ("disregarded",), ("exempt",), ("exempted",), ("not", "counted"), ("not", "included"), ("not", "counting"), ("uncounted",),
     ("does", "not", "count"), ("do", "not", "count"), ("doesn't", "count"), ("don't", "count"), ("is", "not", "counted"),
-    ("isn't", "counted"), ("are", "not", "counted"), ("aren't", "counted"), ("should", "not", "count"), ("is", "ignored"),
+    ("isn't", "counted"), ("excepted",), ("are", "not", "counted"), ("aren't", "counted"),
+    ("should", "not", "count"), ("is", "ignored"),
     ("are", "ignored"), ("is", "left", "out"), ("are", "left", "out"), ("is", "excluded"), ("are", "excluded"),
     ("not", "considered"), ("is", "not", "considered"), ("put", "aside"), ("set", "aside"), ("taken", "out"), ("removed",),
-    ("is", "no", "part"), ("not", "taken", "into", "account"), ("is", "not", "part"), ("is", "disregarded"),
+    ("is", "no", "part"), ("is", "out"), ("are", "out"), ("exempted",), ("do", "not", "matter"),
+    ("does", "not", "matter"), ("not", "taken", "into", "account"), ("is", "not", "part"), ("is", "disregarded"),
 )  # fmt: skip

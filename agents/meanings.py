@@ -13,7 +13,7 @@ Tool = Literal[
 ]  # fmt: skip
 OF_TASTE = ("alike", "apart")
 """Tools that compare what two people like."""
-NEAR, MARGIN = 0.45, 0.08
+NEAR, MARGIN = 0.45, 0.05
 """How near a task must be to an example of its tool, in cosine, and how much nearer than to any other's."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
@@ -22,31 +22,49 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "What is the smallest number of appointments that must be dropped to get rid of every overlap?",
         "At least how many plans need to be given up before none of them collide?",
         "If one person wanted to go to all of it, how many things would have to be skipped?",
+        "What is the least that has to be struck off their joined schedules to make them free of conflicts?",
+        "Put their calendars together: the minimum of entries to take out so that no two run in parallel?",
+        "How few activities must be sacrificed so that the rest can be done one by one?",
     ),
     "together": (
         "How many of their activities could one person attend without any overlap?",
         "What is the greatest number of these appointments that do not collide with each other?",
         "At most how many of the plans fit into one day side by side?",
+        "How many things at most can stay so that none of them happen at once?",
     ),
     "longest": (
         "Which activities take up the most time?",
         "What is the longest thing that anybody does that day?",
         "Name whatever goes on for the greatest number of hours in these calendars.",
+        "Which of the things they do lasts longest?",
+        "What occupies any of them for the most minutes without a break?",
+        "Among all their activities, which one has the greatest duration?",
+        "What keeps one of them busy for the longest stretch of the day?",
     ),
-    "shortest": ("Which of their activities is over most quickly?", "What takes the least time in the whole schedule?"),
+    "shortest": (
+        "Which of their activities is over most quickly?",
+        "What takes the least time in the whole schedule?",
+        "Which thing they do that day is the briefest?",
+    ),
     "free": (
         "When does nobody have anything on?",
         "In which hours could all of them meet?",
         "Find the gaps that everybody's calendar has in common.",
         "At what times of the day is every one of them available?",
+        "During which stretches of the day are all of them unoccupied?",
+        "Which periods are not taken by any of them?",
+        "When could they be reached all together without disturbing anybody's activities?",
+        "What parts of the day are empty in all their diaries?",
     ),
     "clashes": (
         "Which of their activities are on at the same time?",
         "Which appointments get in each other's way?",
+        "What in their schedules overlaps?",
     ),
     "total": (
         "How much time do they spend on their activities in all?",
         "For how many hours are they busy altogether that day?",
+        "What do all their activities add up to in hours?",
     ),
     "count": ("How many activities do they have that day?", "What is the number of appointments in their calendars?"),
     "first": ("Whose activity begins the day?", "What is the earliest thing in their calendars?"),
@@ -80,6 +98,17 @@ OTHERS = (
     "How long have they been together?",
     "Who was free to help with the move?",
     "What are they doing on Saturday?",
+    "When did they meet for the first time?",
+    "How long did the journey take them?",
+    "Which book did they read last summer?",
+    "What is the longest bridge she has crossed?",
+    "Why was the meeting so long?",
+    "What do their children have in common?",
+    "Who borrowed the car from them?",
+    "How often did he miss the train?",
+    "When were they all at home last?",
+    "Which job did she quit?",
+    "What does the teacher of the course earn?",
 )
 
 

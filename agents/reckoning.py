@@ -25,15 +25,16 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Reckoned:
-    """text: the answer; "" where a calendar is missing. used: entries it rests on. missing: people nobody told of.
+    """text: the answer as far as things are known; "" where nothing is. used: entries it rests on. missing: people nobody told of.
 
-    rivals: entries left out because others of better standing say otherwise.
+    rivals: entries left out because others of better standing say otherwise. endless: activities of whose end nobody told.
     """
 
     text: str
     used: tuple[Fact, ...]
     missing: tuple[str, ...] = ()
     rivals: tuple[Fact, ...] = ()
+    endless: tuple[str, ...] = ()
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -138,10 +139,16 @@ def reckon(plan: Plan, found: Sequence[Fact]) -> Reckoned:
         for fact in concerned
         if fact.entry.end is not None and not any(same_activity(fact.entry.activity, one) for one in plan.excluded)
     ]
-    if missing or not concerned:
+    if not used:
         return Reckoned("", tuple(concerned), missing or ("anybody",), tuple(rivals))
     counted = [fact for fact in used for _ in range(_times(plan, fact))]
-    return Reckoned(_TOOLS[plan.tool](plan, counted), tuple(used), (), tuple(rivals))
+    open_ends = [
+        f.entry.activity
+        for f in concerned
+        if f.entry.end is None and not any(same_activity(f.entry.activity, one) for one in plan.excluded)
+    ]
+    text = _TOOLS[plan.tool](plan, counted)
+    return Reckoned(text, tuple(used), missing, tuple(rivals), tuple(dict.fromkeys(open_ends)))
 
 
 def _times(plan: Plan, fact: Fact) -> int:

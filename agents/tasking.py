@@ -22,26 +22,36 @@ def _stems(text: str) -> frozenset[str]:
 
 _CALENDAR = _stems(
     "activity activities schedule calendar appointment event plan agenda timetable commitment engagement programme program diary "
-    "meeting planner itinerary"
+    "meeting planner itinerary entry entries obligation pastime day days occupation undertaking"
 )
 _DROP = _stems(
-    "drop cancel skip miss sacrifice abandon remove forgo renounce decline scrap omit eliminate discard forego delete"
+    "drop cancel skip miss sacrifice abandon remove removal forgo renounce decline scrap omit eliminate discard "
+    "forego delete strike "
+    "axe thrown throw away cut shed relinquish withdraw purge weed prune erase drop-out waive ditch lose sacrificed stricken"
 )
 _CLASH = _stems(
-    "overlap clash conflict collide compatible intersect coincide interfere simultaneous simultaneously collision"
+    "overlap clash conflict collide compatible intersect coincide interfere simultaneous simultaneously collision conflict-free "
+    "clash-free parallel concurrent concurrently double-booked overlap-free non-overlapping disjoint hinder"
 )
 _JOIN = _stems("attend fit join keep visit complete do perform participate accommodate enjoy carry manage")
-_FREE = _stems("free available unoccupied idle vacant unbooked availability spare meet together time")
+_FREE = _stems(
+    "free empty blank unclaimed leisure unengaged suit suits uncommitted unscheduled unplanned open available "
+    "unoccupied idle vacant unbooked availability spare meet together time"
+)
 _BUSY = _stems(
-    "busy occupied engaged booked anything something activity activities plan planned doing appointment on scheduled"
+    "busy occupied engaged booked anything something activity activities plan planned doing appointment on scheduled "
+    "obligation obligations commitment commitments taken active going duty unavailable up"
 )
 _GAPS = _stems("gap gaps opening openings")
-_LONG, _SHORT = _stems("longest lengthiest"), _stems("shortest briefest quickest")
-_LEAST = _stems("least fewest minimum minimal smallest lowest minimally")
+_LONG, _SHORT = _stems("longest lengthiest drawn-out long-lasting longer"), _stems("shortest briefest quickest")
+_LEAST = _stems("few fewest least minimum minimal smallest lowest minimally")
 _MOST = _stems("most maximum maximal greatest largest highest biggest")
 _TIMELY = _stems("time duration length hour minute long take consuming")
 _WHEN = _stems("when time times slot slots interval window period hour stretch range span moment part hours")
-_ASKING = frozenset("when which what list give find name show tell determine".split())
+_ASKING = frozenset(
+    "when which what list give find name show tell determine lay identify state report specify work compute enumerate "
+    "whenever".split()
+)
 _DROPPING = (
     "give up",
     "given up",
@@ -56,9 +66,22 @@ _DROPPING = (
     "taken off",
     "take off",
 )
-_AT_ONCE = ("at once", "same time", "at a time", "get in each other's way", "in parallel")
-_NOBODY = frozenset("nobody none neither no-one noone".split())
-_ALL = frozenset("all everyone everybody both each common every shared mutual mutually jointly simultaneously".split())
+_AT_ONCE = (
+    "two places",
+    "one after another",
+    "one after the other",
+    "conflict - free",
+    "clash - free",
+    "at once",
+    "same time",
+    "at a time",
+    "get in each other's way",
+    "in parallel",
+)
+_NOBODY = frozenset("nobody none neither no-one noone unclaimed unoccupied".split())
+_ALL = frozenset(
+    "all everyone everybody both each common every shared mutual mutually jointly simultaneously whole together".split()
+)
 _GROUP = frozenset("everyone everybody friends contacts others anyone anybody group all them".split())
 _NO_NAMES = frozenset(
     """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
@@ -104,7 +127,9 @@ def read(
         people = _people(task, rest, names, pair)
         liked = not {stem(token.low) for token in rest} & _HATING or chosen == "apart"
         return Plan(chosen, people, liked=liked, by_meaning=tool is None) if len(people) == 2 else None
-    return Plan(chosen, _people(task, rest, names, pair), left_out, window, least, _twice(rest), tool is None)
+    return Plan(
+        chosen, _people(task, rest, names, pair), left_out, window, least, _twice(rest), by_meaning=tool is None
+    )
 
 
 def by_rule(tokens: Sequence[Token]) -> Tool | None:
@@ -112,13 +137,15 @@ def by_rule(tokens: Sequence[Token]) -> Tool | None:
     asked = _Words.of(tokens)
     if tool := _of_tastes(asked):
         return tool
+    if asked.clash and asked.drops and asked.has(_LEAST) and asked.of_days:
+        return "give_up"
     if asked.many and (tool := _of_sets(asked)):
         return tool
     if asked.when and _asks_free(asked):
         return "free"
     if not asked.of_days:
         return None
-    if asked.has(_LONG) or (asked.has(_MOST) and asked.has(_TIMELY)):
+    if asked.has(_LONG) or " drawn - out " in asked.text or (asked.has(_MOST) and asked.has(_TIMELY)):
         if not asked.many:
             return "busiest" if asked.who and not asked.has(_LONG) else "longest"
     elif (asked.has(_SHORT) or (asked.has(_LEAST) and asked.has(_TIMELY))) and not asked.many and not asked.when:
@@ -146,17 +173,20 @@ class _Words:
         stems = frozenset(stem(word) for word in low)
         text = f" {' '.join(low)} "
         doing = bool({"do", "does", "doing"} & set(low)) and bool(
-            {"everything", "all", "what", "whatever", "anything", "things"} & set(low)
+            {"everything", "all", "what", "whatever", "anything", "things", "activities"} & set(low)
         )
+        doing = doing or bool({"occupies", "keeps", "takes", "busy"} & set(low))
         several = sum(token.text[:1].isupper() for token in tokens[1:]) >= 2 or bool(
             {"they", "them", "we", "everybody", "everyone"} & set(low)
         )
         return cls(
             low, stems, text,
-            many=any(f" {one} " in text for one in ("how many", "number of", "the fewest", "how few")),
+            many=any(f" {one} " in text for one in ("how many", "number", "the fewest", "how few", "count of",
+            "minimum of", "least amount", "how much would")),
             clash=bool(stems & _CLASH) or any(f" {one} " in text for one in _AT_ONCE),
             drops=bool(stems & _DROP) or any(f" {one} " in text for one in _DROPPING),
-            of_days=bool(stems & _CALENDAR) or (doing and several),
+            of_days=bool(stems & _CALENDAR) or (several and (doing or bool({"things", "thing", "on", "tomorrow",
+            "day"} & set(low)))),
             when=bool(set(low) & _ASKING) and bool(stems & (_WHEN | _GAPS)),
             who=_asks_who(low),
         )  # fmt: skip
@@ -213,7 +243,13 @@ def _of_calendar(asked: _Words) -> Tool | None:
 def _asks_free(asked: _Words) -> bool:
     """Whether it asks when nobody has anything on, or everybody is free."""
     several = bool(set(asked.low) & _ALL) or " and " in asked.text
-    nobody = bool(set(asked.low) & _NOBODY) or " no one " in asked.text or " no activity " in asked.text
+    nobody = (
+        bool(set(asked.low) & _NOBODY)
+        or " no one " in asked.text
+        or " no activity " in asked.text
+        or " not one " in asked.text
+        or " without any " in asked.text
+    )
     nothing = any(
         f" {one} " in asked.text
         for one in ("nothing on", "no activity", "no plans", "nothing planned", "no appointment", "nothing")
@@ -225,7 +261,7 @@ def _asks_free(asked: _Words) -> bool:
         f" {one} " in asked.text
         for one in ("what time", "which time", "at times", "the time", "the times", "what times")
     )
-    if not times:
+    if not times or set(asked.low) & {"did", "was", "were"}:
         return False
     if nobody or nothing:
         return asked.has(_BUSY | _FREE)
@@ -280,9 +316,25 @@ def _twice(tokens: Sequence[Token]) -> bool:
     text = f" {' '.join(low)} "
     once_each = any(
         f" {phrase} " in text
-        for phrase in ("for each of", "once for each", "once per person", "two times", "for both of")
+        for phrase in (
+            "for each of",
+            "once for each",
+            "once per person",
+            "counting common ones for each",
+            "for each",
+            "each time",
+            "two times",
+            "for both of",
+        )
     )
-    return bool(set(low) & {"twice", "double", "doubly", "separately"}) or once_each
+    shared = bool(set(low) & {"shared", "joint", "jointly", "common", "together", "both"})
+    told_how = any(
+        f" {phrase} " in text for phrase in ("per person", "two entries", "for both", "each person", "for each person")
+    )
+    own_lists = " own list" in text or " own calendar" in text
+    return (
+        bool(set(low) & {"twice", "double", "doubly", "separately"}) or once_each or own_lists or (shared and told_how)
+    )
 
 
 def _people(

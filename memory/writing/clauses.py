@@ -1,25 +1,25 @@
 """One sentence read for what goes on when: which words belong to which time, who takes part, and who told it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from kithnet.memory.writing import anchors, clock, phrases, timewords, whose
-from kithnet.memory.writing.clock import Clock, Mark, Token
+from kithnet.memory.writing import anchors, asides, clock, frames, phrases, stretches, timewords, whose
+from kithnet.memory.writing.clock import HALF, Clock, Mark, Token
 from kithnet.memory.writing.whose import View
 
 Mood = Literal["tell", "ask", "change", "cancel", "doubt"]
 """doubt: it is not when it was said to be, and no other time is given."""
 _PARTED = frozenset({"then", "afterwards", "after", "afterward", "later"})
-_TAGS = frozenset("right isn't aren't don't doesn't won't remember okay ok yes no haven't".split())
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """One activity as a sentence gives it; what the sentence leaves open is empty.
 
-    start, end: minutes of the day, `end` after `start`. length, shift: minutes. bare: whether it is named by "it" or "that"
+    start, end: minutes of the day, `end` after `start`. length, shift, stretch: minutes it takes, is moved by, grows
+    by. bare: whether it is named by "it" or "that"
     or not at all. people: ids, whose.UNKNOWN among them for somebody unknown; named: whether words say who. told_by: whose word
     it is, where the speaker passes on what another said. follows: it begins where the one before it ends.
     companions: those of `people` who are named after "with". after, before: the activity that it follows, or that follows
@@ -33,6 +33,7 @@ class Said:
     end: int | None = None
     length: int = 0
     shift: int = 0
+    stretch: int = 0
     named: bool = False
     told_by: str = ""
     follows: bool = False
@@ -42,41 +43,50 @@ class Said:
     gap: int = 0
 
 
-@dataclass
-class _Slot:
-    """A time and the words around it. inner: words between its marks."""
-
-    marks: list[Mark] = field(default_factory=list)
-
-    @property
-    def first(self) -> int:
-        return self.marks[0].first
-
-    @property
-    def last(self) -> int:
-        return self.marks[-1].last
-
-    @property
-    def kinds(self) -> set[str]:
-        return {mark.kind for mark in self.marks}
-
-    def has(self, *kinds: str) -> bool:
-        return any(mark.kind in kinds for mark in self.marks)
-
-
 def read(sentence: str, view: View) -> list[Said]:
     """What a sentence says of activities and their times, in its order."""
+    sentence = asides.HEDGES.sub(" ", sentence)
     words = clock.tokens(sentence)
-    if not words or vague(words):
+    if not words:
         return []
     reporter, begin = whose.reporter(words, view)
     marks = anchors.added(words[begin:], sentence, timewords.marks(words[begin:], to_24=view.to_24))
+    near = asides.to_last(words, begin, marks)
+    if asides.vague([word for word in near if not (reporter and word.low in ("he'd", "she'd", "they'd"))]):
+        return []
     body, marks = _without_denied(words[begin:], marks)
-    slots = _slots(marks)
-    asks = sentence.rstrip("\"”') ").endswith("?") and not _tagged(words)
+    slots = stretches.slots_of(marks, body)
+    asks = (
+        sentence.rstrip("\"”') ").endswith("?") and not asides.tagged(words) and not asides.wonders(words, begin, marks)
+    )
     contrast = len(body) < len(words) - begin
-    reading = _Reading(sentence, body, replace(view, referent=reporter or view.referent), reporter, asks, contrast)
-    return list(reading.said(slots)) if slots else list(reading.timeless())
+    others = {person for _, _, person in whose.people_in(words, view.cast)} - {view.speaker, view.listener}
+    referent = reporter or (others.pop() if len(others) == 1 else view.referent)
+    reading = _Reading(sentence, body, replace(view, referent=referent), reporter, asks, contrast)
+    return _closed(list(reading.said(slots))) if slots else list(reading.timeless())
+
+
+def _closed(found: list[Said]) -> list[Said]:
+    """What is told, a second time of nothing new taken for the end of what began: "it starts at 9, and at 10 I put it down"."""
+    kept: list[Said] = []
+    for said in found:
+        last = kept[-1] if kept else None
+        if last is not None and _is_point(last) and _is_point(said) and last.activity and last.start is not None:
+            same = not said.activity or said.activity == last.activity
+            if (
+                same
+                and said.start is not None
+                and 0 < said.start - last.start <= HALF
+                and not (said.after or said.before)
+            ):
+                kept[-1] = replace(last, end=said.start)
+                continue
+        kept.append(said)
+    return kept
+
+
+def _is_point(said: Said) -> bool:
+    return said.mood == "tell" and said.start is not None and said.end is None and not said.length and not said.follows
 
 
 def topic(sentence: str, view: View) -> Said | None:
@@ -87,18 +97,13 @@ def topic(sentence: str, view: View) -> Said | None:
     return found[0] if found else None
 
 
-def vague(words: Sequence[Token]) -> bool:
-    """Whether a sentence only plays with a thought, or speaks of habits that are over."""
-    low = [word.low for word in words]
-    used_to = any(a == "used" and b == "to" for a, b in pairwise(low))
-    return used_to or any(word in phrases.VAGUE for word in low)
-
-
-def _tagged(words: Sequence[Token]) -> bool:
-    """Whether a question only asks to agree: ", right?"."""
-    low = [word.low for word in words if word.low not in ("?", '"')]
-    comma = max((place for place, word in enumerate(low) if word == ","), default=-1)
-    return comma > 2 and len(low) - comma <= 3 and low[comma + 1] in _TAGS
+def activity(words: Sequence[Token], text: str, view: View) -> str:
+    """What is done, in the words said, "" for nothing; people are no part of it."""
+    passed = [
+        words[at].first for place, width, _ in whose.people_in(words, view.cast) for at in range(place, place + width)
+    ]
+    passed += [word.first for word in words if word.low in view.frames]
+    return phrases.activity(words, text, [word.first for word in whose.companions(words, view)[1]], passed)
 
 
 def _without_denied(words: Sequence[Token], marks: Sequence[Mark]) -> tuple[list[Token], list[Mark]]:
@@ -117,29 +122,8 @@ def _without_denied(words: Sequence[Token], marks: Sequence[Mark]) -> tuple[list
     return kept, [replace(m, first=at[m.first], last=at[m.last]) for m in marks if not m.denied]
 
 
-def _slots(marks: Sequence[Mark]) -> list[_Slot]:
-    """Marks that speak of the same stretch of time, put together."""
-    slots: list[_Slot] = []
-    for mark in marks:
-        slot = slots[-1] if slots else None
-        if slot is not None and _joins(slot, mark):
-            slot.marks.append(mark)
-        else:
-            slots.append(_Slot([mark]))
-    return slots
-
-
-def _joins(slot: _Slot, mark: Mark) -> bool:
-    begun = slot.has("start", "range")
-    if mark.kind == "shift":
-        return True
-    if mark.kind == "end":
-        return not slot.has("end", "range") and (begun != slot.has("length"))
-    if mark.kind == "length":
-        return not slot.has("length", "range") and (begun != slot.has("end") or slot.kinds == {"shift"})
-    if mark.kind == "start":
-        return not begun
-    return not begun and not slot.has("end", "length") and slot.has("shift")
+_SHORT = 6
+_BEGINNING = frozenset("starts start begins begin kicks commences starting".split())
 
 
 @dataclass
@@ -153,7 +137,7 @@ class _Reading:
     asks: bool
     contrast: bool = False
 
-    def said(self, slots: Sequence[_Slot]) -> Iterator[Said]:
+    def said(self, slots: Sequence[stretches.Slot]) -> Iterator[Said]:
         before: Said | None = None
         edge = 0
         for number, slot in enumerate(slots):
@@ -172,19 +156,30 @@ class _Reading:
 
     def timeless(self) -> Iterator[Said]:
         """What a sentence without a time names, for what is asked or called off."""
-        for part in phrases.pieces(self.words):
+        parts = phrases.pieces(self.words)
+        off = [
+            part for part in parts if phrases.calls_off(part.words) or phrases.denies(part.words) or phrases.gives_up(part.words)
+        ]  # fmt: skip
+        if off and not self.asks and not any(self._activity(part.words) for part in off):
+            off = [part for part in parts if part in off or self._activity(part.words)]
+            named = next((named for part in off if (named := self._activity(part.words))), "")
+            people, told = self._people(self.words, (), ())
+            yield Said(named, people, "cancel", named=told, told_by=self.reporter)
+            return
+        for part in off or parts:
             companions = whose.companions(part.words, self.view)
             named = self._activity(part.words)
-            if named or phrases.calls_off(part.words):
+            if named or part in off:
                 people, told = self._people(part.words, (), companions[0])
                 mood: Mood = "ask" if self.asks else "cancel" if phrases.calls_off(part.words) else "tell"
-                if not self.asks and phrases.denies(part.words):
+                if not self.asks and (phrases.denies(part.words) or phrases.gives_up(part.words)):
                     mood = "cancel"
-                yield Said(named, people, mood, named=told, told_by=self.reporter)
+                beside = tuple(companions[0])
+                yield Said(named, people, mood, named=told, told_by=self.reporter, companions=beside)
                 if named:
                     return
 
-    def _inner(self, slot: _Slot) -> list[Token]:
+    def _inner(self, slot: stretches.Slot) -> list[Token]:
         """The words between the marks of one slot."""
         found: list[Token] = []
         for left, right in zip(slot.marks, slot.marks[1:], strict=False):
@@ -215,13 +210,14 @@ class _Reading:
         return replace(said, activity=named, people=people, named=said.named or told, companions=joined)
 
     def _one(
-        self, slot: _Slot, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token], tail: Sequence[Token],
+        self, slot: stretches.Slot, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token], tail: Sequence[Token],
         before: Said | None,
     ) -> tuple[Said | None, int]:  # fmt: skip
         """The slot as it is said, None where nothing goes on; and how many of the words after it were used."""
-        if all(mark.anchor for mark in slot.marks) and not slot.has("length"):
+        begins = slot.kinds == {"start"} and any(word.low in _BEGINNING for word in lead)
+        if all(mark.anchor for mark in slot.marks) and not slot.has("length") and not begins:
             return None, 0
-        named, place, used = self._named(lead, inner, rest)
+        named, place, used = self._named(lead, inner, rest, bool(tail))
         companions: list[str] = []
         taken: list[Token] = []
         for run in (lead, inner, place if used else (), tail):
@@ -232,8 +228,10 @@ class _Reading:
         if phrases.is_open([*lead, *rest]) or (not named and phrases.is_free(context)):
             return None, used
         alone = [person for person in before.people if person not in before.companions] if before else []
-        people, told = self._people(context or tail, alone, companions, following=bool(before))
-        if whose.UNKNOWN in people:
+        own = whose.subject([w for w in place if w not in taken], self.view, self.reporter) if len(place) > 1 else []
+        spoken = place if own and lead and len(phrases.pieces(lead)) > 1 and whose.BOTH not in own else context
+        people, told = self._people(spoken or tail, alone, companions, following=bool(before))
+        if whose.UNKNOWN in people or asides.is_past([*place, *inner], self.words):
             return None, used
         start, end, length, shift = self._times(slot, named, [*lead, *inner, *rest])
         mood = self._mood(slot, [*place, *inner], lead, tail)
@@ -245,23 +243,39 @@ class _Reading:
         gap = shift if later else next((mark.minutes for mark in slot.marks if mark.anchor), 0)
         if later:
             mood, shift = "tell", 0
-        said = Said(named, people, mood, start, end, length, shift, told, self.reporter, follows, tuple(companions))
+        stretch = stretches.growth(self.words) * (shift or length) if start is None and end is None else 0
+        if stretch:
+            mood, length, shift = "change", 0, 0
+        said = Said(
+            named, people, mood, start, end, length, shift, stretch, told, self.reporter, follows, tuple(companions)
+        )
         return replace(said, after=after, before=before_it, gap=gap), used
 
     def _named(
-        self, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token]
+        self, lead: Sequence[Token], inner: Sequence[Token], rest: Sequence[Token], last: bool
     ) -> tuple[str, Sequence[Token], int]:
         """The activity, the words it was found in, and how many words after the slot that took."""
         parts = phrases.pieces(lead)
         nearest = self._activity(parts[-1].words)
         if told := self._told_after(rest):
             return told
+        ahead, *later = phrases.pieces(rest)
+        plain = not frames.is_titled(nearest, parts[-1].words)
+        if (
+            nearest
+            and plain
+            and last
+            and ahead.words
+            and ahead.words[0].low not in _PARTED | {"and", "but", "with", "before"}
+        ):
+            titled = self._activity(ahead.words)
+            if titled and frames.is_titled(titled, ahead.words):
+                return titled, ahead.words, len(ahead.words)
         if nearest:
             return nearest, parts[-1].words, 0
         for part in phrases.pieces(inner):
             if found := self._activity(part.words):
                 return found, part.words, 0
-        ahead, *later = phrases.pieces(rest)
         if ahead.words and (found := self._activity(ahead.words)):
             return found, ahead.words, len(ahead.words)
         for part in reversed(parts[:-1]):
@@ -283,14 +297,11 @@ class _Reading:
         return (found, later[0].words, len(ahead.words) + 1 + len(later[0].words)) if found else None
 
     def _activity(self, words: Sequence[Token]) -> str:
-        named = [
-            words[at].first
-            for place, width, _ in whose.people_in(words, self.view.cast)
-            for at in range(place, place + width)
-        ]
-        return phrases.activity(words, self.text, [word.first for word in whose.companions(words, self.view)[1]], named)
+        return activity(words, self.text, self.view)
 
-    def _times(self, slot: _Slot, named: str, around: Sequence[Token]) -> tuple[int | None, int | None, int, int]:
+    def _times(
+        self, slot: stretches.Slot, named: str, around: Sequence[Token]
+    ) -> tuple[int | None, int | None, int, int]:
         start: Clock | None = None
         end: Clock | None = None
         length = shift = 0
@@ -300,7 +311,9 @@ class _Reading:
             length = mark.minutes if mark.kind == "length" else length
             shift = mark.minutes if mark.kind == "shift" else shift
             moved = mark.kind == "shift" and start is not None  # else the time that follows is the new one
-        parts = {phrases.PARTS[word.low] for word in around if word.low in phrases.PARTS}
+        first_thing = any(a.low == "first" and b.low == "thing" for a, b in pairwise(around))
+        parts = {"am"} if first_thing else set()
+        parts |= {phrases.PARTS[word.low] for word in around if word.low in phrases.PARTS}
         part = parts.pop() if len(parts) == 1 else phrases.usual(named)
         first, last = clock.settle(start, end, part)
         if length and first is not None and last is None:
@@ -315,10 +328,11 @@ class _Reading:
             )
         return first, last, length, shift
 
-    def _mood(self, slot: _Slot, near: Sequence[Token], lead: Sequence[Token], tail: Sequence[Token]) -> Mood:
+    def _mood(self, slot: stretches.Slot, near: Sequence[Token], lead: Sequence[Token], tail: Sequence[Token]) -> Mood:
         if self.asks:
             return "ask"
         ahead = phrases.pieces(tail)[0].words
+        ahead = ahead or (tuple(tail) if len(tail) <= _SHORT else ())  # "that yoga at nine: it's off"
         anew = any(word.low == "forget" for word in lead) and slot.has("range", "start")
         if not anew and any(phrases.calls_off(run) for run in ([*lead], [*near, *ahead], ahead)):
             return "cancel"

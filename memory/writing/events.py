@@ -5,13 +5,25 @@ side agrees to it. Days are kept where they are named; a time of day without one
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from kithnet.memory.lexical import stem
 from kithnet.memory.texts import words
-from kithnet.memory.writing import clauses, clock, phrases, speech, times, whose
+from kithnet.memory.writing import (
+    anchors,
+    clauses,
+    clock,
+    habits,
+    messages,
+    phrases,
+    renaming,
+    speech,
+    times,
+    timewords,
+    whose,
+)
 from kithnet.memory.writing.clauses import Said
 from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
@@ -22,7 +34,18 @@ _AND_YOU = re.compile(
     r",? (?:and|what about|how about|and what about|and how about) (?:you|yours|yourself)\b[^,.?]{0,20}\?$", re.I
 )
 _NO = re.compile(r"(?:^|(?<=[.!?;]\s))No (?=[a-zA-Z])")  # "No yoga today" denies, "No, yoga is at nine" does not
-_SAME = {"bed": "sleep", "asleep": "sleep", "sleeping": "sleep"}
+_SAME = {
+    "bed": "sleep", "asleep": "sleep", "sleeping": "sleep", "slumber": "sleep", "bedtime": "sleep", "sleeps": "sleep",
+    "lunchtime": "lunch",
+}  # fmt: skip
+_ANEW = frozenset("again another second twice also both more once evening's".split())
+"""Words by which somebody who tells of the same thing at another time means one more of it."""
+_SAME_END = re.compile(
+    r"\bend\w* (?:\w+ )?(?:stays?|remains?|as planned|as before|the same|unchanged|at the same|when i said)\b", re.I
+)
+_UNTIL_WHEN = re.compile(
+    r"\b(?:(?:un)?till? when|when (?:does|do|will|is|are)\b.*\b(?:end|finish|over|done|stop))", re.I
+)
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
 
@@ -61,6 +84,7 @@ def read(turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = ()) -> li
     """
     told = [turn for turn in turns if not turn.recalled]
     reader = _Session(cast, clock.counts_to_24(turn.text for turn in told), list(earlier))
+    reader.frames = habits.frames(reader.named(told))
     for turn in told:
         reader.hear(turn)
     return reader.events
@@ -87,11 +111,24 @@ class _Session:
         self.topic: Said | None = None
         self.referent = ""
         self.day: date | None = None
+        self.until_when = self.ends_asked = False
+        self.frames: frozenset[str] = frozenset()
+        self.sender = ""
+        self.keeps_end = False
+
+    def named(self, turns: Iterable[Turn]) -> Iterator[str]:
+        """What seems to be done in the sentences with times, as each reads by itself."""
+        for turn in turns:
+            view = View(turn.sender, turn.receiver, self.cast, self.to_24)
+            for sentence in _sentences(turn.text):
+                if clock.may_tell_time(sentence):
+                    yield from (said.activity for said in clauses.read(sentence, view) if said.activity)
 
     def hear(self, turn: Turn) -> None:
         """Take in one message."""
-        self.day = None
+        self.day, self.sender = None, turn.sender
         asked, self.asked = self.asked, []
+        self.until_when, self.ends_asked = self.ends_asked, bool(_UNTIL_WHEN.search(turn.text))
         if asked and asked[0][0] != turn.sender and _agrees(turn.text):
             for _, said in asked:
                 if said.start is not None:
@@ -99,13 +136,31 @@ class _Session:
         topic, self.topic = self.topic, None
         if topic is not None:
             topic = replace(topic, people=(turn.sender,)) if turn.sender in topic.people else topic
-        for sentence in speech.sentences(_NO.sub("Not any ", _MERIDIEM.sub(r"\1m", turn.text))):
+        before = list(self.events)
+        for sentence in _sentences(turn.text):
             topic = self._sentence(sentence, turn, topic)
+        if self.events == before and not self.asked and clock.may_tell_time(turn.text):
+            self._as_a_whole(turn)
+
+    def _as_a_whole(self, turn: Turn) -> None:
+        """Read a message whose sentences told nothing, one by one, as if it were one sentence."""
+        view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent, self.frames)
+        said = messages.read(", ".join(part.rstrip(".!; ") for part in _sentences(turn.text)), view)
+        if said is None or any(turn.id in event.evidence for event in self.events):
+            return
+        target = self._target(said)
+        if target is None:
+            self._tell(said, turn)
+        else:
+            self._change(said, turn)
 
     def _sentence(self, sentence: str, turn: Turn, topic: Said | None) -> Said | None:
         sentence = _AND_YOU.sub(".", sentence)
-        view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent)
+        view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent, self.frames)
         self._notice_day(sentence, turn)
+        self.keeps_end = bool(_SAME_END.search(sentence))
+        if self._renames(sentence, turn):
+            return topic
         found = clauses.read(sentence, view)
         for _, _, person in whose.people_in(clock.tokens(sentence), self.cast):
             if person not in (turn.sender, turn.receiver):
@@ -125,12 +180,53 @@ class _Session:
             if topic is not None and named_by_topic and (self._target(said) is None or said.mood == "tell"):
                 said = replace(said, activity=topic.activity, people=said.people if said.named else topic.people)
             said = self._anchored(said)
-            if said.start is None and said.end is None and not said.length and not said.shift and said.mood == "tell":
+            if (
+                said.start is None
+                and said.end is None
+                and not (said.length or said.shift or said.stretch)
+                and said.mood == "tell"
+            ):
+                self._accompany(said, turn)
                 topic = said if said.activity else topic
                 continue
+            if self.until_when and said.start is not None and said.end is None and self.latest is not None:
+                said = replace(said, activity="", start=None, end=said.start, mood="change")
             self._apply(said, turn)
             previous = said
         return topic
+
+    def _renames(self, sentence: str, turn: Turn) -> bool:
+        """Take in that something else is done than was said, where the sentence says so and nothing of when."""
+        if not self.events:
+            return False
+        marks = timewords.marks(clock.tokens(sentence), to_24=self.to_24)
+        mine = [place for place, event in enumerate(self.events) if turn.sender in (*event.people, event.told_by)]
+        named = renaming.renamed(
+            sentence, lambda words: any(same_activity(self.events[place].activity, words) for place in mine)
+        )
+        if named is None or not (named[0] or (self.latest is not None and not marks)):
+            return False
+        places = [place for place in mine if named[0] and same_activity(self.events[place].activity, named[0])]
+        place = places[-1] if places else self.latest
+        if place is None:
+            return False
+        old = self.events[place]
+        evidence = tuple(dict.fromkeys((*old.evidence, turn.id)))
+        start, end = clock.settle(marks[0].start, marks[0].end) if marks and marks[0].kind == "range" else (None, None)
+        self.events[place] = replace(
+            old, activity=named[1], evidence=evidence, start=old.start if start is None else start,
+            end=old.end if end is None else end,
+        )  # fmt: skip
+        self.latest = place
+        return True
+
+    def _accompany(self, said: Said, turn: Turn) -> None:
+        """Take in who else comes to something known: "Ben comes to judo with me"."""
+        target = self._target(said) if said.companions and said.activity else None
+        if target is not None and set(said.people) & set(self.events[target].people):
+            old = self.events[target]
+            people = tuple(sorted({*old.people, *said.people, *said.companions}))
+            self.events[target] = replace(old, people=people, evidence=tuple(dict.fromkeys((*old.evidence, turn.id))))
 
     def _notice_day(self, sentence: str, turn: Turn) -> None:
         if turn.at is None:
@@ -159,6 +255,8 @@ class _Session:
         if not anchor:
             return said
         other = [e for e in self.events if same_activity(e.activity, anchor)]
+        if anchor == anchors.IT:
+            other = [] if self.latest is None else [self.events[self.latest]]
         mine = [e for e in other if set(e.people) & set(said.people)] or other
         if not mine:
             return said
@@ -183,10 +281,14 @@ class _Session:
             if target is not None and (said.activity or said.start is None):
                 del self.events[target]
                 self.latest = None
-        elif said.mood == "change" or not said.activity:
+        elif said.mood == "change" or not said.activity or self._completes(said):
             self._change(said, turn)
         else:
             self._tell(said, turn)
+
+    def _completes(self, said: Said) -> bool:
+        """Whether something known is told of again without its start: "chess will only be half an hour"."""
+        return said.start is None and not (said.after or said.before or said.follows) and self._target(said) is not None
 
     def _target(self, said: Said) -> int | None:
         """The place of the event that words speak of: by name, else the one spoken of last."""
@@ -197,6 +299,12 @@ class _Session:
             for place, event in enumerate(self.events)
             if same_activity(event.activity, said.activity) and (set(event.people) & set(said.people) or not said.named)
         ]
+        if not found and said.mood in ("cancel", "change"):  # "you can take judo off the list"
+            found = [
+                place
+                for place, event in enumerate(self.events)
+                if same_activity(event.activity, said.activity) and self.sender in (*event.people, event.told_by)
+            ]
         found = [place for place in found if set(self.events[place].people) & set(said.people)] or found
         same_time = [place for place in found if said.start is not None and self.events[place].start == said.start]
         places = same_time or found
@@ -216,19 +324,40 @@ class _Session:
             start, end = old.start, old.start + ((end - old.start) % DAY or DAY)
             if end - start > HALF and said.end is not None and said.end < HALF:
                 end -= HALF  # "till 7" of something that begins in the afternoon
+        elif start is None and said.stretch:
+            start, end = old.start, old.start + max(0, length + said.stretch) if length else None
         elif start is None and said.shift:
             start = (old.start + said.shift) % DAY
             end = start + length if length else None
+            end = old.end if self.keeps_end and old.end is not None and start < old.end else end
         elif start is None:
             start, end = old.start, old.start + length
         elif end is None:
             end = start + length if length else None
-        people = tuple(sorted({*old.people, *said.people})) if said.named or said.mood == "tell" else old.people
+        alone = set(said.people) == {turn.sender, turn.receiver} and not said.companions  # a "we" that may mean a club
+        joined = (said.named or said.mood == "tell") and not alone and (len(old.people) == 1 or said.companions)
+        people = tuple(sorted({*old.people, *said.people})) if joined else old.people
         self.events[target] = replace(
             old, start=start, end=end, people=people, day=self.day or old.day,
             evidence=tuple(dict.fromkeys((*old.evidence, turn.id))),
         )  # fmt: skip
         self.latest = target
+
+    def _retold(self, old: Event, said: Said, turn: Turn) -> bool:
+        """Whether something told before, by the same person, is told again with another time: then this holds."""
+        told_by = said.told_by or turn.sender
+        near = [
+            part
+            for part in re.split(r"[,.;:!?]", turn.text.casefold())
+            if any(w in part for w in said.activity.split())
+        ]
+        anew = bool(_ANEW & set(words(" ".join(near))))
+        moved = old.start != said.start or (None not in (old.end, said.end) and old.end != said.end)
+        left, right = stems_of(old.activity), stems_of(said.activity)
+        same = (left <= right or right <= left) and set(said.people) <= set(old.people)
+        return (
+            moved and same and not anew and turn.receiver not in (old.told_by, told_by) and turn.id not in old.evidence
+        )
 
     def _tell(self, said: Said, turn: Turn) -> None:
         if said.start is None:
@@ -240,6 +369,9 @@ class _Session:
                 continue
             if None not in (old.day, event.day) and old.day != event.day:
                 continue
+            if self._retold(old, said, turn):
+                self._change(replace(said, activity=old.activity), turn)
+                return
             open_end = old.start == event.start and (old.end is None or event.end is None)
             if (old.start, old.end) == (event.start, event.end) or open_end:
                 self.events[place] = replace(
@@ -251,6 +383,10 @@ class _Session:
                 return
         self.events.append(event)
         self.latest = len(self.events) - 1
+
+
+def _sentences(text: str) -> list[str]:
+    return speech.sentences(_NO.sub("Not any ", _MERIDIEM.sub(r"\1m", text)))
 
 
 def _agrees(text: str) -> bool:

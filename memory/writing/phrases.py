@@ -1,10 +1,12 @@
 """The words around a time of day: what is done, by whom, and whether it is told, asked, changed or called off."""
 
 import itertools
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kithnet.memory.lexical import stem
+from kithnet.memory.writing import frames
 from kithnet.memory.writing.clock import Token
 
 SPEAKER = frozenset("i i'm i've i'll i'd my me mine myself im ive".split())
@@ -74,8 +76,17 @@ _TRAIL = _SMALL | _AUXILIARY | frozenset(
 _TO_SLEEP = tuple(
     tuple(one.split())
     for one in (
+        "night night", "switch off the light", "turn off the light", "lights off", "light off", "eyes close",
+        "close my eyes", "call it a night", "calls it a night", "zzz", "in the sack", "to the sack", "tucked in",
+        "bed at", "bed by", "bed from", "my bed", "her bed", "his bed", "off to dreamland", "to dreamland", "out cold", "drift off",
         "turn in", "turns in", "turning in", "lights out", "hit the sack", "hit the hay", "hits the hay", "hits the sack",
         "fall asleep", "falls asleep", "nod off", "doze off", "off to bed", "go to bed", "goes to bed", "going to bed", "in bed",
+        "crash", "crashes", "bedtime", "night's rest", "night's sleep", "out like a light", "pillow", "shut eye", "shut-eye",
+        "dead to the world", "retire for the night", "get to bed", "under the covers", "slumber", "hit the pillow",
+        "my alarm rings",
+        "to sleep", "night's", "eight hours in bed", "snooze", "snoozing", "kip", "fast asleep", "sound asleep",
+        "the land of nod", "land of dreams", "my dreams", "dreamland",
+        "my bed", "the duvet", "forty winks", "hours of shuteye", "shuteye",
     )
 )  # fmt: skip
 _EMPTY = _SMALL | _AUXILIARY | _PRONOUNS
@@ -93,11 +104,13 @@ VAGUE = frozenset(
 )
 CANCELS = frozenset(
     """cancel cancels cancelled canceled cancelling canceling scrap scrapped scrapping skip skips skipped skipping drop
-    dropped dropping ditch ditched scratch axed forget""".split()
+    dropped dropping ditch ditched scratch scratched axed axe forget strike struck delete deleted erase erased bin binned nixed
+    scrubbed abandoned annulled aborted void""".split()
 )
 CHANGES = frozenset(
     """moved moves move shifted pushed postponed delayed rescheduled changed change extended longer shorter shortened
-    actually instead correction rather brought later earlier sorry wait mistake swapped prolonged""".split()
+    actually instead correction rather brought later earlier sorry wait mistake swapped prolonged typo wrong lengthened oops
+    misremembered misspoke put postponement corrected correct reality turns fact revised new slid slips slipped bumped""".split()
 )
 NEGATIVE = frozenset(
     """not no never don't doesn't isn't aren't won't can't cannot haven't hasn't wasn't didn't couldn't nobody neither
@@ -121,7 +134,7 @@ _USUAL = {
 }  # fmt: skip
 
 
-LEAD = _PRONOUNS | _AUXILIARY | _LIGHT | _SMALL | CHANGES | CANCELS
+LEAD = _PRONOUNS | _AUXILIARY | _LIGHT | _SMALL | CHANGES | CANCELS | frames.WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +151,11 @@ def pieces(words: Sequence[Token]) -> list[Piece]:
     found: list[Piece] = []
     held: list[Token] = []
     opens = False
-    for word in words:
-        if word.low in (",", ";", ":", "(", ")", "—", "–", "!", ".", "?"):
+    for place, word in enumerate(words):
+        dash = word.low == "-" and 0 < place < len(words) - 1 and (
+            words[place - 1].last < word.first and word.last < words[place + 1].first
+        )  # fmt: skip
+        if dash or word.low in (",", ";", ":", "(", ")", "—", "–", "!", ".", "?"):
             found.append(Piece(tuple(held), opens, True))
             held, opens = [], True
         else:
@@ -155,18 +171,26 @@ def activity(words: Sequence[Token], text: str, companions: Collection[int] = ()
     """
     if _goes_to_bed(words):
         return "sleep"
-    first = 0
+    first = frames.begins(words)
     while first < len(words):
         while first < len(words) and (words[first].first in names or _leads(words, first, companions)):
             first += 1
         last = first
-        while last < len(words) and words[last].first not in companions and words[last].low not in STOP:
+        while last < len(words) and words[last].first not in companions and not _stops(words, first, last, names):
             last += 1
-        kept = _without_trail(words[first:last])
-        if kept and not all(word.low in _NO_ACTIVITY or not word.text[0].isalpha() for word in kept):
-            return " ".join(text[kept[0].first : kept[-1].last].split()).strip(" '\"“”-,.").casefold()
+        kept = _without_trail(frames.cut(words[first:last], words[last:]))
+        weak = len(kept) == 1 and frames.is_weak(kept[0].low)
+        if kept and not weak and not all(word.low in _NO_ACTIVITY or not word.text[0].isalpha() for word in kept):
+            return frames.bare(" ".join(text[kept[0].first : kept[-1].last].split()).strip(" '\"“”-,.").casefold())
         first = max(last, first + 1)
     return ""
+
+
+def _stops(words: Sequence[Token], first: int, at: int, names: Collection[int]) -> bool:
+    """Whether the words for what is done end before `at`: at a verb, or at somebody's name."""
+    word = words[at]
+    named = at > first and word.first in names and not word.low.endswith("'s")
+    return word.low in STOP or (at > first and word.low in frames.VERBS) or named
 
 
 def _goes_to_bed(words: Sequence[Token]) -> bool:
@@ -176,7 +200,10 @@ def _goes_to_bed(words: Sequence[Token]) -> bool:
 
 def _without_trail(words: Sequence[Token]) -> Sequence[Token]:
     last = len(words)
-    while last and (words[last - 1].low in _PUNCTUATION or words[last - 1].low in (_TRAIL if last > 1 else _EMPTY)):
+    while last and (
+        words[last - 1].low in _PUNCTUATION
+        or words[last - 1].low in (_TRAIL | {"get", "do", "go"} if last > 1 else _EMPTY)
+    ):
         last -= 1
     return words[:last]
 
@@ -186,7 +213,9 @@ def _leads(words: Sequence[Token], place: int, companions: Collection[int]) -> b
     word = words[place]
     if word.low in _LIGHT and place and words[place - 1].low in _OWNING:
         return False
-    return word.first in companions or word.low in LEAD or not word.text[0].isalnum()
+    if word.low in frames.CALLING and place and (words[place - 1].low in NEGATIVE or words[place - 1].low == "to"):
+        return True
+    return word.first in companions or word.low in LEAD or not word.text[0].isalnum() or frames.is_adverb(word.low)
 
 
 def is_open(words: Sequence[Token]) -> bool:
@@ -215,13 +244,31 @@ def calls_off(words: Sequence[Token]) -> bool:
             low == "off"
             and (before in _OFF_VERBS or _calling(words, place))
             and after not in ("to", "at", "for", "from")
+            and not after.endswith("ing")
         ):
+            return True
+        if (low, after) in (("not", "happening"), ("isn't", "happening"), ("no", "longer"), ("no", "more")):
             return True
         if low == "up" and before in ("give", "gave", "giving", "gives", "given"):
             return True
-        if low == "through" and before in ("fell", "falls", "fallen"):
+        if low == "through" and before in ("fell", "falls", "fallen", "fall"):
             return True
     return False
+
+
+def gives_up(words: Sequence[Token]) -> bool:
+    """Whether the words may say that something known will not be done: "pulled out of", "decided against", "give it a miss"."""
+    return bool(_GIVEN_UP.search(" ".join(word.low for word in words)))
+
+
+_GIVEN_UP = re.compile(
+    r"\b(?:against|withdr[ae]w\w*|wiped|removed?|quit\w*|bail\w*|sat out|sit(?:ting)? out|pass(?:ing)? on|not any ?more|nope|"
+    r"(?:pull|back|opt|bail|duck|drop|chicken)\w* out|a miss|gone|count me out|dead|history|no[ -]go|ruled out|"
+    r"off the table|up in smoke|out of the question|goes my|(?:off|from|out of) (?:the|my|our|his|her) (?:list|schedule|plans?"
+    r"|calendar|table|agenda|diary|cards|menu|books)|(?:won't|can't|not|couldn't) (?:be )?(?:make|making) it|no can do|shelved|"
+    r"cross\w* (?:\w+ )?(?:out|off)|(?:got|get|getting) out of|let \w+ go|can't go|fell flat|comes? to nothing|"
+    r"rained off|washed out|sick of|do without)\b"
+)
 
 
 def _calling(words: Sequence[Token], place: int) -> bool:
@@ -232,9 +279,20 @@ def denies(words: Sequence[Token]) -> bool:
     """Whether the words say that it is not so; "not only" and "don't forget" do not."""
     for place, word in enumerate(words):
         after = words[place + 1].low if place + 1 < len(words) else ""
-        if word.low in NEGATIVE and after not in ("only", "forget", "worry", "problem", "matter", "to", "miss"):
+        if after in ("be", "get", "have", "even") or frames.is_adverb(after):
+            after = words[place + 2].low if place + 2 < len(words) else after
+        if word.low in NEGATIVE and after not in _NOT_DENIED:
             return True
     return False
+
+
+_NOT_DENIED = frozenset(
+    """only forget worry problem matter to miss reach call ring wait make come disturb bother alone expect count see meet
+    talk catch believe contact text phone chance luck way time before much reachable around available home in there
+    online over done finished through back long anywhere
+    hear answer pick here sooner wonder doubt idea need""".split()
+)
+"""What people say "not" of without meaning what they do then: "don't call me", "I can't wait", "I'm not alone"."""
 
 
 def usual(activity_words: str) -> str:

@@ -1,6 +1,7 @@
 """Who takes part in what a sentence tells: subjects, those named after "with", and whose word it is."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,13 +21,17 @@ _OBJECTS = frozenset("for to of at by about from meets meet see call visit".spli
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a sentence is read from: who speaks to whom, and of whom they spoke last."""
+    """What a sentence is read from: who speaks to whom, and of whom they spoke last.
+
+    frames: words that lead to whatever is done in this talk; see `habits`.
+    """
 
     speaker: str
     listener: str
     cast: Cast
     to_24: bool = False
     referent: str = ""
+    frames: frozenset[str] = frozenset()
 
 
 def people_in(words: Sequence[Token], cast: Cast) -> list[tuple[int, int, str]]:
@@ -51,10 +56,13 @@ def reporter(words: Sequence[Token], view: View) -> tuple[str, int]:
     for place, width, person in named:
         if place >= 2 and low[place - 2 : place] == ["according", "to"]:
             return person, place + width
-        if place >= 2 and low[place - 1] == "from" and low[place - 2] in ("heard", "know", "learned", "learnt", "hear"):
-            return person, place + width + (low[place + width : place + width + 1] == ["that"])
+        if place >= 2 and low[place - 1] == "from" and low[place - 2] in _SOURCES:
+            return person, place + width + (low[place + width : place + width + 1] in (["that"], [":"], [","]))
+        if place and low[place - 1] == "asked" and low[place + width : place + width + 1] == [":"]:
+            return person, place + width + 1
     for place, word in enumerate(low[:-1]):
-        if not phrases.reports(word) or place > 6:
+        slip = word in ("let", "lets") and low[place + 1] in ("slip", "on", "drop")
+        if not (phrases.reports(word) or slip) or place > 6:
             continue
         who = next((person for at, width, person in named if at + width in (place, place - 1)), "")
         if not who and place and low[place - 1] in ("he", "she", "they"):
@@ -62,7 +70,25 @@ def reporter(words: Sequence[Token], view: View) -> tuple[str, int]:
         if not who or who == view.speaker:
             continue
         begin = place + 1
-        while begin < len(low) and low[begin] in ("me", "us", "you", "that", ":", ",", "to", "know", "about"):
+        passing = (
+            "me",
+            "us",
+            "you",
+            "that",
+            ":",
+            ",",
+            "to",
+            "know",
+            "about",
+            "tell",
+            "pass",
+            "on",
+            "slip",
+            "drop",
+            "earlier",
+            "yesterday",
+        )
+        while begin < len(low) and low[begin] in passing:
             begin += 1
         return who, begin
     return "", 0
@@ -82,10 +108,59 @@ def companions(words: Sequence[Token], view: View) -> tuple[list[str], list[Toke
             if group:
                 found += group
                 taken += words[place + (word.low in _MEETING) : at]
-        elif place in named and place and _comes_along(words, place + named[place][0]):
+        elif (place in named and place >= 2 and (words[place - 2].low, words[place - 1].low) in _SO_DOES) or (
+            place in named
+            and (
+                (place and _comes_along(words, place + named[place][0])) or _takes_part(words, place + named[place][0])
+            )
+        ):
             found.append(named[place][1])
             taken += words[place : place + named[place][0]]
+        elif word.low in ("you", "you're", "you'll") and _takes_part(words, place + 1):
+            found.append(view.listener)
+            taken.append(word)
+        elif (word.low == "of" and place and words[place - 1].low == "company") or (
+            word.low == "by" and _partnered(words, place)
+        ):
+            group, at = _group(words, place + 1, named, view)
+            found += group
+            taken += words[place - 1 : at] if group else ()
+        elif word.low == "see" and [one.low for one in words[place + 1 : place + 3]] == ["you", "at"]:
+            found.append(view.listener)
+            taken += words[place : place + 2]
     return found, taken
+
+
+_SO_DOES = frozenset((a, b) for a in ("so", "as") for b in ("will", "does", "is", "do", "has", "are", "shall"))
+
+
+def _partnered(words: Sequence[Token], place: int) -> bool:
+    return bool(place) and words[place - 1].low in ("accompanied", "joined", "partnered")
+
+
+def _takes_part(words: Sequence[Token], place: int) -> bool:
+    """Whether what follows a name says that its bearer does it as well: "joins me", "is my partner", "is there too"."""
+    low = [word.low for word in words[place : place + 7]]
+    text = " ".join(low) + " "
+    owner = words[place - 1].low.endswith(("'s", "'re", "'ll"))
+    is_too = _TOO.match(text)
+    return bool(is_too or _JOINING.match(text) or (_PARTNER.match(("is " if owner else "") + text)))
+
+
+_TOO = re.compile(
+    r"(?:(?:is|are|does|doing|has|will|be|it|there|that|so|in|on|coming|goes|going|of|part|the|same) ){0,5}(?:too|"
+    r"as well|likewise) "
+)
+_JOINING = re.compile(
+    r"(?:(?:is|are|will|be|'ll|am) )?(?:(?:joins?|joining|accompan\w+) (?:me|us|in|my|our)|(?:comes?|coming|tags?|tagging) along|"
+    r"(?:takes?|taking) part in (?:my|our|it)|(?:are |is )?in on (?:it|that)|(?:is )?with (?:me|us) )"
+)
+_PARTNER = re.compile(
+    r"(?:is|are|will be) my (?:\w+ )?(?:partner|companion|team-?mate|opponent|buddy|mate|team mate|co-\w+)\b"
+)
+_SOURCES = frozenset(
+    "it heard know learned learnt hear word news message update greetings note got reminder text".split()
+)
 
 
 def _beside_me(words: Sequence[Token], place: int, named: dict[int, tuple[int, str]]) -> bool:
@@ -132,7 +207,7 @@ def subject(words: Sequence[Token], view: View, passed_on: str) -> list[str]:
     found: list[str] = []
     for place, word in enumerate(words):
         low = word.low
-        if _is_kin(words, place):
+        if _is_kin(words, place) and place + 1 not in named:
             return [UNKNOWN]
         if found and low not in ("and", "&", ",") and place not in named and low not in ("i", "me", "you", "we"):
             break
@@ -143,9 +218,12 @@ def subject(words: Sequence[Token], view: View, passed_on: str) -> list[str]:
         elif low in phrases.BOTH:
             return [BOTH] if not passed_on else [passed_on, view.speaker]
         elif low in phrases.LISTENER and place < 6:
-            found.append(view.speaker if _finds_me(words, place) else view.listener)
+            seen = _found_person(words, place, named)
+            found.append(view.speaker if _finds_me(words, place) else seen or view.listener)
         elif low in phrases.THIRD and view.referent:
             found.append(passed_on or view.referent)
+    if not found:  # "for Dave it's rowing"
+        found = [person for place, (_, person) in named.items() if place and words[place - 1].low == "for"]
     return list(dict.fromkeys(found))
 
 
@@ -163,6 +241,14 @@ def _finds_me(words: Sequence[Token], place: int) -> bool:
     """ "You'll find me at": it is the speaker who is there."""
     near = [word.low for word in words[place + 1 : place + 5]]
     return any(a in _FINDING and b == "me" for a, b in itertools.pairwise(near))
+
+
+def _found_person(words: Sequence[Token], place: int, named: dict[int, tuple[int, str]]) -> str:
+    """Whom "you will find" there: "you'll find Dave at hockey"."""
+    for at in range(place + 1, min(place + 5, len(words))):
+        if at in named and words[at - 1].low in _FINDING:
+            return named[at][1]
+    return ""
 
 
 def _is_kin(words: Sequence[Token], place: int) -> bool:

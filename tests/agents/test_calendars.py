@@ -54,10 +54,24 @@ def test_free_time_is_what_nobody_in_either_circle_has_taken(bench: Bench, six: 
     assert answer == "12:00-14:00, 17:00-18:00, 21:30-22:00"
 
 
-def test_a_calendar_that_nobody_in_reach_knows_leaves_the_task_open(bench: Bench, six: Store) -> None:
+def test_where_nobody_in_reach_knows_a_calendar_the_answer_says_whose_it_lacks(bench: Bench, six: Store) -> None:
     task = "Which of the activities of Ana, Dora and Gus takes the longest?"
     result = bench.talk(six, task, ("ana", "dora")).state["result"]
-    assert not result["known"] and "Gus" in result["answer"] and result["citations"] == []
+    assert result["answer"].startswith("sleep") and "told me what is on for Gus" in result["answer"]
+
+
+def test_a_task_about_people_of_whom_nobody_knows_anything_stays_open(bench: Bench, six: Store) -> None:
+    result = bench.talk(six, "Which activity of Gus and Hugo takes the longest?", ("ana", "dora")).state["result"]
+    assert not result["known"] and "Gus, Hugo" in result["answer"] and result["citations"] == []
+
+
+def test_what_begins_and_is_not_known_to_end_is_named(bench: Bench) -> None:
+    lines: list[Line] = [
+        ("ana", "ben", "I'm painting from 18:00 until 21:00."),
+        ("ana", "ben", "My chess is at 15:00."),
+    ]
+    talk = bench.talk(bench.world(lines), "Which activity of Ana is the longest?", ("ana", "ben"))
+    assert talk.state["result"]["answer"].startswith("painting") and "when chess ends" in talk.state["result"]["answer"]
 
 
 def test_entries_cross_only_inside_what_is_said(bench: Bench, six: Store) -> None:

@@ -1,5 +1,6 @@
 """Talks with the events that are in them, read from a file, and how well a reading of them does."""
 
+import hashlib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,6 +53,14 @@ class Score:
 def load(file: Path) -> list[Talk]:
     data = tomllib.loads(file.read_text(encoding="utf-8"))
     return [Talk(tuple(one["said"]), tuple(one["events"])) for one in data["talk"]]
+
+
+def halves(talks: Sequence[Talk]) -> tuple[list[Talk], list[Talk]]:
+    """The talks to make rules for, and those held out: parted by a hash of the words, so by nobody's choice."""
+    out = [hashlib.sha256("\n".join(talk.said).encode()).digest()[0] % 2 == 1 for talk in talks]
+    return [t for t, held in zip(talks, out, strict=True) if not held], [
+        t for t, held in zip(talks, out, strict=True) if held
+    ]
 
 
 def matches(event: Event, wanted: str) -> bool:
