@@ -93,6 +93,7 @@ class ExpertStore:
     def __init__(self, path: Path, contents: Contents) -> None:
         self.path = path
         self.trunk = path.parent / contents.trunk.file
+        self.kept = contents.trunk.kept
         self.model, self.origin = contents.model, contents.origin
         self.architecture = contents.architecture
         self.layers = contents.layers
