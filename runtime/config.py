@@ -81,7 +81,7 @@ class ExpertsConfig:
     t2: float = _within(1.0, 0.0, 1.0)
     beyond: Literal["low", "skip"] = "low"
     low: Literal["demand", "resident"] = "demand"
-    low_share: float = _within(0.25, 0.0, 0.9)
+    low_share: float = _within(0.06, 0.0, 0.9)
     prefetch: int = _within(0, 0, 8)
     readers: int = _within(3, 1, 64)
 

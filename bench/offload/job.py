@@ -30,13 +30,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """ms: of each timed token. bytes: read from the disk for each of them, on average. digest: of all logits. kl, agreement:
-    from the reference, None without one. anonymous: bytes of the process that are no file's, at their most. stats: of the
-    offloading. drawn: tokens that were drawn. timeline: (label, start, end) in ms of the last token."""
+    """ms: of each timed token. bytes: read from the disk for each of them, on average. digests: of all logits up to each
+    token, warm ones too. kl, agreement: from the reference, None without one. anonymous: bytes of the process that are
+    no file's, at their most. stats: of the offloading. drawn: tokens that were drawn. timeline: (label, start, end) in
+    ms of the last token."""
 
     ms: list[float]
     bytes: float
-    digest: str
+    digests: list[str]
     kl: float | None = None
     kl_p99: float | None = None
     agreement: float | None = None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kithnet.bench.offload.arms import UNLIMITED, Run, Subject, arms, unlimited
+from kithnet.bench.offload.arms import STOCK, UNLIMITED, Run, Subject, arms, unlimited
 from kithnet.bench.offload.cage import cage
 from kithnet.bench.offload.job import Job, Outcome
 from kithnet.bench.offload.subjects import Sizes
@@ -80,13 +80,12 @@ def measure(
     sizes: Sizes,
     folder: Path,
     *,
-    repeats: int,
-    free: bool,
+    free: Sequence[float] = (),
     tell: Tell,
     only: Sequence[str] = (),
 ) -> list[Measured]:
-    """Every arm (or `only` some) at every memory. repeats: of each, taken in turns. free: judge by tokens of their own
-    choosing too."""
+    """Every arm (or `only` some) at every memory, in turns. free: shares of memory at which they are judged by tokens of
+    their own choosing too."""
     scratch = folder / "runs"
     scratch.mkdir(parents=True, exist_ok=True)
     reference = scratch / f"{subject.name}-reference.npy"
@@ -101,14 +100,17 @@ def measure(
         room = int(subject.bytes * share)
         for run in arms(subject, room, folder, only):
             found.append(Measured(subject.name, share, run, room, room + max(base, 0)))
-    for turn in range(repeats):
+    for turn in range(sizes.repeats):
         for each in found:
             if each.run.refused or each.failed or (each is best and turn == 0):
                 continue
-            tell(f"{subject.name}, {each.share:.0%}, {each.run.arm}, {turn + 1} of {repeats}")
+            if each.run.arm == STOCK and turn and sizes.thrashes_once:
+                continue
+            tell(f"{subject.name}, {each.share:.0%}, {each.run.arm}, {turn + 1} of {sizes.repeats}")
             _once(each, _job(subject, each.run, sizes, reference=str(reference)), each.limit)
     if free:
-        _free(subject, sizes, found, best, scratch, tell)
+        chosen = [each for each in found if each.share in free]
+        _free(subject, sizes, chosen, best, scratch, tell)
     return found
 
 
@@ -116,7 +118,7 @@ def timeline(subject: Subject, each: Measured, sizes: Sizes) -> Outcome:
     """One more run of an arm, with what happened in its last token."""
     again = Measured(each.subject, each.share, each.run, each.room, each.limit)
     _once(again, replace(_job(subject, each.run, sizes), timeline=True), each.limit)
-    return again.outcomes[0] if again.outcomes else Outcome([], 0, "")
+    return again.outcomes[0] if again.outcomes else Outcome([], 0, [])
 
 
 def _free(subject: Subject, sizes: Sizes, found: Sequence[Measured], best: Measured, scratch: Path, tell: Tell) -> None:
@@ -149,8 +151,15 @@ def _compared(exact: Path, mine: Path) -> tuple[float, float]:
 
 
 def _job(subject: Subject, run: Run, sizes: Sizes, *, reference: str = "", keep: str = "") -> Job:
+    count = sizes.warm + (sizes.thrashing if run.arm == STOCK else sizes.tokens)
     return Job(
-        str(run.file), run.how, list(subject.tokens), sizes.warm, dict(run.options), reference=reference, keep=keep
+        str(run.file),
+        run.how,
+        list(subject.tokens[:count]),
+        sizes.warm,
+        dict(run.options),
+        reference=reference,
+        keep=keep,
     )
 
 

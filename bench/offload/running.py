@@ -22,6 +22,7 @@ from kithnet.runtime.offload.options import ExpertOptions
 from kithnet.runtime.offload.store import ExpertStore
 
 Floats = npt.NDArray[np.float32]
+_DIGITS = 16  # of a digest: enough to tell two runs apart
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def _decode(job: Job, setup: _Setup, load_seconds: float) -> Outcome:
     context = setup.context
     reference = np.load(job.reference, mmap_mode="r") if job.reference else None
     digest = hashlib.sha256()
+    digests: list[str] = []
     ms: list[float] = []
     kls: list[float] = []
     kept: list[Floats] = []
@@ -89,6 +91,7 @@ def _decode(job: Job, setup: _Setup, load_seconds: float) -> Outcome:
             ms.append((time.perf_counter() - started) * 1e3)
         logits = context.logits(0)
         digest.update(logits.tobytes())
+        digests.append(digest.hexdigest()[:_DIGITS])
         if at >= len(job.tokens) - 1:
             drawn.append(int(logits.argmax()))
         if at < job.warm or not (job.keep or reference is not None):
@@ -104,7 +107,7 @@ def _decode(job: Job, setup: _Setup, load_seconds: float) -> Outcome:
     if job.keep:
         np.save(job.keep, np.stack(kept))
     return Outcome(
-        ms, read / max(len(ms), 1), digest.hexdigest(),
+        ms, read / max(len(ms), 1), digests,
         float(np.mean(kls)) if kls else None, float(np.quantile(kls, 0.99)) if kls else None,
         same / len(kls) if kls else None, _anonymous(), load_seconds,
         _stats(setup.experts), drawn[:-1] if job.free else [],

@@ -27,7 +27,8 @@ Tell = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How much is measured. synthetic: bytes of its experts. tokens: timed in a run, after `warm` others. free: drawn in
-    a run that chooses its own tokens. repeats: of every run of the synthetic model. recorded: tokens of routing."""
+    a run that chooses its own tokens, at free_shares of memory. repeats: of every run. recorded: tokens of routing.
+    thrashing: tokens timed where the system pages for each of them; its first repeat only where `thrashes_once`."""
 
     synthetic: int
     layers: int
@@ -36,11 +37,14 @@ class Sizes:
     free: int
     repeats: int
     recorded: int
+    thrashing: int
+    thrashes_once: bool
+    free_shares: tuple[float, ...]
     shares: tuple[float, ...] = (0.35, 0.5, 0.7)
 
 
-WHOLE = Sizes(3_000_000_000, 16, 96, 32, 64, 5, 1024)
-QUICK = Sizes(800_000_000, 12, 32, 12, 16, 2, 512)
+WHOLE = Sizes(3_000_000_000, 16, 96, 32, 64, 5, 1024, 32, False, (0.5, 0.7))
+QUICK = Sizes(800_000_000, 12, 32, 12, 16, 3, 256, 6, True, (0.7,))
 
 
 def synthetic(folder: Path, sizes: Sizes, seed: int, tell: Tell) -> tuple[Subject, Routing]:

@@ -19,8 +19,11 @@ from kithnet.runtime.offload.replay import BELADY, Rules, compare
 from kithnet.runtime.offload.routing import Routing
 
 Tell = Callable[[int, int | None, str], None]
-OURS = (of.LCU, of.MIXED_LRU, of.MIXED_LCU, of.PREFETCH, of.SKIP, of.RESIDENT)
-"""Those that offload, but plain LRU; the best of them is held against the opponents."""
+OURS = (of.LRU, of.LCU, of.MIXED_LRU, of.MIXED_LCU, of.PREFETCH, of.SKIP, of.RESIDENT)
+"""Those that offload."""
+CHOSEN = of.PREFETCH
+"""The arm that is held against the opponents, chosen before anything is measured: what `precision = "mixed"` with
+`prefetch = 2` does."""
 _REPLAYED = (BELADY, "lru", "lfu", "lcu", "hobbit")
 _SMALL = 0.5  # of the high model: up to here the bars beside willneed and LRU count
 _TOLERANCE = 1.05  # of a limit
@@ -62,12 +65,13 @@ def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
         else:
             subject, routing = moefied(wanted.folder, wanted.dense, wanted.text, size, say)
         before = disk_speed(subject.store)
-        repeats = size.repeats if name == SYNTHETIC else max(size.repeats // 2, 1)
-        mine = measure(subject, size, wanted.folder, repeats=repeats, free=name == MOEFIED, tell=say, only=wanted.arms)
+        mine = measure(
+            subject, size, wanted.folder, free=size.free_shares if name == MOEFIED else (), tell=say, only=wanted.arms
+        )
         after = disk_speed(subject.store)
         rows += as_rows(mine) + _replayed(name, routing, subject.store.bytes_of("high"), size.shares, subject)
         rows.append(_disk(name, before, after, subject))
-        bars += list(bars_of(mine, name, subject.trunk))
+        bars += list(bars_of(mine, name))
         found += mine
         if name == SYNTHETIC and (drawn := _of(mine, of.MIXED_LCU, _SMALL)) and drawn.outcomes:
             spans = {"arm": drawn.run.arm, "spans": timeline(subject, drawn, size).timeline}
@@ -77,21 +81,21 @@ def run(wanted: Wanted, tell: Tell) -> tuple[Result, Path]:
     return Result(title, rows, bars, wanted.seed, time.perf_counter() - started), report
 
 
-def bars_of(found: Sequence[Measured], name: str, trunk: int) -> Iterator[Bar]:
-    """What the design asks for, of one model. trunk: bytes of it that are no experts."""
+def bars_of(found: Sequence[Measured], name: str) -> Iterator[Bar]:
+    """What the design asks for, of one model."""
     shares = sorted({each.share for each in found if each.share < 1})
     best = next(each for each in found if each.run.arm == of.UNLIMITED)
     for share in shares:
         at = {each.run.arm: each for each in found if each.share == share and each.outcomes}
         ours = [at[arm] for arm in OURS if arm in at]
-        if name == SYNTHETIC and ours:
-            yield from _speed_bars(at, ours, share, best)
-        if ours and of.STATIC in at:
-            fastest = max(ours, key=_speed)
-            kl, static = fastest.outcomes[-1].kl or 0.0, at[of.STATIC].outcomes[-1].kl or 0.0
-            yield Bar(f"{name} {share:.0%}: KL of {fastest.run.arm}, beside static mixed", kl, static, "lower")
+        if name == SYNTHETIC:
+            yield from _speed_bars(at, share, best)
+        if CHOSEN in at and of.STATIC in at:
+            kl, static = (at[arm].outcomes[-1].kl or 0.0 for arm in (CHOSEN, of.STATIC))
+            yield Bar(f"{name} {share:.0%}: KL of {CHOSEN}, beside static mixed", kl, static, "lower")
         exact = [each for each in at.values() if each.run.exact]
-        same = [o.digest == best.outcomes[0].digest for each in exact for o in each.outcomes]
+        whole = best.outcomes[0].digests  # a run that was cut short has the first of them
+        same = [o.digests[-1] == whole[len(o.digests) - 1] for each in exact for o in each.outcomes]
         if same:
             named = f"{name} {share:.0%}: high-only runs with the logits of unlimited memory"
             yield Bar(named, sum(same) / len(same), 1.0, "higher")
@@ -99,8 +103,8 @@ def bars_of(found: Sequence[Measured], name: str, trunk: int) -> Iterator[Bar]:
         if caged:
             over = max(max(each.peaks) / each.limit for each in caged)
             yield Bar(f"{name} {share:.0%}: peak charge by the kernel, of the limit", over, _TOLERANCE, "lower")
-            held = max((each.anonymous + trunk) / each.limit for each in caged)
-            yield Bar(f"{name} {share:.0%}: anonymous memory and trunk, of the limit", held, _TOLERANCE, "lower")
+            held = max(each.anonymous / each.limit for each in caged)
+            yield Bar(f"{name} {share:.0%}: memory of the process, of the limit", held, _TOLERANCE, "lower")
 
 
 def sizes(quick: bool, shares: Sequence[float] = (), synthetic_bytes: int = 0) -> Sizes:
@@ -117,22 +121,12 @@ def _checked(wanted: Wanted) -> Sizes:
     return wanted.sizes
 
 
-def _speed_bars(at: Mapping[str, Measured], ours: Sequence[Measured], share: float, best: Measured) -> Iterator[Bar]:
-    fastest = max(ours, key=_speed)
-    named = f"{share:.0%}: {fastest.run.arm}, times"
-    if of.STOCK in at:
-        yield Bar(f"{named} {of.STOCK}", _ratio(fastest, at[of.STOCK]), 2.0, "higher")
-    if share <= _SMALL:
-        for arm in (of.WILLNEED, of.LRU):
-            if arm in at:
-                yield Bar(f"{named} {arm}", _ratio(fastest, at[arm]), 1.15, "higher")
+def _speed_bars(at: Mapping[str, Measured], share: float, best: Measured) -> Iterator[Bar]:
+    for arm, factor in ((of.STOCK, 2.0), (of.WILLNEED, 1.15), (of.LRU, 1.15)):
+        if CHOSEN in at and arm in at and (arm == of.STOCK or share <= _SMALL):
+            yield Bar(f"{share:.0%}: {CHOSEN}, times {arm}", _ratio(at[CHOSEN], at[arm]), factor, "higher")
     if of.RESIDENT in at and share == _SMALL:
-        yield Bar(f"{share:.0%}: {of.RESIDENT}, of unlimited", _speed(at[of.RESIDENT]) / _speed(best), 0.6, "higher")
-
-
-def _speed(each: Measured) -> float:
-    """Tokens a second, the median over runs."""
-    return statistics.median(each.speeds())
+        yield Bar(f"{share:.0%}: {of.RESIDENT}, of unlimited", _ratio(at[of.RESIDENT], best), 0.6, "higher")
 
 
 def _ratio(one: Measured, other: Measured) -> float:

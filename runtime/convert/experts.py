@@ -44,6 +44,7 @@ from kithnet.runtime.offload.store import (
     Record,
     Trunk,
     encoded,
+    fingerprint,
     trunk_digest,
 )
 
@@ -231,7 +232,7 @@ class _Conversion:
         )
         source = plan.source
         contents = Contents(
-            trunk, source.path.name, plan.origin, source.architecture, tuple(plan.by_layer), plan.experts,
+            trunk, source.path.name, plan.origin, fingerprint(source.path), source.architecture, tuple(plan.by_layer), plan.experts,
             source.number("expert_used_count"), records,
         )  # fmt: skip
         head, index = encoded(contents, plan.end)

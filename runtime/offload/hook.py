@@ -19,6 +19,7 @@ from kithnet.runtime.hook import BatchAhead, TensorView
 from kithnet.runtime.layout import GgmlTensor
 from kithnet.runtime.offload.cache import Mask, Records
 from kithnet.runtime.offload.graph import MoeLayer, follow
+from kithnet.runtime.offload.heat import LAYERS, Heat
 from kithnet.runtime.offload.loader import Load, Urgency
 from kithnet.runtime.offload.plan import Ids, Plan, Rules, plan, redirect, rows_of
 from kithnet.runtime.offload.prefetch import Guess, Prophet
@@ -27,9 +28,6 @@ from kithnet.runtime.offload.shelf import Shelf
 from kithnet.runtime.offload.side import Matrices, Side
 from kithnet.runtime.offload.stats import ExpertCounters
 from kithnet.runtime.offload.store import ExpertStore, Part
-
-_PROMOTIONS = 4  # on their way at once
-_HOTTER = 2  # uses by which an expert must exceed what its promotion would drive out
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +67,10 @@ class ExpertHook:
         crowded = any(high.capacity(at) < layer.experts for at, layer in enumerate(layers))
         aside = tiers.low is not None or crowded
         self._said = {layer.said: at for at, layer in enumerate(layers)} if aside else {}
+        promotes = tiers.rules.no_wait and all(
+            high.capacity(at) >= LAYERS * layer.top_k for at, layer in enumerate(layers)
+        )
+        self._heat = Heat(records.layers, store.experts) if promotes else None
         self._aside: dict[int, _Aside] = {}
         self._guesses: dict[int, list[Guess]] = {}
         self._ends: dict[int, int] = {}
@@ -120,6 +122,8 @@ class ExpertHook:
         else:
             self._ends.update(ends)
         self._records.begin_pass()
+        if self._heat is not None:
+            self._heat.begin_pass()
 
     def end(self) -> None:
         """Give the graph back as it was, also where the batch ended between a selection and its experts."""
@@ -147,6 +151,8 @@ class ExpertHook:
         if selected is not None and high.here[at].issuperset(selected):
             self._counters.hits += len(selected)
             self._records.use(at, selected)
+            if self._heat is not None:
+                self._heat.use(at, np.array(selected), weights.numpy().reshape(-1))
             if self._prophet is not None:
                 self._pin(high, at, selected)
         else:
@@ -169,6 +175,8 @@ class ExpertHook:
             None if tiers.low is None else tiers.low.held[at], tiers.high.capacity(at), tiers.rules,
         )  # fmt: skip
         self._count(at, made)
+        if self._heat is not None:
+            self._heat.use(at, table, weigh)
         self._bring(at, made)
         if made.stream or made.low or made.skip:
             if len(chosen) == 1:
@@ -221,8 +229,8 @@ class ExpertHook:
                     low.pinned[at, expert] = False
         if loads:
             self._stall(high, loads)
-        if made.hot and len(high.coming) < _PROMOTIONS:
-            self._promote(at, made.hot)
+        if made.hot and self._heat is not None and not high.coming:
+            self._promote(at, self._heat.hottest(at, made.hot), self._heat)
 
     def _stall(self, shelf: Shelf, loads: Sequence[Load]) -> bool:
         started = time.perf_counter()
@@ -232,18 +240,11 @@ class ExpertHook:
             self._counters.stalls += 1
             self._counters.stall_seconds += time.perf_counter() - started
 
-    def _promote(self, at: int, experts: Sequence[int]) -> None:
-        """Read high precision in the background where an expert is used more than what would have to leave."""
-        high, uses = self._tiers.high, self._records.high + self._records.low
-        for expert in experts:
-            if (at, expert) in high.coming:
-                continue
-            if not high.arena.fits(at):
-                lowest = high.lowest(at)
-                if lowest is None or uses[at, expert] < uses[lowest] + _HOTTER:
-                    return
-            if high.fetch(at, expert, Urgency.PROMOTION) is not None:
-                self._counters.promoted += 1
+    def _promote(self, at: int, expert: int, heat: Heat) -> None:
+        """Read high precision in the background, one expert at a time, where it is hotter than what would have to leave."""
+        high = self._tiers.high
+        if high.arena.fits(at) or heat.pays((at, expert), high.lowest(at)):
+            self._counters.promoted += high.fetch(at, expert, Urgency.PROMOTION) is not None
 
     def _correct(self, at: int, said: TensorView) -> None:
         """The experts have spoken: write what was computed beside the graph where it belongs."""

@@ -1,6 +1,5 @@
 """A model whose experts come from a store: everything that belongs to it, put together and taken apart again."""
 
-import os
 from collections.abc import Sequence
 
 from kithnet.runtime import ggml
@@ -16,6 +15,7 @@ from kithnet.runtime.offload.loader import Loader, Urgency
 from kithnet.runtime.offload.options import ExpertOptions, divide, places
 from kithnet.runtime.offload.plan import Rules
 from kithnet.runtime.offload.prefetch import Prophet, gates
+from kithnet.runtime.offload.residence import settle_in
 from kithnet.runtime.offload.shelf import Shelf
 from kithnet.runtime.offload.side import Side
 from kithnet.runtime.offload.stats import ExpertCounters, ExpertStats
@@ -47,7 +47,7 @@ class Offloaded:
         self._shelves = [self._high] + ([self._low] if self._low else [])
         self._side = Side(threads)
         self._binding = Binding(_spots(store, layers, self._high))
-        _forget_holes(store, self._binding)
+        _settle(store, self._binding)
         rules = Rules(skip=options.skip, no_wait=options.resident_low)
         tiers = Tiers(self._high, self._low, options.t1, options.t2 if options.lowers else 1.0, rules)
         self.hook = ExpertHook(store, layers, tiers, records, self._side, self.counters, prophet)
@@ -103,13 +103,11 @@ def _check(store: ExpertStore, layers: Sequence[MoeLayer]) -> None:
             )
 
 
-def _forget_holes(store: ExpertStore, binding: Binding) -> None:
-    """Loading the trunk has filled the page cache with the zeros of its holes: give that memory back."""
+def _settle(store: ExpertStore, binding: Binding) -> None:
+    """Loading the trunk has filled the page cache with the zeros of its holes: give that memory back, and keep the rest."""
     for address, size in binding.left:
         drop_pages(address, size)
-    if hasattr(os, "posix_fadvise"):
-        with store.trunk.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    settle_in(store.trunk, binding.left[0][0], store.kept)
 
 
 def _spots(store: ExpertStore, layers: Sequence[MoeLayer], shelf: Shelf) -> dict[int, Spot]:

@@ -29,7 +29,8 @@ def source(path: Path, options: ExpertOptions) -> Source:
     """Decide what to load.
 
     auto takes a store where one is given, or where the store of a GGUF lies beside it and the GGUF does not fit into
-    the memory that is free now. Raises StoreError for a damaged store, ConfigError for a wish that cannot be met.
+    the memory that is free now. Raises StoreError for a store that is damaged or of another model, ConfigError for a
+    wish that cannot be met.
     """
     beside = path.with_suffix(STORE_SUFFIX)
     mode = options.mode
@@ -45,6 +46,8 @@ def source(path: Path, options: ExpertOptions) -> Source:
         if not _is_store(beside):
             raise ConfigError(f"there is no expert store {beside} to offload {path.name} from", f"{_MAKE} {path}")
         store = ExpertStore.open(beside)
+        if path != beside and path.is_file():
+            store.check_model(path)
         return Source(store.trunk, store, repack=False)
     # A copy that is repacked cannot be paged out, nor asked for ahead.
     return Source(path, mapped=mode != "memory", repack=mode != "mmap+willneed", willneed=mode == "mmap+willneed")

@@ -22,7 +22,8 @@ class ExpertOptions:
     `cache.POLICIES`. t1, t2: unimportance up to which a missing expert is read in high, and in low precision (see
     `score.decide`); t1 of 1 never lowers, t1 below 0 always does. skip: leave out what is above t2 (else it is read
     low). resident_low: all low-precision experts stay in memory and a miss never waits. low_share: of the memory, for
-    low precision where it is not resident. prefetch: layers ahead that are predicted, 0 for none. readers: threads that
+    low precision where it is not resident; little is enough, since a low copy serves only what weighs little, and a high
+    one everything. prefetch: layers ahead that are predicted, 0 for none. readers: threads that
     read. direct: bypass the page cache where that is possible.
     """
 
@@ -33,7 +34,7 @@ class ExpertOptions:
     t2: float = 1.0
     skip: bool = False
     resident_low: bool = False
-    low_share: float = 0.25
+    low_share: float = 0.06
     prefetch: int = 0
     readers: int = 3
     direct: bool = True

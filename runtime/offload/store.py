@@ -75,11 +75,12 @@ class Trunk:
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What the index says. model: the name of the file the store was made of. origin: a digest of that file's size and
-    time and of how it was converted. top_k: experts that a token uses in a layer."""
+    time and of how it was converted. fingerprint: see `fingerprint`. top_k: experts that a token uses in a layer."""
 
     trunk: Trunk
     model: str
     origin: str
+    fingerprint: str
     architecture: str
     layers: tuple[int, ...]
     experts: int
@@ -93,7 +94,8 @@ class ExpertStore:
     def __init__(self, path: Path, contents: Contents) -> None:
         self.path = path
         self.trunk = path.parent / contents.trunk.file
-        self.model, self.origin = contents.model, contents.origin
+        self.kept = contents.trunk.kept
+        self.model, self.origin, self.fingerprint = contents.model, contents.origin, contents.fingerprint
         self.architecture = contents.architecture
         self.layers = contents.layers
         self.experts = contents.experts
@@ -125,6 +127,11 @@ class ExpertStore:
     def records(self) -> Sequence[Record]:
         """All of them, in the order of the file."""
         return sorted(self._records.values(), key=lambda record: record.offset)
+
+    def check_model(self, model: Path) -> None:
+        """Raises StoreError where `model`, a GGUF, is another one than the store was made of."""
+        if fingerprint(model) != self.fingerprint:
+            raise StoreError(f"{model} has changed since the expert store {self.path.name} was made of it", _AGAIN)
 
     def bytes_of(self, precision: str) -> int:
         """Bytes of all experts in one precision."""
@@ -159,6 +166,7 @@ def encoded(contents: Contents, offset: int) -> tuple[bytes, bytes]:
         "trunk": asdict(contents.trunk),
         "model": contents.model,
         "origin": contents.origin,
+        "fingerprint": contents.fingerprint,
         "architecture": contents.architecture,
         "layers": contents.layers,
         "experts": contents.experts,
@@ -172,6 +180,17 @@ def encoded(contents: Contents, offset: int) -> tuple[bytes, bytes]:
     index = json.dumps(body, separators=(",", ":")).encode()
     head = _HEADER.pack(_MAGIC, VERSION, 0, offset, len(index), hashlib.sha256(index).digest())
     return head.ljust(ALIGNMENT, b"\0"), index
+
+
+def fingerprint(model: Path) -> str:
+    """What tells a GGUF from its next version in no time, wherever it is copied to: its size, and the sha256 of that
+    with its first and its last MiB."""
+    with model.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        digest = hashlib.sha256(str(size).encode())
+        for at in (0, max(size - _BLOCK, 0)):
+            digest.update(os.pread(file.fileno(), _BLOCK, at))
+    return digest.hexdigest()
 
 
 def trunk_digest(path: Path, kept: Iterable[tuple[int, int]]) -> str:
@@ -209,8 +228,8 @@ def _decoded(path: Path, index: bytes) -> Contents:
         trunk = dict(body["trunk"])
         trunk["kept"] = tuple((int(start), int(end)) for start, end in trunk["kept"])
         return Contents(
-            Trunk(**trunk), str(body["model"]), str(body["origin"]), str(body["architecture"]),
-            tuple(cast(list[int], body["layers"])), int(body["experts"]), int(body["top_k"]), records,
+            Trunk(**trunk), str(body["model"]), str(body["origin"]), str(body["fingerprint"]),
+            str(body["architecture"]), tuple(cast(list[int], body["layers"])), int(body["experts"]), int(body["top_k"]), records,
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise StoreError(f"the index of the expert store {path} cannot be understood: {error}", _AGAIN) from error

@@ -84,12 +84,12 @@ def test_children_compute_the_same_however_experts_are_kept(model: Path, tmp_pat
         ),
     ]
     assert len(exact["ms"]) == 6 and exact["kl"] is None
-    assert [(told["digest"], told["kl"], told["agreement"]) for told in forced] == [(exact["digest"], 0.0, 1.0)] * 2
+    assert [(told["digests"], told["kl"], told["agreement"]) for told in forced] == [(exact["digests"], 0.0, 1.0)] * 2
     assert forced[1]["stats"]["misses"] > 0 and forced[1]["timeline"]
     lowered = child(
         replace(first, model=str(store), how="offload", options={**tight, "t1": 0.5}, reference=reference, keep="")
     )
-    assert lowered["digest"] != exact["digest"] and 0 < lowered["kl"] < 0.1
+    assert lowered["digests"][-1] != exact["digests"][-1] and 0 < lowered["kl"] < 0.1
     free = child(replace(first, free=3))
     assert len(free["drawn"]) == 3
 
@@ -114,27 +114,27 @@ def test_a_caged_process_cannot_take_more_than_its_limit() -> None:
 def test_bars_compare_within_a_repeat_and_name_the_arm() -> None:
     def taken(arm: str, *ms: float, share: float = 0.5, digest: str = "d", kl: float = 0.0) -> Measured:
         made = Measured("synthetic", share, Run(arm, Path(), "mmap", exact=arm in (of.STOCK, of.LRU)), 100, 100)
-        made.outcomes = [Outcome([each] * 3, 0, digest, kl, 0, 1, 50) for each in ms]
+        made.outcomes = [Outcome([each] * 3, 0, [digest], kl, 0, 1, 50) for each in ms]
         made.peaks = [99] * len(ms)
         return made
 
     found = [
         taken(of.UNLIMITED, 10, share=1.0), taken(of.STOCK, 100, 400), taken(of.LRU, 50, 60, digest="e"),
-        taken(of.MIXED_LCU, 40, 40, kl=0.2), taken(of.RESIDENT, 20, 20, kl=0.5), taken(of.STATIC, 11, 11, kl=0.3),
+        taken(of.PREFETCH, 25, 50, kl=0.2), taken(of.RESIDENT, 20, 20, kl=0.5), taken(of.STATIC, 11, 11, kl=0.3),
     ]  # fmt: skip
-    bars = {bar.name: bar for bar in bars_of(found, "synthetic", 20)}
-    assert bars["50%: resident-low, times mmap"].value == 12.5
+    bars = {bar.name: bar for bar in bars_of(found, "synthetic")}
+    assert bars["50%: prefetch, times mmap"].value == 6 and bars["50%: prefetch, times lru"].value == 1.6
     assert bars["50%: resident-low, of unlimited"].value == 0.5 and not bars["50%: resident-low, of unlimited"].ok
-    assert not bars["synthetic 50%: KL of resident-low, beside static mixed"].ok
+    assert bars["synthetic 50%: KL of prefetch, beside static mixed"].ok
     assert bars["synthetic 50%: high-only runs with the logits of unlimited memory"].value == 0.5
-    assert bars["synthetic 50%: anonymous memory and trunk, of the limit"].value == 0.7
+    assert bars["synthetic 50%: memory of the process, of the limit"].value == 0.5
 
 
 @pytest.mark.timeout(120)
 def test_a_run_has_every_arm_or_says_why_not_and_writes_a_report(tmp_path: Path) -> None:
     heard: list[str] = []
     chosen = (of.STOCK, of.LRU, of.RESIDENT)
-    sizes = Sizes(8_000_000, 4, 6, 2, 2, 2, 64, (0.35,))
+    sizes = Sizes(8_000_000, 4, 6, 2, 2, 2, 64, 3, True, (), (0.35,))
     wanted = Wanted(tmp_path, tmp_path / "dense.gguf", "", sizes, 7, "synthetic", chosen)
     result, report = run(wanted, lambda done, total, note: heard.append(note))
     arms = [row["arm"] for row in result.table]

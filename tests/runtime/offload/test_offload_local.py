@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kithnet.runtime.chat import Message, Reply, ReplySpec
-from kithnet.runtime.errors import ConfigError
+from kithnet.runtime.errors import ConfigError, StoreError
 from kithnet.runtime.local import LocalModel, LocalOptions
 from kithnet.runtime.offload.options import ExpertOptions
 from kithnet.runtime.offload.stats import ExpertStats
@@ -71,3 +71,12 @@ def test_to_offload_without_a_store_is_refused_with_the_command_that_makes_one(m
 def test_a_store_cannot_be_mapped(made: Made) -> None:
     with pytest.raises(ConfigError, match="is an expert store"):
         LocalModel.load(made.store.path, LocalOptions(experts=ExpertOptions(mode="mmap")))
+
+
+def test_a_store_of_an_earlier_version_of_the_model_is_refused(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    data = bytearray(made.model.read_bytes())
+    data[-8:] = b"retuned!"
+    made.model.write_bytes(data)
+    with pytest.raises(StoreError, match="has changed since the expert store"):
+        LocalModel.load(made.model, LocalOptions(experts=ExpertOptions(mode="offload")))

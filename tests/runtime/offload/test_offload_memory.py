@@ -13,7 +13,7 @@ from kithnet.runtime.offload.loader import BLOCK, Load, Loader, Urgency
 from kithnet.runtime.offload.options import ExpertOptions, divide, least_memory
 from kithnet.runtime.sizes import parse_size
 
-from .running import make
+from .running import decode, make, offloaded, one_by_one, plain, same, tight
 
 
 def resident() -> int:
@@ -230,3 +230,14 @@ def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="no size"):
         parse_size(text)
+
+
+def test_once_loaded_a_trunk_is_never_read_again(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    batches = one_by_one(10)
+    with plain(made.model) as model:
+        expected = decode(model, None, batches)
+    with offloaded(made.store, tight(made.store)) as (trunk, experts):
+        with made.store.trunk.open("r+b") as file:
+            file.write(bytes(made.store.trunk.stat().st_size))
+        assert same(expected, decode(trunk, experts.hook, batches))

@@ -104,3 +104,12 @@ def test_a_resident_low_tier_never_waits_and_promotes_what_stays_hot(tmp_path: P
     assert stats.promoted > 0
     assert stats.hits > before.hits
     assert stats.peak_bytes <= stats.budget_bytes
+
+
+def test_a_shelf_that_holds_less_than_two_layers_select_promotes_nothing(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    with offloaded(made.store, tight(made.store, resident_low=True)) as (trunk, experts):
+        experts.wait()
+        decode(trunk, experts.hook, one_by_one(40))
+        assert experts.stats().promoted == 0
+        assert experts.stats().low_hits > 40

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from kithnet.runtime.errors import ConfigError
 from kithnet.runtime.offload.cache import POLICIES, Records, hobbit, lcu, lfu, lru, policy, victim
 from kithnet.runtime.offload.calibrate import thresholds
+from kithnet.runtime.offload.heat import HALF_LIFE, Heat
 from kithnet.runtime.offload.plan import Plan, Rules, plan, redirect, rows_of
 from kithnet.runtime.offload.score import HIGH, LOW, SKIP, decide, unimportance
 
@@ -202,3 +203,22 @@ def test_a_record_that_says_nothing_and_shares_that_are_none_are_refused() -> No
         thresholds(np.empty((0, 2)))
     with pytest.raises(ConfigError, match="no shares"):
         thresholds(np.ones((3, 2)), (0.9, 0.9, 0.0))
+
+
+def test_a_promotion_has_to_be_twice_as_hot_as_what_it_drives_out() -> None:
+    heat = Heat(2, 4)
+    heat.use(0, np.array([1]), np.array([0.5]))
+    heat.use(1, np.array([2, 3]), np.array([0.2, 0.3]))
+    assert heat.hottest(1, [0, 2, 3]) == 3
+    assert heat.pays((0, 1), (1, 2)) and not heat.pays((0, 1), (1, 3)) and not heat.pays((0, 1), None)
+
+
+def test_heat_fades_by_half_in_32_tokens_however_many_have_been() -> None:
+    heat = Heat(1, 2)
+    for _ in range(20_000):
+        heat.begin_pass()
+    heat.use(0, np.array([[0], [0]]), np.array([[0.25], [0.75]]))
+    for _ in range(HALF_LIFE):
+        heat.begin_pass()
+    heat.use(0, np.array([1]), np.array([0.5]))
+    assert heat.of(0, 0) == pytest.approx(0.5) and heat.of(0, 1) == pytest.approx(0.5)
