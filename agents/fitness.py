@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
+from kithnet.agents.attributes import Told
 from kithnet.agents.wording import core, named_people, speaker_in
 from kithnet.memory import lexical
 from kithnet.memory.owner import Hit, OwnerMemory
@@ -41,6 +42,10 @@ HYBRID = Weights(1.32, 3.84, 3.59, 1.78, 5.13, -0.86, -5.61)
 LEXICAL = Weights(3.65, 0.0, 3.98, 3.37, 0.0, -1.14, -5.68)
 
 
+SIDE, COURTESY = 5.0, 4.0
+"""Log-odds for the side of life that is asked for, times `about`, and against mere courtesy; on development worlds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """What is seen of one memory; see `Weights`. topic: here without `about`."""
@@ -66,11 +71,12 @@ class Fitness:
         terms = [term for term in lexical.terms(core(question)) if term.stem not in names]
         self._rarity = memory.rarity(term.word for term in terms) if terms else {}
 
-    def of(self, hit: Hit, asked: Hit | None = None, *, hybrid: bool) -> float:
+    def of(self, hit: Hit, asked: Hit | None = None, *, hybrid: bool, told: Told | None = None) -> float:
         """The probability, in [0, 1], that a hit answers. asked: the question to which it is the reply; it was what
-        recall found. hybrid: whether cosines are known.
+        recall found. hybrid: whether cosines are known. told: which side of life it tells of, by its meaning.
         """
         weights = HYBRID if hybrid else LEXICAL
+        features = self.features(hit, asked)
         given = (
             weights.coverage,
             weights.near,
@@ -80,7 +86,9 @@ class Fitness:
             weights.off_topic,
             weights.base,
         )
-        odds = sum(weight * value for weight, value in zip(given, self.features(hit, asked).vector(), strict=True))
+        odds = sum(weight * value for weight, value in zip(given, features.vector(), strict=True))
+        if told is not None:
+            odds += SIDE * told.alike * features.about - COURTESY * told.phatic
         return min(1 / (1 + exp(-odds)), hit.trust)
 
     def features(self, hit: Hit, asked: Hit | None = None) -> Features:

@@ -7,12 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import dropwhile
 
+from kithnet.agents import attributes
 from kithnet.agents.fitness import Fitness
 from kithnet.agents.personal import CHAT
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_stems, named_people, normalise, only_asks, sentences, told, words
+from kithnet.agents.wording import (
+    FUNCTION_WORDS,
+    content_stems,
+    named_people,
+    normalise,
+    only_asks,
+    sentences,
+    told,
+    words,
+)
 from kithnet.memory.owner import Hit, OwnerMemory
+from kithnet.memory.vectors import Embedder
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 
@@ -51,7 +62,11 @@ class Finding:
 
 
 def passages(
-    memory: OwnerMemory, hits: Sequence[Hit], question: str, named: Mapping[str, Sequence[str]]
+    memory: OwnerMemory,
+    hits: Sequence[Hit],
+    question: str,
+    named: Mapping[str, Sequence[str]],
+    embedder: Embedder | None = None,
 ) -> list[Passage]:
     """What to read of the hits, best first: where one is a question, the reply that the other side gave to it; where
     the speaker later took one of the best back, what holds since.
@@ -60,7 +75,13 @@ def passages(
     """
     fitness = Fitness(memory, question, named)
     hybrid = any(hit.cosine is not None for hit in hits)
-    found = [Passage(said, fitness.of(said, asked, hybrid=hybrid), asked) for said, asked in replies(memory, hits)]
+    pairs = list(replies(memory, hits))
+    texts = [(asked.text if asked else "", said.text) for said, asked in pairs]
+    told = attributes.judge(question, texts, embedder) if embedder else [None] * len(pairs)
+    found = [
+        Passage(said, fitness.of(said, asked, hybrid=hybrid, told=side), asked)
+        for (said, asked), side in zip(pairs, told, strict=True)
+    ]
     found.sort(key=lambda passage: -passage.score)
     renewed = [_renewed(memory, passage, question) for passage in found[:RENEWED]]
     return _once([*renewed, *found[RENEWED:]])
@@ -138,15 +159,48 @@ def _adds(passage: Passage, question: str) -> bool:
     return bool(content_stems(passage.hit.text) - content_stems(question))
 
 
-def whom(hit: Hit, names: Mapping[str, Sequence[str]]) -> str:
-    """The name of the one a memory is about: its speaker, where it says "I" or "my", else whom it names; "" for nobody."""
-    said = set(words(hit.text))
-    if said & {"i", "i'm", "i've", "my", "me", "i'll", "i'd", "mine"} or not hit.sender:
-        person = hit.sender or hit.about
-    else:
-        others = [one for one in named_people(hit.text, names) if one != hit.receiver]
-        person = others[0] if others else hit.sender
+def whom(hit: Hit, names: Mapping[str, Sequence[str]], question: str = "") -> str:
+    """The name of the one a memory is about: its speaker, where it says "I" or "my", else whom it names; "" for nobody.
+
+    Only the sentence that says most of what is asked counts: "I met Ana. She has a boat." is about Ana. There somebody's
+    "Ana's" or "Ana has" goes before others; the last name that was mentioned stands for "she".
+    """
+    asked = content_stems(question)
+    said = sentences(hit.text) or [hit.text]
+    place = max(range(len(said)), key=lambda at: (len(content_stems(said[at]) & asked), at == 0))
+    sentence = said[place]
+    spoken = set(words(sentence))
+    third = {"he", "she", "his", "her", "he's", "she's", "they", "their", "they're"} & spoken
+    if not spoken & _FIRST_PERSON:
+        if subject := _subject(sentence, names, hit, asked):
+            return subject
+        before = " ".join(said[:place])
+        if (third or place) and (earlier := _subject(before, names, hit, asked)):
+            return earlier
+    person = hit.sender or hit.about
     return names.get(person or "", (person or "",))[0]
+
+
+_FIRST_PERSON = frozenset("i i'm i've my me i'll i'd mine we our we're we've".split())
+
+
+def _subject(text: str, names: Mapping[str, Sequence[str]], hit: Hit, asked: frozenset[str]) -> str:
+    """Of the people a text names, known or not, the one to whom something belongs, else the first; "" for none."""
+    found = [names[one][0] for one in named_people(text, names) if one != hit.receiver]
+    for match in _OF_SOMEBODY.finditer(text):
+        name = match["name"]
+        known = next((names[one][0] for one in named_people(name, names)), name)
+        if not content_stems(name) <= asked and words(name)[0] not in FUNCTION_WORDS:
+            if match["owns"]:
+                return known
+            found.append(known)
+    return found[0] if found else ""
+
+
+_OF_SOMEBODY = re.compile(
+    r"\b(?P<name>[A-Z][a-z]+)(?:(?P<owns>['’]s )|(?= (?:is|was|has|had|got|just|now|drives?|works?|lives?|\w+s|\w+ed|chose|took|"
+    r"bought|went|said|told|lent)\b))"
+)
 
 
 def latest(fitting: Sequence[Passage]) -> Passage:
