@@ -30,10 +30,10 @@ def _fitted(embedder: Embedder) -> tuple[Likeness, Likeness]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a text is beside a question, in [0, 1]. alike: tells of the side that is asked for. phatic: mere courtesy."""
+    """What a text is beside a question, in [0, 1]. alike: tells of the side that is asked for. idle: courtesy or small talk."""
 
     alike: float
-    phatic: float
+    idle: float
 
 
 def judge(question: str, texts: Sequence[tuple[str, str]], embedder: Embedder) -> list[Told]:
@@ -46,7 +46,10 @@ def judge(question: str, texts: Sequence[tuple[str, str]], embedder: Embedder) -
     before = _profile(asking.scores([_masked(text) for text, _ in texts]))
     by_said, by_asked = said[:, : len(sides.ASKED)] @ wanted, before @ wanted
     return [
-        Told(float(max(by_said[at], by_asked[at] if asked else 0.0)), float(said[at, len(sides.ASKED)]))
+        Told(
+            float(max(by_said[at], by_asked[at] if asked else 0.0)),
+            float(said[at, len(sides.ASKED) :].sum()) * (not asked),
+        )
         for at, (asked, _) in enumerate(texts)
     ]
 

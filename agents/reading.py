@@ -13,9 +13,7 @@ from kithnet.agents.personal import CHAT
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import (
-    FUNCTION_WORDS,
     content_stems,
-    named_people,
     normalise,
     only_asks,
     sentences,
@@ -30,6 +28,8 @@ from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 LONGEST_VALUE = 24
 LONGEST_QUOTE = 40
 NONE = "none"
+SHORT = 12
+"""Words of a message that may say nothing without the question before it."""
 RENEWED = 3
 """Of the best passages, how many are followed to what their speakers said later."""
 
@@ -103,6 +103,10 @@ def replies(memory: OwnerMemory, hits: Sequence[Hit]) -> Iterator[tuple[Hit, Hit
             if not after or after[0].sender == hit.sender or only_asks(after[0].text):
                 continue
             said, asked = after[0], hit
+        elif hit.kind == "message" and len(words(hit.text)) <= SHORT:
+            before = memory.neighbours(hit.id, before=1, after=0)
+            if before and before[0].sender != hit.sender and only_asks(before[0].text):
+                asked = before[0]
         yield said, asked
 
 
@@ -150,7 +154,7 @@ async def read(
     text = told(passage.hit.text)
     span = snap(said, text, question)
     quote = sentence_with(span or question, text)
-    value = span if model.traits.capable else clause_with(span, quote)
+    value = span if model.traits.capable else whole_with(clause_with(span, quote), text)
     return Finding(passage, value or quote, quote, bool(span))
 
 
@@ -159,54 +163,21 @@ def _adds(passage: Passage, question: str) -> bool:
     return bool(content_stems(passage.hit.text) - content_stems(question))
 
 
-def whom(hit: Hit, names: Mapping[str, Sequence[str]], question: str = "") -> str:
-    """The name of the one a memory is about: its speaker, where it says "I" or "my", else whom it names; "" for nobody.
+def telling(fitting: Sequence[Passage], question: str) -> Passage:
+    """The passage that says most of what a question says of somebody: the question gives the fact, and asks whose it is."""
+    wanted = content_stems(question)
 
-    Only the sentence that says most of what is asked counts: "I met Ana. She has a boat." is about Ana. There somebody's
-    "Ana's" or "Ana has" goes before others; the last name that was mentioned stands for "she".
-    """
-    asked = content_stems(question)
-    said = sentences(hit.text) or [hit.text]
-    place = max(range(len(said)), key=lambda at: (len(content_stems(said[at]) & asked), at == 0))
-    sentence = said[place]
-    spoken = set(words(sentence))
-    third = {"he", "she", "his", "her", "he's", "she's", "they", "their", "they're"} & spoken
-    if not spoken & _FIRST_PERSON:
-        if subject := _subject(sentence, names, hit, asked):
-            return subject
-        before = " ".join(said[:place])
-        if (third or place) and (earlier := _subject(before, names, hit, asked)):
-            return earlier
-    person = hit.sender or hit.about
-    return names.get(person or "", (person or "",))[0]
+    def said(passage: Passage) -> float:
+        text = f"{passage.asked.text if passage.asked else ''} {passage.hit.text}"
+        return passage.score * (len(wanted & content_stems(text)) / max(1, len(wanted)))
 
-
-_FIRST_PERSON = frozenset("i i'm i've my me i'll i'd mine we our we're we've".split())
-
-
-def _subject(text: str, names: Mapping[str, Sequence[str]], hit: Hit, asked: frozenset[str]) -> str:
-    """Of the people a text names, known or not, the one to whom something belongs, else the first; "" for none."""
-    found = [names[one][0] for one in named_people(text, names) if one != hit.receiver]
-    for match in _OF_SOMEBODY.finditer(text):
-        name = match["name"]
-        known = next((names[one][0] for one in named_people(name, names)), name)
-        if not content_stems(name) <= asked and words(name)[0] not in FUNCTION_WORDS:
-            if match["owns"]:
-                return known
-            found.append(known)
-    return found[0] if found else ""
-
-
-_OF_SOMEBODY = re.compile(
-    r"\b(?P<name>[A-Z][a-z]+)(?:(?P<owns>['’]s )|(?= (?:is|was|has|had|got|just|now|drives?|works?|lives?|\w+s|\w+ed|chose|took|"
-    r"bought|went|said|told|lent)\b))"
-)
+    return max(fitting, key=said)
 
 
 def latest(fitting: Sequence[Passage]) -> Passage:
     """The best passage, or a later one of the same speaker that fits nearly as well: what was said last holds."""
     best = fitting[0]
-    near = [p for p in fitting if p.score >= 0.9 * best.score and p.hit.sender == best.hit.sender and p.hit.at]
+    near = [p for p in fitting if p.score >= 0.97 * best.score and p.hit.sender == best.hit.sender and p.hit.at]
     return max(near, key=lambda p: p.hit.at or datetime.min) if best.hit.at and near else best
 
 
@@ -289,6 +260,16 @@ def clause_with(span: str, sentence: str) -> str:
     """
     clauses = (part.strip(" \"'“”()[]-") for part in re.split(r"[,;:.!?…—](?=\s|$)", sentence))
     return next((clause for clause in clauses if span and span in clause), span)
+
+
+def whole_with(clause: str, text: str) -> str:
+    """The clause, or all of a short text where only the rest of it names or numbers anything: a small model's cut missed it."""
+    rest = text.replace(clause, " ")
+    missed = clause and _NAMES.search(rest) and not _NAMES.search(f"x {clause[:1].lower()}{clause[1:]}")
+    return " ".join(text.split()) if missed and len(text.split()) <= LONGEST_QUOTE else clause
+
+
+_NAMES = re.compile(r"(?<![.!?:] )(?<!^)\b(?!I\b)[A-Z][a-z]|\d")
 
 
 def sentence_with(wanted: str, text: str) -> str:

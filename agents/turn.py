@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kithnet.agents import appointments, attributes, chains, consult, infonav, reading
+from kithnet.agents import appointments, attributes, chains, consult, infonav, persons, reading
 from kithnet.agents.infonav import Evidence, Ledger, Rationale
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.reading import Passage
@@ -197,8 +197,8 @@ class _Look:
         fitting = [passage for passage in shown if passage.score >= self.stage.settings.support]
         if not fitting:
             return None
-        passage = reading.latest(fitting)
-        name = reading.whom(passage.hit, self.agent.known_names, self.rationale.question)
+        passage = reading.telling(fitting, self.rationale.question)
+        name = persons.whom(passage.hit, self.agent.known_names, self.rationale.question)
         if not name:
             return None
         evidence = replace(self.agent.evidence(passage.hit), support=passage.score, quote=passage.hit.text)
