@@ -8,11 +8,12 @@ from functools import lru_cache
 
 from kithnet.agents.likeness import Likeness
 from kithnet.agents.meanings import EXAMPLES, OTHERS, Tool
+from kithnet.agents.wording import stem, words
 from kithnet.memory.vectors import Embedder
 
 PLACEHOLDERS = ("Ann", "Ben")
-SURE, FIRST = 0.0, 0.2
-"""How high the winning kind must score, where examples of it are about 1 and of others -1, and how far above the others."""
+FIRST, CUE = 0.2, 0.5
+"""How far the winning kind must score above other questions, where examples are about 1 and others -1; what a cue adds."""
 
 ALIKE = tuple(
     line.strip()
@@ -40,6 +41,10 @@ ALIKE = tuple(
     In what way are Ann and Ben alike?
     What do Ann and Ben feel the same about?
     Where do the preferences of Ann and Ben overlap?
+    Where do the tastes of Ann and Ben come together?
+    What does Ann feel the same way about as Ben?
+    What do Ann and Ben see in the same light?
+    What links Ann with Ben?
     Which pastime could Ann and Ben enjoy with each other?
     """.strip().splitlines()
 )
@@ -85,6 +90,16 @@ APART = tuple(
     In what are Ann and Ben unlike each other?
     What should not be offered to Ann and Ben together, as only one likes it?
     Ann's favourite is what Ben avoids. What is it?
+    What separates Ann from Ben?
+    What drives a wedge between Ann and Ben?
+    What is a delight to Ann but a nightmare to Ben?
+    In which matter do Ann and Ben go different ways?
+    What appeals to Ann alone and repels Ben?
+    Which thing is liked by just one of the two, Ann and Ben, and hated by the other?
+    What would cause a dispute between Ann and Ben?
+    What is Ann for and Ben against?
+    Where do the tastes of Ann and Ben go apart?
+    To whom of Ann and Ben is it a pleasure, to whom a plague, and what is it?
     """.strip().splitlines()
 )
 NEITHER = tuple(
@@ -116,6 +131,25 @@ NEITHER = tuple(
 )
 
 
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in text.split())
+
+
+_LIKING = _stems(
+    "like love enjoy adore fond fan keen favourite favorite passion treat delight joy pleasure please pleases cherish mad"
+)
+_HATING = _stems(
+    "hate dislike loathe detest stand bear despise aversion horror pain annoy avoid fear afraid disgust torment"
+)
+_PARTED = _stems(
+    "disagree differ different differently opposite opposed contrary divide divided quarrel argue clash odds conflict apart "
+    "dispute unlike separate contrast diverge disagreement split"
+)
+_JOINED = _stems(
+    "both share shared sharing common same agree too alike also equally neither united unite each mutual as"
+)
+
+
 @lru_cache(maxsize=2)
 def _kinds(embedder: Embedder) -> Likeness:
     calendar = [example for tool, bank in EXAMPLES.items() if tool not in ("alike", "apart") for example in bank]
@@ -129,8 +163,15 @@ def asked_of(task: str, people: Sequence[str], embedder: Embedder) -> tuple[Tool
     for name, placeholder in zip(people, PLACEHOLDERS, strict=True):
         said = said.replace(name, placeholder)
     ((alike, dislike, apart, other),) = _kinds(embedder).scores([said])  # type: ignore[arg-type]  # an object: it can be hashed
+    stems = {stem(word) for word in words(task)}
+    likes, hates = bool(stems & _LIKING), bool(stems & _HATING)
+    agree = {stem(one) for one in ("agree", "share")}
+    denied = bool(stems & agree) and bool({"can't", "cannot", "don't", "not", "never", "doesn't"} & set(words(task)))
+    apart += CUE * bool(stems & _PARTED or denied or (likes and hates and "neither" not in stems))
+    alike += CUE * bool(stems & _JOINED and not hates and not denied)
+    dislike += CUE * bool(stems & _JOINED and hates and not likes)
     best = max(alike, dislike, apart)
-    if best < SURE - 1 or best - other < FIRST:
+    if best - other < FIRST:
         return None
     if best == apart:
         return "apart", True

@@ -26,6 +26,8 @@ STEEP, LIKELY = 2.5, 0.25
 """How fast a leaning becomes certain, as a logistic slope; how likely a pair must be to fit, as the question says one does."""
 AS_WELL = 0.9
 """How likely another thing must fit to be named beside the likeliest."""
+VAGUE = 0.28
+"""What a run weighs whose words are all such as people use of any thing: "hours"; but it may be a thing, as "running" is."""
 LIKE_EACH_OTHER = 0.6
 """The cosine of two phrases that mean the same thing."""
 
@@ -163,8 +165,9 @@ def _in_common(left: Sequence[Taste], right: Sequence[Taste]) -> list[_Pair]:
     for one in left:
         for other in right:
             for place, thing in enumerate(tastes.runs(one.said, other.said)):
-                if stems := content_stems(thing) - leanings.emotive():
+                if stems := content_stems(thing):
                     weight = max(2 / max(2, held[word]) for word in stems) / (1 + place)
+                    weight *= 1.0 if stems - leanings.emotive() else VAGUE
                     again = next(iter(tastes.runs(other.said, thing)), thing)
                     pairs.append(_Pair(one, other, *_spelling(thing, again), weight))
     return pairs
@@ -194,8 +197,5 @@ def _of_one_meaning(left: Sequence[Taste], right: Sequence[Taste], embedder: Emb
     return [
         _Pair(sides[0][a][0], sides[1][b][0], sides[0][a][1], sides[1][b][1], float(near[a, b]))
         for a, b in zip(*np.nonzero(near >= LIKE_EACH_OTHER), strict=True)
+        if not content_stems(f"{sides[0][a][1]} {sides[1][b][1]}") <= leanings.emotive()
     ]
-
-
-def _phrases(taste: Taste) -> list[str]:
-    return [phrase for phrase in tastes.phrases(taste.said) if content_stems(phrase) - leanings.emotive()]
