@@ -181,15 +181,7 @@ def _spelling(thing: str, again: str) -> tuple[str, str]:
 
 def _of_one_meaning(left: Sequence[Taste], right: Sequence[Taste], embedder: Embedder) -> list[_Pair]:
     """Pairs of sentences with phrases that mean much the same."""
-    sides = [
-        [
-            (taste, phrase)
-            for taste in side
-            for phrase in tastes.phrases(taste.said)
-            if content_stems(phrase) - leanings.emotive()
-        ]
-        for side in (left, right)
-    ]
+    sides = [[(taste, one) for taste in side for one in tastes.phrases(taste.said)] for side in (left, right)]
     if not all(sides):
         return []
     first, second = (embedder.embed([phrase for _, phrase in side]) for side in sides)
