@@ -87,6 +87,6 @@ def test_an_answer_without_a_word_of_the_question_tells_of_the_side_of_life_that
     ],
 )
 def test_a_memory_is_about_the_one_who_says_i_or_whom_it_names(text: str, who: str) -> None:
-    hit = Hit("m1", "message", text, 1.0, 1.0, None, 1.0, "ben", "dora", None, "s", (), None)
+    hit = Hit("m1", "message", text, 1.0, 1.0, None, 1.0, "ben", "dora", None, "s", (), "ben")
     names = {"ana": ("Ana",), "ben": ("Ben",), "dora": ("Dora",)}
     assert persons.whom(hit, names, "Which person drives a blue van?") == who
