@@ -8,23 +8,40 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kithnet.agents.wording import questions, sentences, words
+from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, questions, sentences, words
 from kithnet.runtime.chat import ChatModel, Message
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 
 BLANK = "{}"
-_PERSON = r"person|one|somebody|someone|man|woman|guy|individual|friend|boy|girl|people"
+_PERSON = (
+    r"person|one|somebody|someone|anybody|anyone|man|woman|guy|individual|friend|boy|girl|people|colleague|neighbour|neighbor|"
+    r"lady|fellow|bloke|chap|contact|acquaintance|relative|classmate|flatmate|roommate|student|teacher|owner|lad"
+)
 _THING = r"place|town|city|shop|house|book|thing|company|club|venue|film|team|animal|school|restaurant|event|city|country|object"
 _NESTED = re.compile(
-    rf"\b(?:the|that|a) (?:(?P<person>{_PERSON})|(?P<thing>{_THING})),? "
-    r"(?P<link>who|that|which|whose|with|in|of) (?P<rest>[^?]+)\?",
+    rf"\b(?:(?:the|that|a|whichever) )?(?:(?P<person>{_PERSON})|(?P<thing>{_THING})),? "
+    r"(?P<link>(?:who|that|which|whose|with|in)\b|(?=\w+(?:ing|ed)\b)) ?(?P<rest>[^?]+)\?",
     re.IGNORECASE,
 )
+_WHOEVER = re.compile(r"\b(?:whoever|(?<=of )who|(?<=by )who)(?P<rest> [^?]+)\?", re.IGNORECASE)
 _HOLDER = re.compile(
-    r"\b(?P<noun>the (?:patient|tenant|owner|author|winner|driver|student|pupil|client|customer|fan|member|neighbour|buyer|"
-    r"player|holder|employee|guest) of) (?P<rest>[^?]+)\?",
+    r"\b(?P<noun>the (?:patient|tenant|owner|author|winner|driver|student|pupil|client|customer|fan|member|neighbou?r|buyer|"
+    r"player|holder|employee|guest|teacher|user|keeper|tattooed|wearer|reader|writer|occupant|resident|inhabitant|lodger|bride|"
+    r"groom|graduate|victim|collector|founder|singer|manager|trainer|boss|worker) (?:of|at|in|for|from)) (?P<rest>[^?]+)\?",
     re.IGNORECASE,
 )
+_INTRODUCED = re.compile(
+    rf"^(?:(?:and|if|take|find|suppose|say|of|for|among|there is|there's) )?(?:(?:the|a|an|this) )?(?:{_PERSON}|whoever)"
+    r"(?: of (?:them|us|my friends)| I \w+| we \w+)?,? (?:(?P<link>who|that|whose|with) )?(?P<clause>[^?;:.,]+?)"
+    r"(?:[.;:,]| and tell me)\s+(?:and )?(?:who (?:is it|are they|is that),? and )?(?P<ask>[^?.]+)[?.]?$",
+    re.IGNORECASE,
+)
+_MEANT = re.compile(
+    r"\b(?:(?P<do>do|are|have|were) they|(?P<whose>their|his|her)(?= \w)|(?:that|this) (?:person|one|man|woman)|"
+    r"they|he|she|them|him)\b",
+    re.IGNORECASE,
+)
+_SINGULAR = {"do": "does", "are": "is", "have": "has", "were": "was"}
 _STATED = re.compile(
     r"(?P<who>[A-Z][^.?!]*?) (?P<verb>\w+s|\w+ed) (?P<what>an?|one|some) (?P<thing>\w+)[.;:]\s+"
     r"(?P<ask>[^?]*\b(?:it|there|that)\b[^?]*\?)"
@@ -67,19 +84,64 @@ def possible(task: str) -> Iterator[Chain]:
         if BLANK in ask:
             yield Chain(f"What is the {stated['thing']} that {stated['who']} {stated['verb']}?", ask)
             return
+    if introduced := _introduced(task):
+        yield introduced
+        return
     asked = questions(task) or sentences(task)
     for question in asked if len(asked) == 1 else ():
-        match = _NESTED.search(question) or _HOLDER.search(question)
+        forms = (form.search(question) for form in (_HOLDER, _NESTED, _WHOEVER))
+        match = min((found for found in forms if found), key=lambda found: found.start(), default=None)
         if match is None:
             return
-        rest = match["rest"].split()
-        lead = question[: match.start()]
-        for end in range(len(rest), 0, -1):
-            clause, tail = " ".join(rest[:end]), " ".join(rest[end:])
-            short = len(words(clause)) < 1 + (match.re is _NESTED)
-            if short or (tail and (_cuts(clause) or tail[:1].isupper())):
-                continue
-            yield Chain(_first(match, clause), f"{lead}{BLANK} {tail}".strip() + "?")
+        cuts = [chain for chain, lead, tail in _cut(question, match) if _whole(lead, tail)]
+        yield from cuts or [chain for chain, _, _ in _cut(question, match)]
+
+
+def _introduced(task: str) -> Chain | None:
+    """The chain of a task that first says who is meant, and then asks: "Somebody has a boat. Where do they live?"."""
+    match = _INTRODUCED.match(task.strip())
+    if match is None or not {*words(match["ask"])[:3]} & INTERROGATIVES or len(words(match["clause"])) < 2:
+        return None
+    meant = _MEANT.search(match["ask"])
+    if meant is None:
+        second = f"{match['ask']} of {BLANK}?"
+    else:
+        name = f"{BLANK}'s" if meant["whose"] else BLANK
+        verb = f"{_SINGULAR[meant['do'].casefold()]} " if meant["do"] else ""
+        second = f"{match['ask'][: meant.start()]}{verb}{name}{match['ask'][meant.end() :]}?"
+    return Chain(_of_person(match["link"] or "who", match["clause"]), second[:1].upper() + second[1:])
+
+
+def _whole(lead: str, tail: str) -> bool:
+    """Whether both sides of a clause make a question together: "Who is the aunt of" is, "Where does" needs a verb."""
+    before, after = words(lead), words(tail)
+    if not before:
+        return True
+    if before[-1] in _PREPOSITIONS:
+        return not after or after[0] in _ADVERBS or before[0] in _PREPOSITIONS
+    if {"do", "does", "did"} & set(before):
+        return bool(after) and after[0] not in FUNCTION_WORDS and after[0] not in _ADVERBS
+    if not {*before} & _AUXILIARIES:
+        return not after or after[0] in _ADVERBS
+    return not after or after[0] not in _PREPOSITIONS | _ARTICLES
+
+
+_PREPOSITIONS = frozenset("of at in for from with to by on about after near under into than like".split())
+_ARTICLES = frozenset("a an the his her".split())
+_ADVERBS = frozenset("now nowadays today currently then please".split())
+_AUXILIARIES = frozenset("is are was were has have had can could will would must should may might be".split())
+
+
+def _cut(question: str, match: re.Match[str]) -> Iterator[tuple[Chain, str, str]]:
+    """Every chain of a question with a clause in it, with what stands before and behind the clause."""
+    rest = match["rest"].split()
+    lead = question[: match.start()]
+    for end in range(len(rest), 0, -1):
+        clause, tail = " ".join(rest[:end]).rstrip(","), " ".join(rest[end:])
+        short = len(words(clause)) < 1 + (match.re is not _HOLDER)
+        if short or (tail and (_cuts(clause) or tail[:1].isupper())):
+            continue
+        yield Chain(_first(match, clause), f"{lead}{BLANK} {tail}".strip() + "?"), lead, tail
 
 
 def _cuts(clause: str) -> bool:
@@ -106,14 +168,18 @@ def _cuts(clause: str) -> bool:
 def _first(match: re.Match[str], clause: str) -> str:
     if match.re is _HOLDER:
         return f"Which person is {match['noun']} {clause}?"
+    if match.re is _WHOEVER:
+        return _of_person("who", clause)
     link = match["link"].casefold()
     if match["thing"]:
         return f"What is the {match['thing']} {link} {clause}?"
-    if link == "whose":
-        return f"Which person's {clause}?"
-    return f"Which person {'has' if link in ('with', 'of') else 'is in' if link == 'in' else ''} {clause}?".replace(
-        "  ", " "
-    )
+    return _of_person(link or "is", clause)
+
+
+def _of_person(link: str, clause: str) -> str:
+    """The question for the person of a relative clause."""
+    verb = {"with": "has ", "of": "has ", "in": "is in ", "is": "is "}.get(link.casefold(), "")
+    return f"Which person's {clause}?" if link.casefold() == "whose" else f"Which person {verb}{clause}?"
 
 
 def essence(value: str, question: str) -> str:

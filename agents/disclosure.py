@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from kithnet.agents import delicate
 from kithnet.agents.wording import content_words, sentences, stem, words
 from kithnet.memory.vectors import Embedder
 
@@ -190,7 +191,8 @@ class Discretion:
 
     Phrases of confidence are found by a word list and, where an embedder is given, by meaning: a message nearer to
     examples of confidence than to examples of openness, by a margin, counts whatever its wording. Sentences are
-    compared one by one. It errs towards confidence: a needless refusal harms less than a leak.
+    compared one by one. A regression over further examples finds delicate matters and what is told in trust (`delicate`). It
+    errs towards confidence: a needless refusal harms less than a leak.
     """
 
     NEAR = 0.40
@@ -212,9 +214,20 @@ class Discretion:
     def _judge(self, text: str, around: Sequence[str]) -> Sensitivity:
         if any(_has_phrase(part) for part in (text, *around)) or self._by_meaning((text, *around)):
             return "confidence"
-        if {stem(word) for word in words(text)} & _PRIVATE_STEMS:
+        own, beside = self._marks((text,)), self._marks(around)
+        if own[1] >= delicate.TRUST or beside[1] >= delicate.NEARBY:
+            return "confidence"
+        if {stem(word) for word in words(text)} & _PRIVATE_STEMS or own[0] >= delicate.MATTER:
             return "private"
         return "ordinary"
+
+    def _marks(self, texts: Sequence[str]) -> tuple[float, float]:
+        """The most that any sentence is of a delicate matter, and told in trust."""
+        parts = [part for text in texts for part in sentences(text)]
+        if self._embedder is None or not parts:
+            return -9.0, -9.0
+        matters, trusts = zip(*delicate.judge(parts, self._embedder), strict=True)
+        return max(matters), max(trusts)
 
     def _by_meaning(self, texts: Sequence[str]) -> bool:
         if self._embedder is None or self._confidence is None or self._open is None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
+from kithnet.agents import persons
+from kithnet.agents.attributes import Told
 from kithnet.agents.wording import core, named_people, speaker_in
 from kithnet.memory import lexical
 from kithnet.memory.owner import Hit, OwnerMemory
@@ -41,6 +43,10 @@ HYBRID = Weights(1.32, 3.84, 3.59, 1.78, 5.13, -0.86, -5.61)
 LEXICAL = Weights(3.65, 0.0, 3.98, 3.37, 0.0, -1.14, -5.68)
 
 
+SIDE, IDLE = 5.0, 4.0
+"""Log-odds for the side of life that is asked for, times `about`, and against courtesy and small talk; on development worlds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """What is seen of one memory; see `Weights`. topic: here without `about`."""
@@ -61,16 +67,17 @@ class Fitness:
 
     def __init__(self, memory: OwnerMemory, question: str, named: Mapping[str, Sequence[str]]) -> None:
         names = {stem for called in named.values() for name in called for stem in lexical.stems(name)}
-        self._named = named
+        self._named, self._question = named, question
         self._speaker = speaker_in(question, named)
         terms = [term for term in lexical.terms(core(question)) if term.stem not in names]
         self._rarity = memory.rarity(term.word for term in terms) if terms else {}
 
-    def of(self, hit: Hit, asked: Hit | None = None, *, hybrid: bool) -> float:
+    def of(self, hit: Hit, asked: Hit | None = None, *, hybrid: bool, told: Told | None = None) -> float:
         """The probability, in [0, 1], that a hit answers. asked: the question to which it is the reply; it was what
-        recall found. hybrid: whether cosines are known.
+        recall found. hybrid: whether cosines are known. told: which side of life it tells of, by its meaning.
         """
         weights = HYBRID if hybrid else LEXICAL
+        features = self.features(hit, asked)
         given = (
             weights.coverage,
             weights.near,
@@ -80,12 +87,14 @@ class Fitness:
             weights.off_topic,
             weights.base,
         )
-        odds = sum(weight * value for weight, value in zip(given, self.features(hit, asked).vector(), strict=True))
+        odds = sum(weight * value for weight, value in zip(given, features.vector(), strict=True))
+        if told is not None:
+            odds += SIDE * told.alike * features.about - IDLE * told.idle
         return min(1 / (1 + exp(-odds)), hit.trust)
 
     def features(self, hit: Hit, asked: Hit | None = None) -> Features:
         """What is seen of a hit."""
-        found = asked or hit
+        found = asked if asked and asked.cosine is not None else hit
         near = max(0.0, ((found.cosine or 0.0) - COSINE_FLOOR) / (1 - COSINE_FLOOR))
         return Features(found.coverage, near, self._about(hit, asked), self._topic(hit, asked))
 
@@ -102,8 +111,12 @@ class Fitness:
         """
         named, speaker = self._named, self._speaker
         text = f"{asked.text} {hit.text}" if asked else hit.text
+        if named and persons.of_others(hit, named, self._question):
+            return 0.0
         if speaker and hit.sender != speaker:
             return 0.5 if speaker in named_people(text, named) else 0.2
         spoken_of = {hit.sender, hit.about, *named_people(text, named)} & named.keys()
         heard = ({hit.receiver} & named.keys()) - spoken_of
-        return (len(spoken_of) + (1.0 if spoken_of else 0.5) * len(heard)) / len(named) if named else 1.0
+        return (
+            (len(spoken_of) + (1.0 if spoken_of else 0.2 if asked else 0.5) * len(heard)) / len(named) if named else 1.0
+        )

@@ -7,18 +7,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import dropwhile
 
+from kithnet.agents import attributes
 from kithnet.agents.fitness import Fitness
 from kithnet.agents.personal import CHAT
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_stems, named_people, normalise, only_asks, sentences, told, words
+from kithnet.agents.wording import (
+    content_stems,
+    normalise,
+    only_asks,
+    sentences,
+    told,
+    words,
+)
 from kithnet.memory.owner import Hit, OwnerMemory
+from kithnet.memory.vectors import Embedder
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 
 LONGEST_VALUE = 24
 LONGEST_QUOTE = 40
 NONE = "none"
+SHORT = 12
+"""Words of a message that may say nothing without the question before it."""
 RENEWED = 3
 """Of the best passages, how many are followed to what their speakers said later."""
 
@@ -51,7 +62,11 @@ class Finding:
 
 
 def passages(
-    memory: OwnerMemory, hits: Sequence[Hit], question: str, named: Mapping[str, Sequence[str]]
+    memory: OwnerMemory,
+    hits: Sequence[Hit],
+    question: str,
+    named: Mapping[str, Sequence[str]],
+    embedder: Embedder | None = None,
 ) -> list[Passage]:
     """What to read of the hits, best first: where one is a question, the reply that the other side gave to it; where
     the speaker later took one of the best back, what holds since.
@@ -60,7 +75,13 @@ def passages(
     """
     fitness = Fitness(memory, question, named)
     hybrid = any(hit.cosine is not None for hit in hits)
-    found = [Passage(said, fitness.of(said, asked, hybrid=hybrid), asked) for said, asked in replies(memory, hits)]
+    pairs = list(replies(memory, hits))
+    texts = [(asked.text if asked else "", said.text) for said, asked in pairs]
+    told = attributes.judge(question, texts, embedder) if embedder else [None] * len(pairs)
+    found = [
+        Passage(said, fitness.of(said, asked, hybrid=hybrid, told=side), asked)
+        for (said, asked), side in zip(pairs, told, strict=True)
+    ]
     found.sort(key=lambda passage: -passage.score)
     renewed = [_renewed(memory, passage, question) for passage in found[:RENEWED]]
     return _once([*renewed, *found[RENEWED:]])
@@ -82,6 +103,10 @@ def replies(memory: OwnerMemory, hits: Sequence[Hit]) -> Iterator[tuple[Hit, Hit
             if not after or after[0].sender == hit.sender or only_asks(after[0].text):
                 continue
             said, asked = after[0], hit
+        elif hit.kind == "message" and len(words(hit.text)) <= SHORT:
+            before = memory.neighbours(hit.id, before=1, after=0)
+            if before and before[0].sender != hit.sender and only_asks(before[0].text):
+                asked = before[0]
         yield said, asked
 
 
@@ -129,7 +154,7 @@ async def read(
     text = told(passage.hit.text)
     span = snap(said, text, question)
     quote = sentence_with(span or question, text)
-    value = span if model.traits.capable else clause_with(span, quote)
+    value = span if model.traits.capable else whole_with(clause_with(span, quote), text)
     return Finding(passage, value or quote, quote, bool(span))
 
 
@@ -138,21 +163,21 @@ def _adds(passage: Passage, question: str) -> bool:
     return bool(content_stems(passage.hit.text) - content_stems(question))
 
 
-def whom(hit: Hit, names: Mapping[str, Sequence[str]]) -> str:
-    """The name of the one a memory is about: its speaker, where it says "I" or "my", else whom it names; "" for nobody."""
-    said = set(words(hit.text))
-    if said & {"i", "i'm", "i've", "my", "me", "i'll", "i'd", "mine"} or not hit.sender:
-        person = hit.sender or hit.about
-    else:
-        others = [one for one in named_people(hit.text, names) if one != hit.receiver]
-        person = others[0] if others else hit.sender
-    return names.get(person or "", (person or "",))[0]
+def telling(fitting: Sequence[Passage], question: str) -> Passage:
+    """The passage that says most of what a question says of somebody: the question gives the fact, and asks whose it is."""
+    wanted = content_stems(question)
+
+    def said(passage: Passage) -> float:
+        text = f"{passage.asked.text if passage.asked else ''} {passage.hit.text}"
+        return passage.score * (len(wanted & content_stems(text)) / max(1, len(wanted)))
+
+    return max(fitting, key=said)
 
 
 def latest(fitting: Sequence[Passage]) -> Passage:
     """The best passage, or a later one of the same speaker that fits nearly as well: what was said last holds."""
     best = fitting[0]
-    near = [p for p in fitting if p.score >= 0.9 * best.score and p.hit.sender == best.hit.sender and p.hit.at]
+    near = [p for p in fitting if p.score >= 0.97 * best.score and p.hit.sender == best.hit.sender and p.hit.at]
     return max(near, key=lambda p: p.hit.at or datetime.min) if best.hit.at and near else best
 
 
@@ -235,6 +260,16 @@ def clause_with(span: str, sentence: str) -> str:
     """
     clauses = (part.strip(" \"'“”()[]-") for part in re.split(r"[,;:.!?…—](?=\s|$)", sentence))
     return next((clause for clause in clauses if span and span in clause), span)
+
+
+def whole_with(clause: str, text: str) -> str:
+    """The clause, or all of a short text where only the rest of it names or numbers anything: a small model's cut missed it."""
+    rest = text.replace(clause, " ")
+    missed = clause and _NAMES.search(rest) and not _NAMES.search(f"x {clause[:1].lower()}{clause[1:]}")
+    return " ".join(text.split()) if missed and len(text.split()) <= LONGEST_QUOTE else clause
+
+
+_NAMES = re.compile(r"(?<![.!?:] )(?<!^)\b(?!I\b)[A-Z][a-z]|\d")
 
 
 def sentence_with(wanted: str, text: str) -> str:

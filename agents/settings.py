@@ -14,7 +14,8 @@ class Settings:
     are consulted. k, budget_tokens: hits and tokens of one recall. support: how well a memory must fit a question
     before it counts as evidence, in [0, 1]; firm: below which people the question names are asked all the same.
     extract: what finds statements at the end of a session: the rules, or a model beside them ("auto": a capable one).
-    tools: whether a task about calendars is reckoned by code over collected events.
+    tools: whether a task about calendars or tastes is reckoned by code over collected entries. Without, a question inside a
+    question is still taken apart: that is planning, and reckons nothing.
     """
 
     infonav: bool = True

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kithnet.agents import likings
 from kithnet.agents.exceptions import excluded
 from kithnet.agents.meanings import OF_TASTE, Tool, by_meaning
 from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, named_people, stem
@@ -118,6 +119,10 @@ def read(
     tokens = clock.tokens(task)
     left_out, rest = excluded(tokens, task)
     tool = by_rule(rest)
+    if embedder is not None and (tool in OF_TASTE or tool is None):
+        of_taste = _of_two(task, rest, names, pair, embedder)
+        if of_taste or tool in OF_TASTE:
+            return of_taste
     meant = None if tool or embedder is None else by_meaning(_nameless(rest), embedder)
     chosen = tool or meant
     if chosen is None:
@@ -130,6 +135,17 @@ def read(
     return Plan(
         chosen, _people(task, rest, names, pair), left_out, window, least, _twice(rest), by_meaning=tool is None
     )
+
+
+def _of_two(
+    task: str, tokens: Sequence[Token], names: Mapping[str, Sequence[str]], pair: tuple[str, str], embedder: Embedder
+) -> Plan | None:
+    """The plan of a task that compares the tastes of two people."""
+    people = _people(task, tokens, names, pair)
+    if len(people) != 2 or {stem(token.low) for token in tokens} & _CALENDAR:
+        return None
+    asked = likings.asked_of(task, people, embedder)
+    return Plan(asked[0], people, liked=asked[1], by_meaning=True) if asked else None
 
 
 def by_rule(tokens: Sequence[Token]) -> Tool | None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kithnet.agents import appointments, chains, consult, infonav, reading
+from kithnet.agents import appointments, attributes, chains, consult, infonav, persons, reading
 from kithnet.agents.infonav import Evidence, Ledger, Rationale
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.reading import Passage
@@ -141,6 +141,9 @@ class _Look:
         started, question, settings = time.perf_counter(), self.rationale.question, self.stage.settings
         heard = self.turn.heard.claims if self.turn.heard else ()
         hint = self.claim.value if self.claim else " ".join(claim.value for claim in heard)
+        if self.stage.embedder and not self.claim:
+            also = await asyncio.to_thread(attributes.paraphrases, question, self.stage.embedder)
+            hint = f"{hint} {also}".strip()
         if settings.memory:
             recalled = await self.agent.recall(
                 question,
@@ -154,7 +157,7 @@ class _Look:
         fresh = [hit for hit in recalled.hits if hit.id not in self.seen]
         self.seen.extend(hit.id for hit in fresh)
         shown = await asyncio.to_thread(
-            reading.passages, self.agent.memory, fresh, question, self.agent.named(question)
+            reading.passages, self.agent.memory, fresh, question, self.agent.named(question), self.stage.embedder
         )
         self._emit(
             "recall", hint=hint, hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits],
@@ -194,8 +197,8 @@ class _Look:
         fitting = [passage for passage in shown if passage.score >= self.stage.settings.support]
         if not fitting:
             return None
-        passage = reading.latest(fitting)
-        name = reading.whom(passage.hit, self.agent.known_names)
+        passage = reading.telling(fitting, self.rationale.question)
+        name = persons.whom(passage.hit, self.agent.known_names, self.rationale.question)
         if not name:
             return None
         evidence = replace(self.agent.evidence(passage.hit), support=passage.score, quote=passage.hit.text)

@@ -103,7 +103,7 @@ def only_asks(text: str) -> bool:
     told, comma, tag = last[0].rpartition(",")
     begins = words(told)[:1]
     tagged = comma and len(words(tag)) <= LONGEST_TAG and len(content_words(told)) > 1
-    return not (tagged and begins and begins[0] not in INTERROGATIVES)
+    return not (tagged and begins and begins[0].partition("'")[0] not in INTERROGATIVES)
 
 
 def told(text: str) -> str:

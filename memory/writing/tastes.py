@@ -22,6 +22,7 @@ _HATES = _stems(
     "allergic hater"
 )
 _UNBEARABLE = _stems("stand bear abide tolerate stomach endure suffer")
+_EMOTIVE = _LIKES | _HATES | _UNBEARABLE
 _NOT = frozenset(
     """not no never don't doesn't didn't isn't aren't can't cannot couldn't won't hardly nothing without neither nobody
     far""".split()
@@ -53,6 +54,8 @@ def leaning(sentence: str) -> int:
         if one in _HATES:
             return 0 if denied else -1
         if one in _LIKES:
+            if low[place] == "like" and {"no", "nothing", "nobody"} & set(low[max(0, place - 2) : place]):
+                return 1  # nothing is like it
             if (
                 low[place] == "like"
                 and place
@@ -76,17 +79,48 @@ def _pair(low: Sequence[str], stems: Sequence[str], first: str, second: str) -> 
 
 def shared(left: str, right: str) -> str:
     """The longest run of words that two sentences have in common: a thing, without words of no content and of liking."""
+    return next(iter(runs(left, right)), "")
+
+
+def runs(left: str, right: str) -> list[str]:
+    """All runs of words that two sentences have in common, the longest first, as the left one has them.
+
+    Those that are no phrase of their own come last: in one of the sentences they lead into another word ("old" of "old
+    maps"), or into what a verb has after it ("drag me").
+    """
     a, b = clock.tokens(left), clock.tokens(right)
-    best: Sequence[Token] = ()
+    found: dict[tuple[int, int], tuple[bool, int]] = {}
     for start in range(len(a)):
         for other in range(len(b)):
+            if start and other and _same(a[start - 1], b[other - 1]):
+                continue
             width = 0
             while start + width < len(a) and other + width < len(b) and _same(a[start + width], b[other + width]):
                 width += 1
             run = _trimmed(a[start : start + width])
-            if len(run) > len(best):
-                best = run
-    return left[best[0].first : best[-1].last] if best else ""
+            if run:
+                cut = width - next(at for at in range(width) if a[start + at] is run[-1]) - 1
+                whole = not any(_leads_on(side, at + width - cut) for side, at in ((a, start), (b, other)))
+                place = run[0].first, run[-1].last
+                found[place] = max(found.get(place, (False, 0)), (whole, len(run)))
+    order = sorted(found, key=lambda place: (not found[place][0], -found[place][1], place))
+    return [left[first:last] for first, last in order]
+
+
+def _leads_on(sentence: Sequence[Token], at: int) -> bool:
+    """Whether the word at a place belongs with the one before it."""
+    return at < len(sentence) and (sentence[at].low in _OBJECTS or not _empty(sentence[at]))
+
+
+_OBJECTS = frozenset("me my myself him her his them their us our you your it a an the".split())
+
+
+def phrases(sentence: str) -> list[str]:
+    """The runs of words between words of no content and of liking: what a sentence may be about."""
+    said: list[list[Token]] = [[]]
+    for token in clock.tokens(sentence):
+        said = [*said, []] if _empty(token) else [*said[:-1], [*said[-1], token]]
+    return [sentence[run[0].first : run[-1].last] for run in said if run]
 
 
 def _same(left: Token, right: Token) -> bool:
@@ -103,13 +137,14 @@ def _trimmed(run: Sequence[Token]) -> Sequence[Token]:
 
 
 def _empty(word: Token) -> bool:
-    return not word.text[0].isalnum() or stem(word.low) in _LIKES | _HATES | _UNBEARABLE or word.low in _SMALL
+    return not word.text[0].isalnum() or stem(word.low) in _EMOTIVE or word.low in _SMALL or word.low in _NOT
 
 
 _SMALL = frozenset(
     """i me my mine you your he she it its they them we us our a an the this that these those and or but so as at by
     for from in into of on to up with about than then there is are was were be been am do does did have has had
-    will would can could i'm i've it's not no really very so much quite at all too just ever never always one
-    thing things anything something most best big whole world lot lots all day time life makes make made get
-    gets got go goes every nothing more few little bit ever since""".split()
+    will would can could i'm i've it's not no really very much quite all too just ever never always one thing
+    things anything something most best big whole world lot lots day time life makes make made get gets got go
+    goes every nothing more few little bit since without after before over under again away any some other each
+    both he's she's they're you're there's that's what when where how why who i'd i'll you'd""".split()
 )

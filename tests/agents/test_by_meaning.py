@@ -1,0 +1,92 @@
+"""Tastes, questions and confidences in wordings that no rule was made for: only shares over the held-out halves are checked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kithnet.agents import attributes, chains, leanings, persons, tasking
+from kithnet.agents.disclosure import Discretion
+from kithnet.agents.tastes import Taste, alike
+from kithnet.agents.wording import content_stems
+from kithnet.memory.owner import Hit
+from kithnet.runtime.embed import LlamaEmbedder
+
+from . import halves
+from .halves import Asked
+
+
+@pytest.fixture(scope="module")
+def embedder(embedder_path: Path) -> Iterator[LlamaEmbedder]:
+    loaded = LlamaEmbedder.load(embedder_path)
+    yield loaded
+    loaded.close()
+
+
+def test_which_way_a_sentence_leans_is_told_with_its_thing_masked(embedder: LlamaEmbedder) -> None:
+    held = halves.said("held-out")
+    texts = [one.text.replace(one.thing, leanings.MASK) for one in held]
+    right = [way * one.way > 0 for (way, _), one in zip(leanings.judge(texts, embedder), held, strict=True)]
+    assert sum(right) / len(right) >= 0.8
+
+
+def test_questions_about_two_people_and_questions_in_questions_are_told_apart(embedder: LlamaEmbedder) -> None:
+    questions = halves.asked("held-out")
+    names = {name.casefold(): (name,) for one in questions if one.kind != "facts" for name in one.parts}
+
+    def right(one: Asked) -> bool:
+        plan = tasking.read(one.text, names, ("Ines", "Quirin"), embedder)
+        if one.kind != "facts":
+            tool = {"share": "alike", "oppose": "apart"}[one.kind]
+            return plan is not None and plan.tool == tool and {*plan.people} == {*one.parts}
+        steps = [content_stems(step) for step in one.parts if step != "who"]
+        found = list(chains.possible(one.text))
+        if len(steps) == 1:
+            return plan is None and not found
+        return plan is None and any(
+            steps[0] <= content_stems(chain.first) and steps[1] <= content_stems(chain.second) for chain in found
+        )
+
+    assert halves.share(questions, right) >= 0.75
+
+
+def test_confidences_are_seldom_missed_and_harmless_words_seldom_kept_back(embedder: LlamaEmbedder) -> None:
+    discretion = Discretion(embedder)
+    confidential, harmless = halves.trusted("held-out")
+    assert halves.share(confidential, lambda text: discretion.of(text) == "ordinary") <= 0.2
+    assert halves.share(harmless, lambda text: discretion.of(text) != "ordinary") <= 0.1
+
+
+def test_two_phrases_of_one_meaning_are_a_thing_in_common_and_both_are_named(embedder: LlamaEmbedder) -> None:
+    left, right = [Taste("Ana", 1, "I love jogging.")], [Taste("Cleo", 1, "I'm really fond of running.")]
+    found = alike(left, right, opposite=False, liked=True, embedder=embedder)
+    assert found == ["jogging, running"]
+
+
+def test_an_answer_without_a_word_of_the_question_tells_of_the_side_of_life_that_is_asked_for(
+    embedder: LlamaEmbedder,
+) -> None:
+    said = [
+        ("", "I signed the contract with Meyer & Sons today."),
+        ("", "Sleep well, Ana."),
+        ("", "My dentist is Dr Roe."),
+    ]
+    job, courtesy, teeth = attributes.judge("Who employs Ana?", said, embedder)
+    assert job.alike > 0.5 > max(courtesy.alike, teeth.alike)
+    assert courtesy.idle > 10 * max(job.idle, teeth.idle)
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("I drive a blue van.", "Ben"),
+        ("You know Ana, right? Ana drives a blue van.", "Ana"),
+        ("I met Ana on Monday. She drives a blue van.", "Ana"),
+        ("They booked the barn for Ana's blue van.", "Ana"),
+        ("News from Zoran: Zoran's blue van is gone.", "Zoran"),
+    ],
+)
+def test_a_memory_is_about_the_one_who_says_i_or_whom_it_names(text: str, who: str) -> None:
+    hit = Hit("m1", "message", text, 1.0, 1.0, None, 1.0, "ben", "dora", None, "s", (), "ben")
+    names = {"ana": ("Ana",), "ben": ("Ben",), "dora": ("Dora",)}
+    assert persons.whom(hit, names, "Which person drives a blue van?") == who
