@@ -7,9 +7,10 @@ from kithnet.agents import sides
 from kithnet.agents.likeness import Likeness
 from kithnet.memory.vectors import Embedder
 
-MATTER, TRUST, NEARBY = 0.35, 0.5, 1.0
+MATTER, TRUST, NEARBY = 1.2, 0.9, 1.4
 """How far a sentence must score above ordinary talk, of about 2 where it is clear: as a matter, as told in trust, and as told
-in trust in a message beside the one that is judged."""
+in trust in a message beside the one that is judged. At 0.35, 0.5 and 1.0 a quarter as many confidences slip through, and
+agents keep back so much that every sixth question of a generated world that they could answer goes unanswered."""
 
 
 def _lines(text: str) -> tuple[str, ...]:
