@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from kithnet.memory.writing import timelexicon as lexicon
 from kithnet.memory.writing.clock import DAY, HALF, Clock, Mark, Token, alone
@@ -11,6 +13,35 @@ _SETTING_OUT = frozenset(
     we're they're log sent kick kicks""".split()
 )
 """Words before "out" or "off" that make it a beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A time of day or a length of time, tokens `first` to `last` (exclusive), with no word on what begins or ends by it.
+
+    clock: of a time of day. minutes: of a length. bare: a number such as "nine", which may be no time at all.
+    What leads to it ("at", "for", "from") is no part of it; "o'clock", "pm" and "in the evening" are.
+    """
+
+    kind: Literal["clock", "length"]
+    first: int
+    last: int
+    clock: Clock | None = None
+    minutes: int = 0
+    bare: bool = False
+
+
+def expressions(words: Sequence[Token], to_24: bool = False) -> list[Expression]:
+    """The times of day and lengths of time of a sentence, in their order. to_24: hours are counted to 24."""
+    reader = _Reader(words, to_24)
+    found: list[Expression] = []
+    place = 0
+    while place < len(words):
+        one = reader.expression(place)
+        if one is not None:
+            found.append(one)
+        place = one.last if one else place + 1
+    return found
 
 
 def marks(words: Sequence[Token], *, to_24: bool = False) -> list[Mark]:
@@ -37,6 +68,14 @@ class _Reader:
             found.append(mark)
             place = mark.last
         return found
+
+    def expression(self, place: int) -> Expression | None:
+        """What stands at `place`: a time of day, a length of time or neither."""
+        length = self._duration(place)
+        if length is not None:
+            return Expression("length", place, length[1], minutes=length[0])
+        clock = self._clock(place)
+        return None if clock is None else Expression("clock", place, clock[1], clock[0], bare=clock[2])
 
     def _range(self, place: int) -> Mark | None:
         """ "from 9 to 10", "9-10 am", "between noon and one"."""
