@@ -11,6 +11,8 @@ from kithnet.runtime.engine.encoder import BATCH_TOKENS, Encoder, Vectors
 from kithnet.runtime.errors import ModelFileError, ModelUnavailable
 from kithnet.runtime.llama import LlamaModel, default_threads
 
+KEPT = 20_000
+"""Words whose tokens are kept."""
 MAX_TOKENS = BATCH_TOKENS  # of one text; the MiniLM family was trained on no more, the rest is cut off
 
 
@@ -26,6 +28,8 @@ class LlamaEmbedder:
         self._workers = workers
         self._limit = min(MAX_TOKENS, model.trained_context or MAX_TOKENS)
         self._encoder = Encoder(model, workers)
+        self._of_words: Encoder | None = None
+        self._pieces: dict[str, list[int]] = {}
         self.dim = self._encoder.dim
         self._lock = threading.Lock()
         self._closed = False
@@ -55,11 +59,42 @@ class LlamaEmbedder:
         distinct = list(dict.fromkeys(texts))
         place = {text: i for i, text in enumerate(distinct)}
         started = time.perf_counter()
-        rows = self._alive().encode([self._tokenise(text) for text in distinct])
+        found = self._alive().encode([self._tokenise(text) for text in distinct])
+        rows = np.stack(found) if found else np.zeros((0, self.dim), np.float32)
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         with self._lock:
             self.seconds += time.perf_counter() - started
         return rows[[place[text] for text in texts]] if texts else rows
+
+    def word_vectors(self, texts: Sequence[Sequence[str]]) -> list[Vectors]:
+        """A vector for each word of each text, as it is meant among the others: (words, dim) float32, not normalised.
+
+        texts: words in their order. The vector of a word is the mean over its tokens. Words beyond the model's window
+        (256 tokens) get zeros. Raises ModelUnavailable after `close`.
+        """
+        encoded = [self._by_word(words) for words in texts]
+        found = self._alive_of_words().encode([tokens for tokens, _ in encoded])
+        rows = [np.zeros((len(words), self.dim), np.float32) for words in texts]
+        for row, vectors, (_, spans) in zip(rows, found, encoded, strict=True):
+            for place, (first, last) in enumerate(spans):
+                row[place] = vectors[first:last].mean(axis=0)
+        return rows
+
+    def _by_word(self, words: Sequence[str]) -> tuple[list[int], list[tuple[int, int]]]:
+        """The tokens of a text given in words, and which of them each word has, as far as there is room."""
+        begin, *_, end = self._model.tokenise("a", begin=True, special=False)
+        tokens, spans = [begin], []
+        for word in words:
+            pieces = self._pieces.get(word)
+            if pieces is None:
+                pieces = self._model.tokenise(word, begin=True, special=False)[1:-1]
+                if len(self._pieces) < KEPT:
+                    self._pieces[word] = pieces
+            if not pieces or len(tokens) + len(pieces) + 1 > self._limit:
+                break
+            spans.append((len(tokens), len(tokens) + len(pieces)))
+            tokens += pieces
+        return [*tokens, end], spans
 
     def close(self) -> None:
         """Free the model. A second call does nothing."""
@@ -68,17 +103,30 @@ class LlamaEmbedder:
                 return
             self._closed = True
         self._encoder.close()
+        if self._of_words is not None:
+            self._of_words.close()
         self._model.close()
 
     def _alive(self) -> Encoder:
-        """The encoder, a fresh one where the last has died."""
+        """The encoder of texts, a fresh one where the last has died."""
         with self._lock:
-            if self._closed:
-                raise ModelUnavailable(f"embedder {self.name} has been closed", "load it again")
-            if self._encoder.dead:
-                self._encoder.close()
-                self._encoder = Encoder(self._model, self._workers)
+            self._encoder = self._renewed(self._encoder, pooled=True)
             return self._encoder
+
+    def _alive_of_words(self) -> Encoder:
+        """The encoder of words, made when it is first asked for."""
+        with self._lock:
+            self._of_words = self._renewed(self._of_words, pooled=False)
+            return self._of_words
+
+    def _renewed(self, encoder: Encoder | None, *, pooled: bool) -> Encoder:
+        if self._closed:
+            raise ModelUnavailable(f"embedder {self.name} has been closed", "load it again")
+        if encoder is not None and not encoder.dead:
+            return encoder
+        if encoder is not None:
+            encoder.close()
+        return Encoder(self._model, self._workers, pooled=pooled)
 
     def _tokenise(self, text: str) -> list[int]:
         tokens = self._model.tokenise(text, begin=True, special=False)

@@ -20,6 +20,7 @@ from kithnet.memory.writing import (
     phrases,
     renaming,
     speech,
+    tagged,
     times,
     timewords,
     whose,
@@ -27,6 +28,8 @@ from kithnet.memory.writing import (
 from kithnet.memory.writing.clauses import Said
 from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
+from kithnet.memory.writing.tagging import Tagger
+from kithnet.memory.writing.units import units_of
 from kithnet.memory.writing.whose import View
 
 _MERIDIEM = re.compile(r"\b([ap])\.\s?m\.?(?=\W|$)", re.IGNORECASE)
@@ -46,6 +49,8 @@ _SAME_END = re.compile(
 _UNTIL_WHEN = re.compile(
     r"\b(?:(?:un)?till? when|when (?:does|do|will|is|are)\b.*\b(?:end|finish|over|done|stop))", re.I
 )
+SURE = 0.0
+"""How likely the labels of a message must be to be believed rather than rules."""
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
 
@@ -77,14 +82,19 @@ class Event:
         return datetime.combine(self.day, time.min) + timedelta(minutes=self.end)
 
 
-def read(turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = ()) -> list[Event]:
+def read(
+    turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = (), tagger: Tagger | None = None
+) -> list[Event]:
     """The events of one session, as they stand after its last turn, in the order in which they were first told.
 
-    earlier: events of sessions before it, which it may confirm, change or call off.
+    earlier: events of sessions before it, which it may confirm, change or call off. tagger: reads messages by what they
+    mean where it is surer than rules can be; without one, rules read them all.
     """
     told = [turn for turn in turns if not turn.recalled]
     reader = _Session(cast, clock.counts_to_24(turn.text for turn in told), list(earlier))
     reader.frames = habits.frames(reader.named(told))
+    if tagger is not None:
+        reader.tagged = _tagged(told, cast, reader.to_24, tagger)
     for turn in told:
         reader.hear(turn)
     return reader.events
@@ -115,6 +125,7 @@ class _Session:
         self.frames: frozenset[str] = frozenset()
         self.sender = ""
         self.keeps_end = False
+        self.tagged: dict[int, tagged.Message] = {}
 
     def named(self, turns: Iterable[Turn]) -> Iterator[str]:
         """What seems to be done in the sentences with times, as each reads by itself."""
@@ -137,6 +148,8 @@ class _Session:
         if topic is not None:
             topic = replace(topic, people=(turn.sender,)) if turn.sender in topic.people else topic
         before = list(self.events)
+        if self._as_tagged(turn, topic):
+            return
         for sentence in _sentences(turn.text):
             topic = self._sentence(sentence, turn, topic)
         if self.events == before and not self.asked and clock.may_tell_time(turn.text):
@@ -161,7 +174,26 @@ class _Session:
         self.keeps_end = bool(_SAME_END.search(sentence))
         if self._renames(sentence, turn):
             return topic
-        found = clauses.read(sentence, view)
+        return self._take(sentence, clauses.read(sentence, view), turn, topic)
+
+    def _as_tagged(self, turn: Turn, topic: Said | None) -> bool:
+        """Take in a message as it is tagged, if that is sure enough."""
+        message = self.tagged.get(turn.id)
+        if message is None:
+            return False
+        view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent)
+        found, sure = tagged.read(message, view)
+        if sure < SURE:
+            return False
+        self._notice_day(turn.text, turn)
+        self.keeps_end = bool(_SAME_END.search(turn.text))
+        if self._renames(turn.text, turn):
+            return True
+        self._take(turn.text, found, turn, topic)
+        return True
+
+    def _take(self, sentence: str, found: Sequence[Said], turn: Turn, topic: Said | None) -> Said | None:
+        """Take in what a sentence says; the topic for the next."""
         for _, _, person in whose.people_in(clock.tokens(sentence), self.cast):
             if person not in (turn.sender, turn.receiver):
                 self.referent = person
@@ -383,6 +415,16 @@ class _Session:
                 return
         self.events.append(event)
         self.latest = len(self.events) - 1
+
+
+def _tagged(turns: Sequence[Turn], cast: Cast, to_24: bool, tagger: Tagger) -> dict[int, tagged.Message]:
+    """The messages of a session with their tags."""
+    words = [clock.tokens(_MERIDIEM.sub(r"\1m", turn.text)) for turn in turns]
+    units = [units_of(one, cast, to_24) for one in words]
+    return {
+        turn.id: tagged.Message(said, parts, tags)
+        for turn, said, parts, tags in zip(turns, words, units, tagger.tag(units), strict=True)
+    }
 
 
 def _sentences(text: str) -> list[str]:

@@ -19,7 +19,7 @@ from kithnet.runtime.llama import Batch, LlamaModel, forget_errors, last_error
 
 BATCH_TOKENS = 256  # small batches stay in the processor's cache: far faster than large ones
 BATCH_TEXTS = 64
-_MEAN = 1  # LLAMA_POOLING_TYPE_MEAN
+_NONE, _MEAN = 0, 1  # LLAMA_POOLING_TYPE_...
 
 Vectors = npt.NDArray[np.float32]
 
@@ -29,7 +29,7 @@ class _Call:
     """One caller's texts. todo: their numbers, the shortest first, so that texts of like length share a batch."""
 
     tokens: Sequence[Sequence[int]]
-    rows: Vectors
+    rows: list[Vectors]
     todo: deque[int]
     left: int
     error: KithnetError | None = None
@@ -37,24 +37,31 @@ class _Call:
 
 
 class Encoder:
-    """Tokenised texts to mean-pooled vectors. Thread-safe; `workers` threads, each with a context of its own."""
+    """Tokenised texts to vectors. Thread-safe; `workers` threads, each with a context of its own.
 
-    def __init__(self, model: LlamaModel, workers: int) -> None:
+    pooled: one vector a text, the mean over its tokens; else one for each token, in its context.
+    """
+
+    def __init__(self, model: LlamaModel, workers: int, *, pooled: bool = True) -> None:
+        self._pooled = pooled
         self.dim = int(lib.llama_model_n_embd(model.handle))
         self._wake = threading.Condition()
         self._calls: deque[_Call] = deque()
         self._open: set[_Call] = set()
         self._ended: KithnetError | None = None
         self._threads = []
-        for context in [_open(model) for _ in range(workers)]:
+        for context in [_open(model, pooled) for _ in range(workers)]:
             thread = threading.Thread(target=self._run, args=(context,), name="embed", daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def encode(self, tokens: Sequence[Sequence[int]]) -> Vectors:
-        """(N, dim) vectors, not normalised. Each text is at most BATCH_TOKENS long. Raises ModelUnavailable."""
+    def encode(self, tokens: Sequence[Sequence[int]]) -> list[Vectors]:
+        """For each text a vector (dim,), or (its tokens, dim) where not pooled; none is normalised.
+
+        Each text is at most BATCH_TOKENS long. Raises ModelUnavailable.
+        """
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        call = _Call(tokens, np.zeros((len(tokens), self.dim), np.float32), deque(order), len(tokens))
+        call = _Call(tokens, [np.zeros(0, np.float32)] * len(tokens), deque(order), len(tokens))
         if not tokens:
             return call.rows
         with self._wake:
@@ -88,7 +95,7 @@ class Encoder:
         batch = Batch(BATCH_TOKENS)
         try:
             while group := self._next():
-                vectors = _evaluate(context, batch, [call.tokens[i] for call, i in group], self.dim)
+                vectors = self._evaluate(context, batch, [call.tokens[i] for call, i in group])
                 self._deliver(group, vectors)
         except BaseException as failure:
             if not isinstance(failure, KithnetError):
@@ -116,7 +123,24 @@ class Encoder:
             self._calls = deque(call for call in self._calls if call.todo)
             return group
 
-    def _deliver(self, group: Sequence[tuple[_Call, int]], vectors: Vectors) -> None:
+    def _evaluate(self, context: Any, batch: Batch, group: Sequence[Sequence[int]]) -> list[Vectors]:
+        flat = [token for tokens in group for token in tokens]
+        positions = [i for tokens in group for i in range(len(tokens))]
+        lanes = [lane for lane, tokens in enumerate(group) for _ in tokens]
+        batch.put(flat, positions, lanes, [True] * len(flat))
+        forget_errors()
+        status = lib.llama_decode(context, batch.raw)
+        if status != 0:
+            raise ModelUnavailable(
+                f"llama.cpp failed to embed (status {status}): {last_error('no reason given')}", "load the model again"
+            )
+        if self._pooled:
+            pointers = [lib.llama_get_embeddings_seq(context, lane) for lane in range(len(group))]
+            return [np.ctypeslib.as_array(p, shape=(self.dim,)).copy() for p in pointers]
+        rows = np.ctypeslib.as_array(lib.llama_get_embeddings(context), shape=(len(flat), self.dim)).copy()
+        return np.split(rows, np.cumsum([len(tokens) for tokens in group])[:-1])
+
+    def _deliver(self, group: Sequence[tuple[_Call, int]], vectors: Sequence[Vectors]) -> None:
         with self._wake:
             for (call, at), vector in zip(group, vectors, strict=True):
                 call.rows[at] = vector
@@ -136,28 +160,13 @@ class Encoder:
             self._wake.notify_all()
 
 
-def _evaluate(context: Any, batch: Batch, group: Sequence[Sequence[int]], dim: int) -> Vectors:
-    flat = [token for tokens in group for token in tokens]
-    positions = [i for tokens in group for i in range(len(tokens))]
-    lanes = [lane for lane, tokens in enumerate(group) for _ in tokens]
-    batch.put(flat, positions, lanes, [True] * len(flat))
-    forget_errors()
-    status = lib.llama_decode(context, batch.raw)
-    if status != 0:
-        raise ModelUnavailable(
-            f"llama.cpp failed to embed (status {status}): {last_error('no reason given')}", "load the model again"
-        )
-    pointers = [lib.llama_get_embeddings_seq(context, lane) for lane in range(len(group))]
-    return np.stack([np.ctypeslib.as_array(p, shape=(dim,)) for p in pointers])
-
-
-def _open(model: LlamaModel) -> Any:
+def _open(model: LlamaModel, pooled: bool) -> Any:
     params = lib.llama_context_default_params()
     params.n_ctx = params.n_batch = params.n_ubatch = BATCH_TOKENS
     params.n_seq_max = BATCH_TEXTS
     params.n_threads = params.n_threads_batch = 1
     params.embeddings = True
-    params.pooling_type = _MEAN
+    params.pooling_type = _MEAN if pooled else _NONE
     params.kv_unified = True
     params.no_perf = True
     forget_errors()

@@ -1,0 +1,224 @@
+"""A tagged message put together: what it says of activities and their times, in the form in which rules give it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from kithnet.memory.writing import clock, phrases, stretches, whose
+from kithnet.memory.writing.clauses import Mood, Said
+from kithnet.memory.writing.clock import DAY, Clock, Token
+from kithnet.memory.writing.tagging import ACTS, GROUPS, LABELS, Act, Label, Tags
+from kithnet.memory.writing.units import Unit
+from kithnet.memory.writing.whose import View
+
+_MOODS: dict[Act, Mood] = {
+    "tell": "tell", "sleep": "tell", "change": "change", "cancel": "cancel", "ask": "ask",
+}  # fmt: skip
+_ME, _YOU, _US, _THIRD = (
+    frozenset(words.split()) for words in ("i me my mine", "you your yours", "we us our ours", "he him his she her hers they them their")
+)
+_EARLIER = frozenset("earlier sooner forward".split())
+_MOST_CLOCKS = 5
+"""Times of one message that are weighed together; more are taken one by one."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message with its tags. words: its tokens."""
+
+    words: Sequence[Token]
+    units: Sequence[Unit]
+    tags: Tags
+
+    @property
+    def act(self) -> Act:
+        return ACTS[int(np.argmax(self.tags.acts))]
+
+
+@dataclass
+class _Draft:
+    """One activity while it is put together. odds: the least likely of what it rests on."""
+
+    activity: str = ""
+    worth: float = 0.0
+    start: Clock | None = None
+    end: Clock | None = None
+    length: int = 0
+    gap: int = 0
+    shift: int = 0
+    after: str = ""
+    before: str = ""
+    companions: list[str] = field(default_factory=list)
+
+    @property
+    def timed(self) -> bool:
+        return bool(self.start or self.end or self.length or self.shift)
+
+
+def read(message: Message, view: View) -> tuple[list[Said], float]:
+    """What the message says, and how likely the least likely of the labels is that this rests on."""
+    mood = _MOODS.get(message.act)
+    if mood is None:
+        return [], float(np.max(message.tags.acts))
+    labels, odds = _labels(message)
+    reporter, _ = whose.reporter(message.words, view)
+    subject = _subject(message, labels, view, reporter)
+    if whose.UNKNOWN in subject:
+        return [], odds
+    drafts = _drafts(message, labels, view)
+    if message.act == "sleep":
+        for draft in drafts:
+            draft.activity = "sleep"
+    said = [_said(draft, message, mood, subject, view, reporter) for draft in drafts]
+    return said, min(odds, float(np.max(message.tags.acts)))
+
+
+def _labels(message: Message) -> tuple[list[Label], float]:
+    """The likeliest label of each unit, times weighed together; and how likely the least likely is, "" apart."""
+    units, odds = message.units, message.tags.odds
+    best = [int(np.argmax(row)) for row in odds]
+    spans = len(list(_runs(message, [LABELS[GROUPS[u.kind]][b] for u, b in zip(units, best, strict=True)], "activity")))
+    clocks = [place for place, unit in enumerate(units) if unit.kind == "clock"]
+    if 1 < len(clocks) <= _MOST_CLOCKS:
+        best_of = max(
+            (ways for ways in product(range(len(LABELS["clock"])), repeat=len(clocks)) if _fits(ways, max(1, spans))),
+            key=lambda ways: sum(float(np.log(odds[at][way] + 1e-6)) for at, way in zip(clocks, ways, strict=True)),
+        )
+        for at, way in zip(clocks, best_of, strict=True):
+            best[at] = way
+    found = [LABELS[GROUPS[unit.kind]][place] for unit, place in zip(units, best, strict=True)]
+    told = [float(row[place]) for row, place, label in zip(odds, best, found, strict=True) if label]
+    return found, min(told, default=1.0)
+
+
+def _fits(ways: Sequence[int], most: int) -> bool:
+    """Whether times begin and end no more things than there are."""
+    return ways.count(LABELS["clock"].index("start")) <= most and ways.count(LABELS["clock"].index("end")) <= most
+
+
+def _runs(message: Message, labels: Sequence[Label], wanted: Label) -> Iterator[tuple[int, int]]:
+    """Where words in a row have a label: first and last unit, exclusive; a hyphen between two does not part them."""
+    at = 0
+    while at < len(labels):
+        if labels[at] != wanted or not message.units[at].text[:1].isalnum():
+            at += 1
+            continue
+        last = at + 1
+        while last < len(labels) and (labels[last] == wanted or _hyphen(message, labels, last, wanted)):
+            last += 1
+        while not message.units[last - 1].text[:1].isalnum():
+            last -= 1
+        yield at, last
+        at = last
+
+
+def _hyphen(message: Message, labels: Sequence[Label], at: int, wanted: Label) -> bool:
+    return message.units[at].text == "-" and labels[at + 1 : at + 2] == [wanted]
+
+
+def _text(message: Message, first: int, last: int) -> str:
+    words = message.words[message.units[first].first : message.units[last - 1].last]
+    return " ".join(word.low.removesuffix("'s") for word in words if word.text != "-")
+
+
+def _drafts(message: Message, labels: Sequence[Label], view: View) -> list[_Draft]:
+    """The activities of a message with the times that go with them, in its order."""
+    runs = {first: (last, label) for label in ("activity", "after", "before") for first, last in _runs(message, labels, label)}
+    drafts = [_Draft()]
+    for place, (unit, label) in enumerate(zip(message.units, labels, strict=True)):
+        if place in runs:
+            last, kind = runs[place]
+            named = _text(message, place, last)
+            worth = float(np.mean([message.tags.odds[at].max() for at in range(place, last)]))
+            _name(drafts, kind, named, worth)
+        elif label in ("start", "end"):
+            if getattr(drafts[-1], label) is not None:
+                drafts.append(_Draft())
+            setattr(drafts[-1], label, unit.clock)
+        elif label in ("length", "gap", "shift"):
+            setattr(drafts[-1], label, getattr(drafts[-1], label) or unit.minutes)
+        elif label == "with":
+            drafts[-1].companions += _ids(unit, view)
+    return _completed(drafts)
+
+
+def _name(drafts: list[_Draft], kind: Label, named: str, worth: float) -> None:
+    """Take in what is done, or what it comes after or before."""
+    last = drafts[-1]
+    if kind == "after":
+        last.after = last.after or named
+    elif kind == "before":
+        last.before = last.before or named
+    elif last.activity and last.timed and last.activity != named:
+        drafts.append(_Draft(activity=named, worth=worth))
+    elif worth > last.worth:
+        last.activity, last.worth = named, worth
+
+
+def _completed(drafts: list[_Draft]) -> list[_Draft]:
+    """Drafts that name nothing joined to the one before them, which they complete."""
+    kept: list[_Draft] = []
+    for draft in drafts:
+        last = kept[-1] if kept else None
+        if last is not None and not draft.timed and draft.worth < last.worth:
+            continue  # another word of the same thing: "yoga from 9 to 10, my favourite class"
+        if last is not None and not draft.activity and not (last.start and draft.start) and not (last.end and draft.end):
+            last.start, last.end = last.start or draft.start, last.end or draft.end
+            last.length, last.shift = last.length or draft.length, last.shift or draft.shift
+            last.companions += draft.companions
+        else:
+            kept.append(draft)
+    return [draft for draft in kept if draft.activity or draft.timed]
+
+
+def _ids(unit: Unit, view: View) -> list[str]:
+    """Who is meant by a name or a pronoun."""
+    if unit.person:
+        return [unit.person]
+    word = unit.text.casefold().replace("’", "'").partition("'")[0]
+    if word in _ME:
+        return [view.speaker]
+    if word in _YOU:
+        return [view.listener]
+    if word in _US:
+        return [view.speaker, view.listener]
+    return [view.referent] if view.referent else []
+
+
+def _subject(message: Message, labels: Sequence[Label], view: View, reporter: str) -> list[str]:
+    """Whose activity it is, as far as words say so."""
+    found = [person for unit, label in zip(message.units, labels, strict=True) if label == "who" for person in _ids(unit, view)]
+    if found:
+        return list(dict.fromkeys(found))
+    if whose.UNKNOWN in whose.subject(message.words, view, reporter):
+        return [whose.UNKNOWN]
+    low = {word.low.partition("'")[0] for word in message.words}
+    if low & _THIRD and not low & (_ME | _US) and view.referent:
+        return [view.referent]
+    return []
+
+
+def _said(draft: _Draft, message: Message, mood: Mood, subject: Sequence[str], view: View, reporter: str) -> Said:
+    parts = {phrases.PARTS[word.low] for word in message.words if word.low in phrases.PARTS}
+    part = parts.pop() if len(parts) == 1 else phrases.usual(draft.activity)
+    start, end = clock.settle(draft.start, draft.end, part)
+    if draft.length and start is not None and end is None:
+        end = start + draft.length
+    elif draft.length and end is not None and start is None:
+        start = (end - draft.length) % DAY
+        end = start + draft.length
+    shift, stretch, length = draft.shift, 0, draft.length
+    if mood == "change" and start is None and end is None:
+        stretch = stretches.growth(message.words) * (shift or length)
+        if stretch:
+            shift = length = 0
+    if any(word.low in _EARLIER for word in message.words):
+        shift = -abs(shift)
+    companions = [one for one in dict.fromkeys(draft.companions) if one not in subject]
+    people = tuple(sorted({*(subject or [reporter or view.speaker]), *companions}))
+    return Said(
+        draft.activity, people, mood, start, end, length, shift, stretch, bool(subject or companions), reporter,
+        companions=tuple(companions), after=draft.after, before=draft.before, gap=draft.gap,
+    )  # fmt: skip

@@ -1,0 +1,147 @@
+"""A tagger of messages: which words say what is done, which time begins and which ends it, who takes part, and what the
+message does - tell, change, call off, ask.
+
+Linear classifiers over the vectors that a frozen sentence encoder gives each word in its context: wordings that nobody has
+foreseen lie near those that the classifiers were fitted to (`kith bench reading`, bench/reading).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal, Protocol, cast, runtime_checkable
+
+import numpy as np
+
+from kithnet.memory.vectors import Vectors
+from kithnet.memory.writing.units import Kind, Unit
+
+ENCODER = "minilm-l6"
+"""The encoder that the weights belong to."""
+WEIGHTS = "tagger.npz"
+LONGEST = 90
+"""Units of a message that is tagged; longer ones are not one statement."""
+
+Label = Literal["", "activity", "after", "before", "start", "end", "wrong", "length", "gap", "shift", "who", "with"]
+Act = Literal["none", "tell", "sleep", "change", "cancel", "ask"]
+Group = Literal["clock", "length", "people", "word"]
+GROUPS: Mapping[Kind, Group] = {
+    "clock": "clock", "length": "length", "person": "people", "pronoun": "people", "word": "word",
+}  # fmt: skip
+LABELS: Mapping[Group, tuple[Label, ...]] = {
+    "clock": ("", "start", "end", "wrong"),
+    "length": ("", "length", "gap", "shift"),
+    "people": ("", "who", "with"),
+    "word": ("", "activity", "after", "before"),
+}
+"""What a unit of each kind may be. after, before: (part of) the activity that it comes after or before. wrong: a time that
+does not hold. gap: between that activity and this; shift: by how much something is moved."""
+ACTS: tuple[Act, ...] = ("none", "tell", "sleep", "change", "cancel", "ask")
+
+
+@runtime_checkable
+class WordEncoder(Protocol):
+    """Gives each word of a text a vector that depends on the others."""
+
+    @property
+    def name(self) -> str: ...
+
+    def word_vectors(self, texts: Sequence[Sequence[str]]) -> list[Vectors]:
+        """For each text, given in words, (words, dim) float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a message is tagged with. odds: for each unit, how likely each label of its group is, in the order of `LABELS`.
+
+    acts: how likely each of `ACTS` is.
+    """
+
+    odds: tuple[Vectors, ...]
+    acts: Vectors
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A softmax over linear scores. weight: (labels, dim); bias: (labels,)."""
+
+    weight: Vectors
+    bias: Vectors
+
+    def odds(self, rows: Vectors) -> Vectors:
+        """(N, dim) to (N, labels), each row adding up to 1."""
+        scores = rows @ self.weight.T + self.bias
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return cast(Vectors, odds / odds.sum(axis=1, keepdims=True))
+
+
+class Tagger:
+    """Tags messages. units: one classifier for each group; acts: one for whole messages."""
+
+    def __init__(self, encoder: WordEncoder, units: Mapping[Group, Linear], acts: Linear) -> None:
+        self._encoder, self._units, self._acts = encoder, units, acts
+
+    def tag(self, messages: Sequence[Sequence[Unit]]) -> list[Tags]:
+        """The tags of each message; one without units or with more than LONGEST does nothing."""
+        some = [units if 0 < len(units) <= LONGEST else () for units in messages]
+        vectors = self._encoder.word_vectors([[unit.text for unit in units] for units in some])
+        return [self._of(units, rows) for units, rows in zip(some, vectors, strict=True)]
+
+    def _of(self, units: Sequence[Unit], rows: Vectors) -> Tags:
+        if not units:
+            return Tags((), np.eye(len(ACTS), dtype=np.float32)[0])
+        features = features_of(units, rows)
+        odds = [
+            self._units[GROUPS[unit.kind]].odds(row[None])[0] for unit, row in zip(units, features, strict=True)
+        ]
+        return Tags(tuple(odds), self._acts.odds(of_message(rows)[None])[0])
+
+
+def features_of(units: Sequence[Unit], rows: Vectors) -> Vectors:
+    """What the classifiers see of each unit: (units, 6 dim + 15).
+
+    Its own vector, those of its neighbours, the mean of the two beyond on each side, the mean of all; then which of its
+    kind it is, and how many times and lengths there are.
+    """
+    padded = np.pad(rows, ((3, 3), (0, 0)))
+    count = len(units)
+    at = [padded[3 + step : 3 + step + count] for step in (0, -1, 1, -2, -3, 2, 3)]
+    everywhere = np.repeat(rows.mean(axis=0, keepdims=True), count, axis=0)
+    around = ((at[3] + at[4]) / 2, (at[5] + at[6]) / 2)
+    return np.hstack([*at[:3], *around, everywhere, _shape(units)]).astype(np.float32)
+
+
+def of_message(rows: Vectors) -> Vectors:
+    """What is seen of a whole message: the mean and the largest of its words' vectors, (2 dim,)."""
+    return np.concatenate([rows.mean(axis=0), rows.max(axis=0)]).astype(np.float32)
+
+
+def _shape(units: Sequence[Unit]) -> Vectors:
+    kinds = [unit.kind for unit in units]
+    clocks, lengths = kinds.count("clock"), kinds.count("length")
+    rows = []
+    for place, (unit, kind) in enumerate(zip(units, kinds, strict=True)):
+        before, after = kinds[:place].count(kind), kinds[place + 1 :].count(kind)
+        rows.append(
+            (before == 0, before == 1, before > 1, after == 0, clocks == 1, clocks == 2, clocks > 2, lengths == 0, lengths == 1,
+             lengths > 1, place / len(units), "clock" in kinds[:place], "length" in kinds[:place], kind == "person",
+             place > 0 and unit.text[:1].isupper())
+        )  # fmt: skip
+    return np.asarray(rows, dtype=np.float32) / 2
+
+
+def tagger_of(encoder: object) -> Tagger | None:
+    """The tagger over an encoder of words; None where the weights do not belong to it, as with another embedder."""
+    if not isinstance(encoder, WordEncoder) or encoder.name != ENCODER:
+        return None
+    units, acts = _weights()
+    return Tagger(encoder, units, acts)
+
+
+@lru_cache(maxsize=1)
+def _weights() -> tuple[Mapping[Group, Linear], Linear]:
+    with files(__package__).joinpath(WEIGHTS).open("rb") as file, np.load(file) as held:
+        found = {name: held[name].astype(np.float32) for name in held.files}
+    units = {group: Linear(found[f"{group}_weight"], found[f"{group}_bias"]) for group in LABELS}
+    return units, Linear(found["act_weight"], found["act_bias"])
