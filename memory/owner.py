@@ -21,7 +21,7 @@ from kithnet.memory.recall import Hit, Recall
 from kithnet.memory.scope import Scope
 from kithnet.memory.search import Question, Search
 from kithnet.memory.talks import Partner
-from kithnet.memory.writing import diary, record
+from kithnet.memory.writing import diary, record, tagging
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Senses, Statement, extract
 from kithnet.runtime.errors import InputError
@@ -73,6 +73,7 @@ class OwnerMemory:
         self._notes = notes.EMPTY
         self._names: dict[int, set[str]] = {}
         self._events: tuple[tuple[int, int], list[Event]] | None = None
+        self._tagger = tagging.tagger_of(embedder)
 
     # --- reading ---
 
@@ -228,7 +229,7 @@ class OwnerMemory:
         with self._database.read() as connection:
             turns = record.turns(connection, self._scope, session, {*own}, self.owner)
             cast = record.cast(connection, self._scope)
-        return [*extract(turns, cast, senses), *diary.statements(turns, cast)]
+        return [*extract(turns, cast, senses), *diary.statements(turns, cast, self._tagger)]
 
     def events(self, own: Iterable[str] = ()) -> list[Event]:
         """What goes on when, as the owner's conversations tell it, oldest session first. own: as in `statements`.
@@ -239,7 +240,7 @@ class OwnerMemory:
             seen, _ = self._refresh(connection)
             held = (len(seen.ids), int(seen.ids[-1]) if len(seen.ids) else 0)
             if self._events is None or self._events[0] != held:
-                self._events = held, record.events(connection, self._scope, {*own}, self.owner)
+                self._events = held, record.events(connection, self._scope, {*own}, self.owner, self._tagger)
             return list(self._events[1])
 
     def disclosures(self) -> list[Disclosure]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from kithnet.bench.informative.scoring import named, score
 from kithnet.memory.indexer import Indexer
 from kithnet.memory.store import Store
 from kithnet.memory.vectors import ArrayIndex, Embedder, VectorIndex, Vectors
+from kithnet.memory.writing.tagging import WordEncoder
 from kithnet.network.records import ChatMessage, Person, Tie, World
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.errors import KithnetError, ModelUnavailable, StorageError
@@ -102,6 +103,10 @@ class Remembering:
         if new:
             self._known.update(zip(new, self._embedder.embed(new), strict=True))
         return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dim), dtype=np.float32)
+
+    def word_vectors(self, texts: Sequence[Sequence[str]]) -> list[Vectors]:
+        """As the embedder gives them; `memory.writing.tagging.tagger_of` tells whether it does."""
+        return cast(WordEncoder, self._embedder).word_vectors(texts)
 
 
 def records_of(setting: Setting) -> World:

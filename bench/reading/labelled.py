@@ -13,15 +13,20 @@ from importlib.resources import files
 from random import Random
 
 from kithnet.memory.writing import clock
-from kithnet.memory.writing.tagging import Act, Label
+from kithnet.memory.writing.tagging import Act, Label, Subject
 from kithnet.memory.writing.units import CLOCK, LENGTH, PERSON, Kind, Unit, units_of
 
 Phrases = Mapping[str, Mapping[str, Sequence[str]]]
 _SLOT = re.compile(r"\{(\w+)\}")
 _ACTS: Mapping[str, Act] = {
-    "own": "tell", "relay": "tell", "joint": "tell", "yours": "tell", "talk": "none", "question": "ask",
+    "own": "tell", "relay": "tell", "joint": "tell", "yours": "tell", "pair": "tell", "others": "tell", "found": "tell",
+    "talk": "none", "no": "none", "question": "ask", "fix.moved": "change",
     "fix.first": "tell", "fix.then": "change", "fix.move": "change", "fix.shift": "change", "fix.end": "change",
     "off.first": "tell", "off.then": "cancel", "off.never": "cancel",
+}  # fmt: skip
+_SUBJECTS: Mapping[str, Subject] = {
+    "own": "speaker", "pair": "speaker", "found": "speaker", "fix": "speaker", "off": "speaker", "joint": "both", "yours": "listener",
+    "relay": "others", "others": "others",
 }  # fmt: skip
 _ASLEEP = frozenset(
     "sleep sleeping asleep sleeps slept bed bedtime kip slumber slumbering snooze snoozing doze pillow shuteye".split()
@@ -29,17 +34,18 @@ _ASLEEP = frozenset(
 _ARTICLES = frozenset("a an the my".split())
 _PRONOUNS = (("she", "her", "her"), ("he", "him", "his"))
 _WHENS = ("range",) * 3 + ("length",) * 3 + ("until",) * 2 + ("after", "later", "before")
-ACCOMPANIED, SHARED_BOOK = 0.3, 0.4
-"""How often somebody comes along; how often the time is told in another writer's words."""
+ACCOMPANIED, SHARED_BOOK, BESIDE = 0.3, 0.4, 0.4
+"""How often somebody comes along; how often the time is told in another writer's words; how often one message is two."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A message. labels: of its units. template: where it is from, "writer section.name"."""
+    """A message. labels: of its units. subject: None where it is about nobody's plans. template: where it is from, "writer section.name"."""
 
     units: tuple[Unit, ...]
     labels: tuple[Label, ...]
     act: Act
+    subject: Subject | None
     writer: str
     template: str
 
@@ -50,8 +56,9 @@ Part = tuple[Unit, Label]
 @lru_cache(maxsize=4)
 def activities() -> tuple[str, ...]:
     """Names of activities, with their articles."""
-    text = files(__package__).joinpath("phrases/activities.toml").read_text("utf-8")
-    return tuple(tomllib.loads(text)["activities"])
+    folder = files(__package__).joinpath("phrases")
+    found = [tomllib.loads(one.read_text("utf-8")).get("activities", ()) for one in folder.iterdir() if one.name.endswith(".toml")]
+    return tuple(dict.fromkeys(name for names in found for name in names))
 
 
 def writers() -> dict[str, Phrases]:
@@ -72,10 +79,22 @@ class Labeller:
         ] or ["{act} with {partner}"]  # fmt: skip
 
     def messages(self, times: int) -> Iterator[Labelled]:
-        """Every template `times` times, with other activities, people and phrases for the time."""
+        """Every template `times` times, with other activities, people and phrases for the time; some beside small talk,
+        and plans two in one message.
+        """
+        last: dict[Act, Labelled] = {}
+        for one in self._single(times):
+            other = last.get(self._rng.choice(("none", "tell")))
+            if other is not None and self._rng.random() < BESIDE and (other.act == "none" or other.subject == one.subject):
+                if "none" in (one.act, other.act) or one.act == other.act:
+                    yield _joined(*self._rng.sample((one, other), 2))
+            last[one.act] = one
+            yield one
+
+    def _single(self, times: int) -> Iterator[Labelled]:
         for writer, book in self._books.items():
             for section, named in book.items():
-                for name, templates in named.items():
+                for name, templates in named.items() if isinstance(named, Mapping) else ():
                     act = _ACTS.get(f"{section}.{name}") or _ACTS.get(section)
                     for template in templates if act else ():
                         for _ in range(times):
@@ -89,26 +108,31 @@ class Labeller:
         elif name.startswith(("joint", "yours")):
             mine = ("we", "us", "our", "ours", "you", "your", "yours") if name.startswith("joint") else ("you", "your", "yours")
             parts = [(unit, "who" if _pronoun(unit) in mine and not label else label) for unit, label in parts]
-        return Labelled(tuple(unit for unit, _ in parts), tuple(label for _, label in parts), act, writer, f"{writer} {name}")
+        subject = _SUBJECTS.get(name.partition(".")[0])
+        units, labels = tuple(unit for unit, _ in parts), tuple(label for _, label in parts)
+        return Labelled(units, labels, act, subject, writer, f"{writer} {name}")
 
     def _bound(self, book: Phrases, name: str, template: str) -> dict[str, list[Part]]:
         """What stands in each slot of a template."""
         he, him, his = self._rng.choice(_PRONOUNS)
-        bound = {slot: [_part("clock", CLOCK, "start")] for slot in ("start", "start1", "start2")}
-        bound |= {slot: [_part("clock", CLOCK, "end")] for slot in ("end", "end1", "end2")}
+        none = name.startswith(("no.", "question."))
+        bound = {slot: [_part("clock", CLOCK, "" if none else "start")] for slot in ("start", "start1", "start2", "start3")}
+        bound |= {slot: [_part("clock", CLOCK, "" if none else "end")] for slot in ("end", "end1", "end2", "end3")}
         bound |= {slot: [_part("pronoun", word, "")] for slot, word in (("he", he), ("him", him), ("his", his))}
         bound["wrong"] = [_part("clock", CLOCK, "start" if name == "fix.first" else "wrong")]
-        bound["dur"], bound["gap"] = [_part("length", LENGTH, "length")], [_part("length", LENGTH, "shift")]
-        bound["S"] = [_part("person", PERSON, "who")]
-        bound["act"] = self._activity("activity")
+        bound["dur"] = [_part("length", LENGTH, "" if none else "length")]
+        bound["gap"] = [_part("length", LENGTH, "shift")]
+        bound["S"] = [_part("person", PERSON, "with" if name.startswith("pair") else "who")]
+        bound["T"] = [_part("person", PERSON, "who")]
+        bound |= {slot: self._activity("" if name.startswith("no.") else "activity") for slot in ("act", "act1", "act2", "act3")}
         bound |= {slot: self._what() for slot in ("what", "what1", "what2") if f"{{{slot}}}" in template}
         if "{when}" in template:
             bound["when"] = self._when(book, bound)
         return bound
 
     def _when(self, book: Phrases, bound: Mapping[str, list[Part]]) -> list[Part]:
-        if self._rng.random() < SHARED_BOOK:
-            book = self._rng.choice(list(self._books.values()))
+        if self._rng.random() < SHARED_BOOK or "when" not in book:
+            book = self._rng.choice([one for one in self._books.values() if "when" in one])
         kind = self._rng.choice(_WHENS)
         gap: list[Part] = [_part("length", LENGTH, "gap")]
         other = self._activity("before" if kind == "before" else "after")
@@ -141,6 +165,14 @@ class Labeller:
             parts += bound[match[1]]
             at = match.end()
         return parts + _literal(template[at:])
+
+
+def _joined(one: Labelled, other: Labelled) -> Labelled:
+    """Two messages written as one."""
+    full_stop = () if one.units and not one.units[-1].text[:1].isalnum() and one.units[-1].text != ")" else (Unit("word", 0, 0, "."),)
+    told = one if one.act != "none" else other
+    units, labels = (*one.units, *full_stop, *other.units), (*one.labels, *([""] * len(full_stop)), *other.labels)
+    return replace(told, units=units, labels=labels)
 
 
 def _part(kind: Kind, text: str, label: Label) -> Part:

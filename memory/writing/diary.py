@@ -6,16 +6,17 @@ from datetime import datetime
 from kithnet.memory.writing import clock, events
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Statement, Turn
+from kithnet.memory.writing.tagging import Tagger
 
 
-def statements(turns: Sequence[Turn], cast: Cast) -> list[Statement]:
-    """One statement for each event of a session whose start and end are known.
+def statements(turns: Sequence[Turn], cast: Cast, tagger: Tagger | None = None) -> list[Statement]:
+    """One statement for each event of a session whose start and end are known. tagger: as in `events.read`.
 
     A time of day without a day is told by the text alone: `starts` and `ends` are moments. An activity that is at
     another time now takes the place of what was remembered of it for that day.
     """
     at = {turn.id: turn.at for turn in turns}
-    return [_statement(event, cast, at) for event in events.whole(events.read(turns, cast))]
+    return [_statement(event, cast, at) for event in events.whole(events.read(turns, cast, tagger=tagger))]
 
 
 def _statement(event: Event, cast: Cast, at: Mapping[int, datetime | None]) -> Statement:

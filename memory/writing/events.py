@@ -93,7 +93,7 @@ def read(
     told = [turn for turn in turns if not turn.recalled]
     reader = _Session(cast, clock.counts_to_24(turn.text for turn in told), list(earlier))
     reader.frames = habits.frames(reader.named(told))
-    if tagger is not None:
+    if tagger is not None and any(clock.may_tell_time(turn.text) for turn in told):
         reader.tagged = _tagged(told, cast, reader.to_24, tagger)
     for turn in told:
         reader.hear(turn)

@@ -12,6 +12,7 @@ from kithnet.memory.writing import events as reading
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Senses, Statement, Turn
 from kithnet.memory.writing.session import Audience, SessionWriter, Written
+from kithnet.memory.writing.tagging import Tagger
 
 
 def turns(connection: Connection, scope: Scope, session: str, own: Collection[str] = (), owner: str = "") -> list[Turn]:
@@ -30,14 +31,16 @@ def turns(connection: Connection, scope: Scope, session: str, own: Collection[st
     return kept
 
 
-def events(connection: Connection, scope: Scope, own: Collection[str] = (), owner: str = "") -> list[Event]:
+def events(
+    connection: Connection, scope: Scope, own: Collection[str], owner: str, tagger: Tagger | None
+) -> list[Event]:  # fmt: skip
     """The events in all sessions of an owner, oldest session first; own, owner: as in `turns`."""
     query = scope.message_rows().order_by(schema.message.c.id)
     timely = dict.fromkeys(row.session for row in connection.execute(query) if clock.may_tell_time(row.body))
     known = cast(connection, scope)
     found: list[Event] = []
     for session in timely:
-        found = reading.read(turns(connection, scope, session, own, owner), known, found)
+        found = reading.read(turns(connection, scope, session, own, owner), known, found, tagger)
     return found
 
 

@@ -1,7 +1,7 @@
 """A tagged message put together: what it says of activities and their times, in the form in which rules give it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -9,16 +9,14 @@ import numpy as np
 from kithnet.memory.writing import clock, phrases, stretches, whose
 from kithnet.memory.writing.clauses import Mood, Said
 from kithnet.memory.writing.clock import DAY, Clock, Token
-from kithnet.memory.writing.tagging import ACTS, GROUPS, LABELS, Act, Label, Tags
+from kithnet.memory.writing.tagging import GROUPS, LABELS, Act, Label, Tags
 from kithnet.memory.writing.units import Unit
 from kithnet.memory.writing.whose import View
 
 _MOODS: dict[Act, Mood] = {
     "tell": "tell", "sleep": "tell", "change": "change", "cancel": "cancel", "ask": "ask",
 }  # fmt: skip
-_ME, _YOU, _US, _THIRD = (
-    frozenset(words.split()) for words in ("i me my mine", "you your yours", "we us our ours", "he him his she her hers they them their")
-)
+_ME, _YOU, _US = (frozenset(words.split()) for words in ("i me my mine", "you your yours", "we us our ours"))
 _EARLIER = frozenset("earlier sooner forward".split())
 _MOST_CLOCKS = 5
 """Times of one message that are weighed together; more are taken one by one."""
@@ -31,10 +29,6 @@ class Message:
     words: Sequence[Token]
     units: Sequence[Unit]
     tags: Tags
-
-    @property
-    def act(self) -> Act:
-        return ACTS[int(np.argmax(self.tags.acts))]
 
 
 @dataclass
@@ -59,7 +53,7 @@ class _Draft:
 
 def read(message: Message, view: View) -> tuple[list[Said], float]:
     """What the message says, and how likely the least likely of the labels is that this rests on."""
-    mood = _MOODS.get(message.act)
+    mood = _MOODS.get(message.tags.act)
     if mood is None:
         return [], float(np.max(message.tags.acts))
     labels, odds = _labels(message)
@@ -68,10 +62,11 @@ def read(message: Message, view: View) -> tuple[list[Said], float]:
     if whose.UNKNOWN in subject:
         return [], odds
     drafts = _drafts(message, labels, view)
-    if message.act == "sleep":
+    if message.tags.act == "sleep":
         for draft in drafts:
             draft.activity = "sleep"
     said = [_said(draft, message, mood, subject, view, reporter) for draft in drafts]
+    said = [replace(one, follows=_follows(draft)) if place else one for place, (one, draft) in enumerate(zip(said, drafts, strict=True))]
     return said, min(odds, float(np.max(message.tags.acts)))
 
 
@@ -173,6 +168,11 @@ def _completed(drafts: list[_Draft]) -> list[_Draft]:
     return [draft for draft in kept if draft.activity or draft.timed]
 
 
+def _follows(draft: _Draft) -> bool:
+    """Whether something is told without a start of its own, as what comes next: "then chess until five"."""
+    return draft.start is None and bool(draft.end or draft.length) and not (draft.after or draft.before)
+
+
 def _ids(unit: Unit, view: View) -> list[str]:
     """Who is meant by a name or a pronoun."""
     if unit.person:
@@ -189,15 +189,17 @@ def _ids(unit: Unit, view: View) -> list[str]:
 
 def _subject(message: Message, labels: Sequence[Label], view: View, reporter: str) -> list[str]:
     """Whose activity it is, as far as words say so."""
-    found = [person for unit, label in zip(message.units, labels, strict=True) if label == "who" for person in _ids(unit, view)]
-    if found:
-        return list(dict.fromkeys(found))
     if whose.UNKNOWN in whose.subject(message.words, view, reporter):
         return [whose.UNKNOWN]
-    low = {word.low.partition("'")[0] for word in message.words}
-    if low & _THIRD and not low & (_ME | _US) and view.referent:
-        return [view.referent]
-    return []
+    kind = message.tags.subject
+    if kind == "both":
+        return [view.speaker, view.listener]
+    if kind != "others":
+        return [view.listener if kind == "listener" else view.speaker]
+    marked = [unit for unit, label in zip(message.units, labels, strict=True) if label == "who" and unit.kind == "person"]
+    named = marked or [unit for unit, label in zip(message.units, labels, strict=True) if unit.kind == "person" and not label]
+    found = [unit.person for unit in named if unit.person != view.listener or marked]
+    return list(dict.fromkeys(found)) or ([view.referent] if view.referent else [view.speaker])
 
 
 def _said(draft: _Draft, message: Message, mood: Mood, subject: Sequence[str], view: View, reporter: str) -> Said:

@@ -24,6 +24,7 @@ LONGEST = 90
 
 Label = Literal["", "activity", "after", "before", "start", "end", "wrong", "length", "gap", "shift", "who", "with"]
 Act = Literal["none", "tell", "sleep", "change", "cancel", "ask"]
+Subject = Literal["speaker", "listener", "both", "others"]
 Group = Literal["clock", "length", "people", "word"]
 GROUPS: Mapping[Kind, Group] = {
     "clock": "clock", "length": "length", "person": "people", "pronoun": "people", "word": "word",
@@ -37,6 +38,8 @@ LABELS: Mapping[Group, tuple[Label, ...]] = {
 """What a unit of each kind may be. after, before: (part of) the activity that it comes after or before. wrong: a time that
 does not hold. gap: between that activity and this; shift: by how much something is moved."""
 ACTS: tuple[Act, ...] = ("none", "tell", "sleep", "change", "cancel", "ask")
+SUBJECTS: tuple[Subject, ...] = ("speaker", "listener", "both", "others")
+"""Whose activity a message is about: its speaker's, also where somebody comes along; others: people that it names."""
 
 
 @runtime_checkable
@@ -55,11 +58,20 @@ class WordEncoder(Protocol):
 class Tags:
     """What a message is tagged with. odds: for each unit, how likely each label of its group is, in the order of `LABELS`.
 
-    acts: how likely each of `ACTS` is.
+    acts, subjects: how likely each of `ACTS` and of `SUBJECTS` is.
     """
 
     odds: tuple[Vectors, ...]
     acts: Vectors
+    subjects: Vectors
+
+    @property
+    def act(self) -> Act:
+        return ACTS[int(np.argmax(self.acts))]
+
+    @property
+    def subject(self) -> Subject:
+        return SUBJECTS[int(np.argmax(self.subjects))]
 
 
 @dataclass(frozen=True)
@@ -76,11 +88,20 @@ class Linear:
         return cast(Vectors, odds / odds.sum(axis=1, keepdims=True))
 
 
-class Tagger:
-    """Tags messages. units: one classifier for each group; acts: one for whole messages."""
+@dataclass(frozen=True)
+class Weights:
+    """units: a classifier for each group; acts, subjects: one for whole messages each."""
 
-    def __init__(self, encoder: WordEncoder, units: Mapping[Group, Linear], acts: Linear) -> None:
-        self._encoder, self._units, self._acts = encoder, units, acts
+    units: Mapping[Group, Linear]
+    acts: Linear
+    subjects: Linear
+
+
+class Tagger:
+    """Tags messages by the vectors that an encoder gives their words."""
+
+    def __init__(self, encoder: WordEncoder, weights: Weights) -> None:
+        self._encoder, self._weights = encoder, weights
 
     def tag(self, messages: Sequence[Sequence[Unit]]) -> list[Tags]:
         """The tags of each message; one without units or with more than LONGEST does nothing."""
@@ -90,12 +111,11 @@ class Tagger:
 
     def _of(self, units: Sequence[Unit], rows: Vectors) -> Tags:
         if not units:
-            return Tags((), np.eye(len(ACTS), dtype=np.float32)[0])
-        features = features_of(units, rows)
-        odds = [
-            self._units[GROUPS[unit.kind]].odds(row[None])[0] for unit, row in zip(units, features, strict=True)
-        ]
-        return Tags(tuple(odds), self._acts.odds(of_message(rows)[None])[0])
+            return Tags((), np.eye(len(ACTS), dtype=np.float32)[0], np.eye(len(SUBJECTS), dtype=np.float32)[0])
+        held = self._weights
+        features, whole = features_of(units, rows), of_message(rows)[None]
+        odds = [held.units[GROUPS[unit.kind]].odds(row[None])[0] for unit, row in zip(units, features, strict=True)]
+        return Tags(tuple(odds), held.acts.odds(whole)[0], held.subjects.odds(whole)[0])
 
 
 def features_of(units: Sequence[Unit], rows: Vectors) -> Vectors:
@@ -135,13 +155,12 @@ def tagger_of(encoder: object) -> Tagger | None:
     """The tagger over an encoder of words; None where the weights do not belong to it, as with another embedder."""
     if not isinstance(encoder, WordEncoder) or encoder.name != ENCODER:
         return None
-    units, acts = _weights()
-    return Tagger(encoder, units, acts)
+    return Tagger(encoder, _weights())
 
 
 @lru_cache(maxsize=1)
-def _weights() -> tuple[Mapping[Group, Linear], Linear]:
+def _weights() -> Weights:
     with files(__package__).joinpath(WEIGHTS).open("rb") as file, np.load(file) as held:
         found = {name: held[name].astype(np.float32) for name in held.files}
-    units = {group: Linear(found[f"{group}_weight"], found[f"{group}_bias"]) for group in LABELS}
-    return units, Linear(found["act_weight"], found["act_bias"])
+    linear = {name: Linear(found[f"{name}_weight"], found[f"{name}_bias"]) for name in (*LABELS, "acts", "subjects")}
+    return Weights({group: linear[group] for group in LABELS}, linear["acts"], linear["subjects"])
