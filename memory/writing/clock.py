@@ -12,7 +12,8 @@ DAY = 24 * 60
 HALF = 12 * 60
 
 _TOKEN = re.compile(
-    r"\d{1,2}[:.]\d{2}(?!\d)|\d+[.,]\d+|\d+|[ap]\.m\.|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]|_", re.UNICODE | re.IGNORECASE
+    r"\d{1,2}[:.]\d{2}(?!\d)|\d+[.,]\d+|\d+|[ap]\.m\.|[½¼¾⅓⅔]|[^\W\d_½¼¾⅓⅔]+(?:['’][^\W\d_]+)*|[^\w\s]|_",
+    re.UNICODE | re.IGNORECASE,
 )
 _MAYBE = re.compile(
     r"\d|\b(?:noon|midday|midnight|o['’]clock|half|quarter|hours?|minutes?|one|two|three|four|five|six|seven|eight|nine|ten|"

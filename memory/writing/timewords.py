@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kithnet.memory.writing import clocktimes
 from kithnet.memory.writing import timelexicon as lexicon
 from kithnet.memory.writing.clock import Clock, Mark, Token
 from kithnet.memory.writing.clocktails import Found
+from kithnet.memory.writing.clocktimes import clock_at
+from kithnet.memory.writing.clockwords import counted, offset_at
 from kithnet.memory.writing.counting import row
 from kithnet.memory.writing.lengths import length_at
 
@@ -73,7 +74,7 @@ class _Reader:
 
     def expression(self, place: int) -> Expression | None:
         """What stands at `place`: a time of day, a length of time or neither."""
-        length = None if clocktimes.offset_at(self.row, place) else length_at(self.row, place)
+        length = None if offset_at(self.row, place) else length_at(self.row, place)
         if length is not None:
             return Expression("length", place, length[1], minutes=length[0])
         clock = self._clock(place)
@@ -243,15 +244,15 @@ class _Reader:
 
     def _clock(self, place: int) -> Found | None:
         """The time of day at `place`, the token after it, and whether it is a bare number."""
-        return clocktimes.clock_at(self.row, place, to_24=self.to_24)
+        return clock_at(self.row, place, to_24=self.to_24)
 
     def _counted(self, place: int) -> bool:
         """Whether the number before `place` counts things rather than hours."""
-        return clocktimes.counted(self.row, place)
+        return counted(self.row, place)
 
     def _length(self, place: int) -> Mark | None:
         """ "for 90 minutes", "an hour and a half", "half an hour", "1.5 hours", "two-hour"; "by an hour" is a shift."""
-        found = None if clocktimes.offset_at(self.row, place) else length_at(self.row, place)
+        found = None if offset_at(self.row, place) else length_at(self.row, place)
         if found is None:
             return None
         minutes, last = found
