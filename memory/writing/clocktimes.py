@@ -2,8 +2,9 @@
 
 from kithnet.memory.writing.clockdigits import four_digits, hour_digits, marked
 from kithnet.memory.writing.clocktails import Found
-from kithnet.memory.writing.clockwords import STRUCK, military, named, offset_at, spoken
+from kithnet.memory.writing.clockwords import STRUCK, counted, military, named, offset_at, spoken
 from kithnet.memory.writing.counting import Row
+from kithnet.memory.writing.lengths import length_at
 
 
 def clock_at(row: Row, place: int, *, to_24: bool = False) -> Found | None:
@@ -19,4 +20,6 @@ def clock_at(row: Row, place: int, *, to_24: bool = False) -> Found | None:
         or spoken(row, at)
         or military(row, at)
     )
-    return (found[0], found[1], False) if found and struck else found
+    if found is None or not struck:
+        return found
+    return None if found[2] and (length_at(row, at) or counted(row, found[1])) else (found[0], found[1], False)

@@ -12,7 +12,8 @@ from kithnet.memory.writing.lengths import length_at
 _PAST = phrases("past/after/gone/beyond")
 _TO = phrases("to/before/til/till/' til/' till/until/short of/shy of/ahead of/prior to/of")
 STRUCK = phrases(
-    "bang on/dead on/spot on/smack on/on the stroke of/the stroke of/exactly on/precisely on/high/right at the stroke of"
+    """bang on/dead on/spot on/smack on/smack at/on the stroke of/the stroke of/right at the stroke of/on the dot of/the dot of
+    /the hour of/exactly on/precisely on/just gone/right around/right about/high"""
 )
 """What may stand before a time and says no more than that it is exact."""
 LEADS = lexicon.ENDS | lexicon.STARTS - {"on", "about", "for", "now", "its", "off"}
@@ -107,7 +108,8 @@ def _off_by_length(row: Row, place: int) -> Found | None:
     if not clear and (
         _long(row, place)
         or (row[length[1]] in ("until", "till", "til") and lead not in SURE_LEADS)
-        or lead in ("in", "within", "by", "every")
+        or lead in ("in", "within", "every")
+        or (lead == "by" and row[length[1]] in ("to", "until", "till", "til"))
     ):
         return None
     if not clear and length[0] >= 60 and (lead not in LEADS or lead in ("to", "over", "up", "back")):

@@ -8,8 +8,8 @@ from kithnet.memory.writing import timelexicon as lexicon
 from kithnet.memory.writing.clock import Clock, Mark, Token
 from kithnet.memory.writing.clocktails import Found
 from kithnet.memory.writing.clocktimes import clock_at
-from kithnet.memory.writing.clockwords import counted, offset_at
-from kithnet.memory.writing.counting import row
+from kithnet.memory.writing.clockwords import COUNTERS, counted, offset_at
+from kithnet.memory.writing.counting import phrases, row
 from kithnet.memory.writing.lengths import length_at
 
 _SETTING_OUT = frozenset(
@@ -17,6 +17,12 @@ _SETTING_OUT = frozenset(
     we're they're log sent kick kicks""".split()
 )
 """Words before "out" or "off" that make it a beginning."""
+_JOINTS = phrases(
+    """up to/up until/up till/all the way to/all the way until/all the way through/all the way through to/all the way up to
+    /right through/right through to/right through until/right up to/right up until/through to/through until/thru to/on to
+    /on until/straight through to/straight through until/- >/- - >/= >/. . ."""
+)
+"""What joins the ends of a range, besides "to" and its like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,42 +88,37 @@ class _Reader:
 
     def _range(self, place: int) -> Mark | None:
         """ "from 9 to 10", "9-10 am", "between noon and one"."""
-        opener = self.at(place - 1)
         first = self._clock(place)
         if first is None:
             return None
+        opens = place
+        while self.at(opens - 1) in lexicon.ABOUT:
+            opens -= 1
+        opener = self.at(opens - 1)
         start, middle, bare = first
-        joint = self.at(middle)
-        if (joint, self.at(middle + 1)) in (
-            ("up", "to"),
-            ("all", "the"),
-            ("right", "through"),
-            ("-", ">"),
-            ("on", "to"),
-        ):
-            middle = middle + 1 + 2 * (joint == "all")  # "from 9 all the way to 12"
-            joint = "to" if self.at(middle) in (">", "way") else self.at(middle)
-            middle += joint == "to" and self.at(middle + 1) in lexicon.THROUGH
-            joint = "to" if self.at(middle) in lexicon.THROUGH | {">"} else ""
-        if not (joint in lexicon.THROUGH or (joint == "and" and opener == "between")):
-            return None
-        while self.at(middle + 1) in lexicon.ABOUT or self.at(middle + 1) == "from":
-            middle += 1
-        second = self._clock(middle + 1)
+        second = self._until(middle, between=opener == "between")
         if second is None:
             return None
         end, last, bare_end = second
-        if opener == "from" and self._moved(place - 1):  # "moved from nine to ten"
-            return Mark("start", place - 1, last, end)
+        if opener == "from" and self._moved(opens - 1):  # "moved from nine to ten"
+            return Mark("start", opens - 1, last, end)
         loose = bare and bare_end
-        if loose and (self._counted(last) or self.at(place - 1) in ("$", "€", "£", "page", "pages", "chapter", "no")):
+        if loose and (self._counted(last) or self.at(place - 1) in COUNTERS):
             return None
         if loose and opener not in ("from", "between") and not self._closes(last):
             return None
-        if start.part and not start.sure and not end.sure and not end.part:
-            end = Clock(end.minute, end.sure, "")
-        opens = place - 1 if opener in ("from", "between") else place
+        opens -= opener in ("from", "between")
         return Mark("range", opens, last, start, end, denied=self._denied(opens))
+
+    def _until(self, place: int, *, between: bool) -> Found | None:
+        """The end of a range: "to 10", "all the way up to about noon", "and one" after "between"."""
+        joint = self.row.longest(place, _JOINTS) or (self.at(place) in lexicon.THROUGH)
+        if not (joint or (between and self.at(place) == "and")):
+            return None
+        place += joint or 1
+        while self.at(place) in lexicon.ABOUT or self.at(place) == "from":
+            place += 1
+        return self._clock(place)
 
     def _single(self, place: int) -> Mark | None:
         found = self._clock(place)
