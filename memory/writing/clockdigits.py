@@ -83,10 +83,11 @@ def _unlike_a_time(row: Row, place: int) -> bool:
     before, after = row[place - 1], row[place + 1]
     chained = after in ("/", ".", ":") and row.glued(place) and row.glued(place + 1) and row[place + 2][:1].isdigit()
     led = before in ("/", ".", ":", "+") and row.glued(place - 1) and row[place - 2][-1:].isdigit()
+    part = row.glued(place - 1) and (before[-1:].isalpha() or before in ("_", "\\", "=", "%"))
     named = place - 1
     while row[named] in ("is", "are", "was", "were", ":", "=", "of"):
         named -= 1
-    return row[named] in COUNTERS or after in ("%", "€", "$", "£") or chained or led or _dashed(row, place) > 2
+    return row[named] in COUNTERS or after in ("%", "€", "$", "£") or chained or led or part or _dashed(row, place) > 2
 
 
 def _dashed(row: Row, place: int) -> int:

@@ -63,9 +63,14 @@ def _half_hour(row: Row, place: int) -> Found | None:
         return None
     step = place + 1 + (row[place + 1] == "-")
     hour = hour_at(row, step)
-    if hour is None or hour[0] % 60 or counted(row, hour[1]) or row[hour[1]] == "-":
+    if hour is None or hour[0] % 60 or counted(row, hour[1]) or _compounded(row, hour[1]):
         return None
     return finished(row, hour[1], hour[0] + 30, hour[0] > HALF)
+
+
+def _compounded(row: Row, place: int) -> bool:
+    """Whether a hyphen makes a number part of a word: "half two-hour shifts"."""
+    return row[place] == "-" and row.glued(place - 1) and row[place + 1].isalpha()
 
 
 def _off_by_words(row: Row, place: int) -> Found | None:
@@ -165,28 +170,35 @@ def spoken(row: Row, place: int) -> Found | None:
     """ "nine", "nine thirty", "nine forty-five", "nine oh five", "nine-thirty", "fiveish"."""
     ish = row[place].endswith("ish") and row[place].removesuffix("ish") in UNITS
     hour = UNITS.get(row[place].removesuffix("ish") if ish else row[place], 0)
-    if not 1 <= hour <= 12 or (place and row.words[place].text[0].isupper()):
+    if not 1 <= hour <= 12 or _says_a_name(row, place) or row[place - 1] in COUNTERS:
         return None
-    step = (
-        place
-        + 1
-        + (
-            row[place + 1] == "-"
-            and (row[place + 2] in TENS or row[place + 2] in UNITS or row[place + 2] in ("oh", "o"))
-        )
-    )
-    if row[step] in ("oh", "o") and 1 <= UNITS.get(row[step + (2 if row[step + 1] == "-" else 1)], 0) <= 9:
-        step += 2 if row[step + 1] == "-" else 1
-        return finished(row, step + 1, hour * 60 + UNITS[row[step]], False)
-    minutes = whole(row, step)
-    if minutes and not row[step].isdecimal() and 10 <= minutes[0] <= 59 and (minutes[0] > 12 or step == place + 1):
-        span = length_at(row, step) is not None or row[minutes[1]] in ("hundred", "thousand", *_PAST_WORDS)
-        if not span and not (minutes[0] <= 12 and counted(row, minutes[1])):
-            return finished(row, minutes[1], hour * 60 + minutes[0], False)
+    if "by" in (row[place - 1], row[place + 1]) and row[place] in (row[place - 2], row[place + 2]):
+        return None  # "one by one"
+    minutes = _minutes(row, place + 1)
+    if minutes is not None:
+        return finished(row, minutes[1], hour * 60 + minutes[0], False)
     return finished(row, place + 1, hour * 60, False, bare=not ish)
 
 
-_PAST_WORDS = ("past", "to", "after", "before", "of")
+def _says_a_name(row: Row, place: int) -> bool:
+    """Whether a number word is written as names are: "Seven Dials"."""
+    text = row.words[place].text
+    return bool(place) and text[0].isupper() and not text.isupper()
+
+
+def _minutes(row: Row, place: int) -> tuple[int, int] | None:
+    """The minutes after an hour and the place after them: "thirty", "-forty-five", "oh five"."""
+    step = place + (row[place] == "-")
+    if row[step] in ("oh", "o"):
+        step += 1 + (row[step + 1] == "-")
+        return (UNITS[row[step]], step + 1) if 1 <= UNITS.get(row[step], 0) <= 9 else None
+    minutes = whole(row, step)
+    if minutes is None or row[step].isdecimal() or not 10 <= minutes[0] <= 59:
+        return None
+    small = minutes[0] <= 12 and (step > place or counted(row, minutes[1]))  # "nine-ten", "nine ten people"
+    if small or length_at(row, step) is not None or row[minutes[1]] in ("hundred", "thousand", "past"):
+        return None
+    return minutes
 
 
 def military(row: Row, place: int) -> Found | None:

@@ -112,7 +112,7 @@ def _counted(row: Row, place: int) -> Length | None:
     minutes, last = unit
     if row[last - 1] == "h" and _of_the_clock(row, place, count[0]):
         return None
-    total = round(count[0] * minutes)
+    total = int(count[0] * minutes + 0.5)
     more = _more(row, last) if minutes == 60 else None
     return (total + more[0], more[1]) if more else (total, last)
 

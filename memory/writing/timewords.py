@@ -10,13 +10,15 @@ from kithnet.memory.writing.clocktails import Found
 from kithnet.memory.writing.clocktimes import clock_at
 from kithnet.memory.writing.clockwords import COUNTERS, counted, offset_at
 from kithnet.memory.writing.counting import phrases, row
-from kithnet.memory.writing.lengths import length_at
+from kithnet.memory.writing.lengths import Length, length_at
 
 _SETTING_OUT = frozenset(
     """lights head heading heads set setting go going goes start starting leave leaving get getting put from am i'm he's she's
     we're they're log sent kick kicks""".split()
 )
 """Words before "out" or "off" that make it a beginning."""
+_BEFORE_ONE = frozenset("at from since until till til by to before after around about @".split())
+"""Words after which "one" may be an hour; "start one" starts something."""
 _JOINTS = phrases(
     """up to/up until/up till/all the way to/all the way until/all the way through/all the way through to/all the way up to
     /right through/right through to/right through until/right up to/right up until/through to/through until/thru to/on to
@@ -70,12 +72,11 @@ class _Reader:
         found: list[Mark] = []
         place = 0
         while place < len(self.row.low):
-            mark = self._length(place) or self._range(place) or self._single(place)
-            if mark is None:
-                place += 1
-                continue
-            found.append(mark)
-            place = mark.last
+            length = None if offset_at(self.row, place) else length_at(self.row, place)
+            mark = self._length(place, length) if length else self._range(place) or self._single(place)
+            if mark is not None:
+                found.append(mark)
+            place = mark.last if mark else length[1] if length else place + 1
         return found
 
     def expression(self, place: int) -> Expression | None:
@@ -137,10 +138,12 @@ class _Reader:
         if bare and (
             not (ends or word in lexicon.STARTS)
             or self._counted(last)
-            or (self.at(last) != "for" and self._length(last + 1))
+            or (self.at(last) != "for" and length_at(self.row, last + 1))
         ):
             return None
         if bare and word in lexicon.LOOSE and not (self._ends_before(place) or (word == "to" and self._moved(before))):
+            return None
+        if bare and self.at(place) == "one" and word not in _BEFORE_ONE:
             return None
         opens = before if word in lexicon.ENDS | lexicon.STARTS and before >= 0 else place
         if ends and self._begins_there(before, last):
@@ -251,12 +254,9 @@ class _Reader:
         """Whether the number before `place` counts things rather than hours."""
         return counted(self.row, place)
 
-    def _length(self, place: int) -> Mark | None:
+    def _length(self, place: int, length: Length) -> Mark | None:
         """ "for 90 minutes", "an hour and a half", "half an hour", "1.5 hours", "two-hour"; "by an hour" is a shift."""
-        found = None if offset_at(self.row, place) else length_at(self.row, place)
-        if found is None:
-            return None
-        minutes, last = found
+        minutes, last = length
         opens = place
         while self.at(opens - 1) in lexicon.HEDGES:
             opens -= 1

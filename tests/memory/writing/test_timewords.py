@@ -5,6 +5,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from kithnet.memory.writing import clock, timewords
 from kithnet.memory.writing.clock import Clock, said
 
@@ -89,3 +93,58 @@ def test_prices_scores_counts_years_and_addresses_are_no_times() -> None:
     assert not wrong, "\n".join(wrong)
     unseen, among = misread("nothing", out=True)
     assert len(unseen) <= 0.05 * among
+
+
+HOURS = "twelve one two three four five six seven eight nine ten eleven".split()
+MINUTES = {0: "", 15: " fifteen", 30: " thirty", 45: " forty-five"}
+QUARTERS = st.integers(20, 92).map(lambda quarter: quarter * 15)
+
+
+def ways_to_say(minute: int) -> list[str]:
+    """Ways to say a time of day that leave no doubt of its half."""
+    hour, rest = divmod(minute, 60)
+    half, word, twelve = ("pm" if hour >= 12 else "am"), HOURS[hour % 12], hour % 12 or 12
+    digits = [
+        f"{hour:02d}:{rest:02d}",
+        f"{hour:02d}h{rest:02d}",
+        f"{hour:02d}{rest:02d} hrs",
+        f"{twelve}.{rest:02d}{half}",
+    ]
+    told = [f"{word}{MINUTES[rest]} {half}", f"{twelve}:{rest:02d} {half} sharp"]
+    past = {0: "{} o'clock", 15: "a quarter past {}", 30: "half {}", 45: "fifteen minutes shy of {}"}[rest]
+    named = HOURS[(hour + (rest == 45)) % 12]
+    return [*digits, *told, f"{past.format(named)} {'in the morning' if hour < 12 and named != 'twelve' else half}"]
+
+
+@pytest.mark.parametrize(
+    "frame", ["Chess from {} to {}.", "Chess, {} - {}", "It is between {} and {}, I think.", "{} until {}"]
+)
+@given(QUARTERS, st.integers(1, 8), st.data())
+def test_a_range_is_read_whatever_way_its_ends_are_said(
+    frame: str, quarters: int, longer: int, data: st.DataObject
+) -> None:
+    start, end = quarters, quarters + 15 * longer
+    first, second = (data.draw(st.sampled_from(ways_to_say(minute % 1440))) for minute in (start, end))
+    (mark,) = timewords.marks(clock.tokens(frame.format(first, second)))
+    assert clock.settle(mark.start, mark.end) == (start, end)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("He came about two hours ago.", []),
+        ("It leaves in a couple hours.", []),
+        ("They left one by one.", []),
+        ("You should start one!", []),
+        ("We stopped for two seconds.", []),
+        ("Chess is moved by half an hour.", ["shift"]),
+        ("I'm done by half an hour before eleven.", ["end"]),
+        ("Chess for about an hour.", ["length"]),
+        ("Chess from about nine until around eleven.", ["range"]),
+        ("Chess from nine all the way up to noon.", ["range"]),
+        ("From ten to nine on I play chess.", ["start"]),
+        ("I play chess from ten to nine.", ["range"]),
+    ],
+)
+def test_what_an_expression_is_for_is_told_by_the_words_around_it(text: str, kinds: list[str]) -> None:
+    assert [mark.kind for mark in timewords.marks(clock.tokens(text))] == kinds
