@@ -38,7 +38,7 @@ def four_digits(row: Row, place: int) -> Found | None:
         return None
     minute = int(parted[1]) * 60 + int(parted[2])
     spelt = row[place + 1] in ("hrs", "hours", "h")
-    if row[place][0] == "0" or spelt or "hrs" in row[place + 2 : place + 4]:
+    if (row[place][0] == "0" and minute % 5 == 0) or spelt or "hrs" in row[place + 2 : place + 4]:
         return Clock(minute, True), place + 1 + spelt, False
     if minute % 5 or counted(row, place + 1) or not _timely(row, place):
         return None

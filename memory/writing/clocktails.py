@@ -13,7 +13,7 @@ _EXACT = phrases(
     /dead on/bang on/local time/military time/on the clock"""
 )
 """What makes any number a time."""
-_LOOSE = phrases("or so/or thereabouts/or thereabout/precisely/exactly/flat/give or take")
+_LOOSE = phrases("or so/or thereabouts/or thereabout/precisely/exactly/flat/give or take/more or less")
 """What may follow a number of anything."""
 _HOURS = phrases("hours/hrs/hours local time")
 _TO_PARTS = phrases(

@@ -12,17 +12,17 @@ from kithnet.memory.writing.lengths import length_at
 _PAST = phrases("past/after/gone/beyond")
 _TO = phrases("to/before/til/till/' til/' till/until/short of/shy of/ahead of/prior to/of")
 STRUCK = phrases(
-    """bang on/dead on/spot on/smack on/smack at/on the stroke of/the stroke of/right at the stroke of/on the dot of/the dot of
-    /the hour of/exactly on/precisely on/just gone/right around/right about/high"""
+    """bang on/dead on/spot on/smack on/smack at/on the stroke of/the stroke of/right at the stroke of/on the dot of
+    /the dot of/the hour of/exactly on/precisely on/just gone/right around/right about/high"""
 )
 """What may stand before a time and says no more than that it is exact."""
-LEADS = lexicon.ENDS | lexicon.STARTS - {"on", "about", "for", "now", "its", "off"}
+LEADS = lexicon.ENDS | lexicon.STARTS - {"is", "it's", "on", "about", "for", "now", "its", "off"}
 SURE_LEADS = frozenset("at from until till til by between @ starting beginning starts begins ending ends to".split())
 COUNTERS = frozenset(
     """$ € £ # page pages chapter chapters room rooms no number numbers verse psalm psalms john luke mark matthew won
     lost beat score scored ratio version v channel gate bus line route flight train platform level season episode
-    extension ext pin code odds seat row track exit highway pages unit apartment flat locker table lot model step lane
-    question exercise paragraph section""".split()
+    extension ext pin code odds seat row track exit highway pages unit apartment flat locker table item order ticket
+    parcel reference ref lot model step lane question exercise paragraph section""".split()
 )
 """Words before a number that say that it counts or names something."""
 _COLON = re.compile(r"(\d{1,2}):(\d{2})")

@@ -9,10 +9,10 @@ Length = tuple[int, int]
 """Minutes, and the place after the words that say them."""
 
 _LEADS = phrases(
-    """a total of/the total of/a grand total of/a full/a whole/a solid/a good/a straight/a clear/a mere/a single
-    /a complete/the full/the whole/an entire/the entire/a further/an extra/an additional/a brief/a quick/a short
-    /a long/a nice/a neat/a round/a cool/a proper/a bare/a strict/a generous/a scant/a steady/a tidy/a flat
-    /the better part of/the best part of/most of/all of"""
+    """another/yet another/a total of/the total of/a grand total of/a full/a whole/a solid/a good/a straight/a clear
+    /a mere/a single/a complete/the full/the whole/an entire/the entire/a further/an extra/an additional/a brief
+    /a quick/a short/a long/a nice/a neat/a round/a cool/a proper/a bare/a strict/a generous/a scant/a steady/a tidy
+    /a flat/the better part of/the best part of/most of/all of"""
 )
 """What may stand before the number: "a solid two hours"."""
 _QUALITIES = frozenset(
@@ -23,8 +23,8 @@ _QUALITIES = frozenset(
 """What may stand between the number and the unit: "two full hours"."""
 _PLACED = frozenset("final last whole full first next".split())
 _TAILS = phrases(
-    """flat/straight/or so/on the dot/sharp/exactly/precisely/on the nose/to the minute
-    /in a row/on end/nonstop/non - stop/on the clock/- long/give or take"""
+    """flat/straight/or so/on the dot/sharp/exactly/precisely/on the nose/to the minute/in a row/on end/nonstop
+    /non - stop/on the clock/- long/give or take/more or less"""
 )
 _AND = phrases(
     "and/&/plus/+/and another/plus another/and a further/plus a further/and an extra/plus an extra/- and -/,"
