@@ -12,13 +12,15 @@ DAY = 24 * 60
 HALF = 12 * 60
 
 _TOKEN = re.compile(
-    r"\d{1,2}[:.]\d{2}(?!\d)|\d+[.,]\d+|\d+|[ap]\.m\.|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]|_", re.UNICODE | re.IGNORECASE
+    r"\d{1,2}[:.]\d{2}(?!\d)|\d+[.,]\d+|\d+|[ap]\.m\.|[½¼¾⅓⅔]|[^\W\d_½¼¾⅓⅔]+(?:['’][^\W\d_]+)*|[^\w\s]|_",
+    re.UNICODE | re.IGNORECASE,
 )
 _MAYBE = re.compile(
-    r"\d|\b(?:noon|midday|midnight|o['’]clock|half|quarter|hours?|minutes?|one|two|three|four|five|six|seven|eight|nine|ten|"
-    r"eleven|twelve)\b",
+    r"\d|[½¼¾]|\b(?:noon|midday|midnight|o['’]?clock|half|quarters?|hours?|hrs?|minutes?|mins?|hundred|"
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?:ish)?)\b",
     re.IGNORECASE,
 )
+_OF_24 = re.compile(r"\b(?:(?:0\d?|1[3-9]|2[0-4])[:h][0-5]\d(?!\d)|(?:0\d|1[3-9]|2[0-3])[0-5]\d ?(?:hrs|h)\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,8 @@ def may_tell_time(text: str) -> bool:
 
 
 def counts_to_24(texts: Iterable[str]) -> bool:
-    """Whether people who wrote `texts` count hours to 24, as those do who write "09:00" or "14:30"."""
-    shown = False
-    for text in texts:
-        for token in tokens(text):
-            head, mark, _ = token.text.partition(":")
-            shown = shown or bool(mark and head and (head.startswith("0") or int(head) > 12))
-    return shown
+    """Whether people who wrote `texts` count hours to 24, as those do who write "09:00", "14h30" or "1430 hrs"."""
+    return any(_OF_24.search(text) for text in texts)
 
 
 def settle(start: Clock | None, end: Clock | None, part: str = "") -> tuple[int | None, int | None]:

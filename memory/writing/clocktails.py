@@ -9,10 +9,13 @@ Found = tuple[Clock, int, bool]
 
 CLOCKED = phrases("o'clock/oclock/o clock/o ' clock/o ’ clock")
 _EXACT = phrases(
-    """sharp/prompt/promptly/precisely/exactly/flat/ish/- ish/on the dot/on the nose/on the button/on the hour
-    /to the minute/or so/or thereabouts/or thereabout/dead on/bang on/hours/hrs/hours local time/local time
-    /military time/on the clock/- sharp/on the money"""
+    """sharp/- sharp/prompt/promptly/ish/- ish/on the dot/on the nose/on the button/on the money/on the hour/to the minute
+    /dead on/bang on/local time/military time/on the clock"""
 )
+"""What makes any number a time."""
+_LOOSE = phrases("or so/or thereabouts/or thereabout/precisely/exactly/flat/give or take/more or less")
+"""What may follow a number of anything."""
+_HOURS = phrases("hours/hrs/hours local time")
 _TO_PARTS = phrases(
     """in the/in the early/in the late/in the mid/in the mid -/in mid/in mid -/in the very early/early in the
     /late in the/in the middle of the/in the dead of the/today in the/at/tomorrow/this/that/every/each/of the/of an
@@ -26,9 +29,13 @@ _HALVES = {"am": "am", "a.m.": "am", "pm": "pm", "p.m.": "pm"}
 def finished(row: Row, last: int, minute: int, sure: bool, bare: bool = False) -> Found:
     """The time of day of `minute` with all that follows its number."""
     clock = Clock(minute, sure)
-    while (said := _more(row, last, clock)) is not None:
-        clock, last, bare = *said, False
-    return clock, last, bare
+    while True:
+        if step := row.longest(last, _LOOSE if bare else _LOOSE | _HOURS):
+            last += step
+        elif (said := _more(row, last, clock)) is not None:
+            clock, last, bare = *said, False
+        else:
+            return clock, last, bare
 
 
 def tail(row: Row, place: int) -> bool:
@@ -63,6 +70,8 @@ def _half(row: Row, place: int) -> tuple[str, int] | None:
         return f"{row[step]}m", step + 3 + (row[step + 3] == "." and row[step + 4][:1].islower())
     if row[step + 1] == "m" and not row.glued(step - 1):
         return f"{row[step]}m", step + 2
+    if row.glued(step) and row[step + 1][:1].isalnum():
+        return None
     return (f"{row[step]}m", step + 1) if row.glued(step - 1) and row[step - 1][-1:].isdigit() else None
 
 

@@ -9,10 +9,10 @@ Length = tuple[int, int]
 """Minutes, and the place after the words that say them."""
 
 _LEADS = phrases(
-    """a total of/the total of/a grand total of/a full/a whole/a solid/a good/a straight/a clear/a mere/a single
-    /a complete/the full/the whole/an entire/the entire/a further/an extra/an additional/a brief/a quick/a short
-    /a long/a nice/a neat/a round/a cool/a proper/a bare/a strict/a generous/a scant/a steady/a tidy/a flat
-    /the better part of/the best part of/most of/all of"""
+    """another/yet another/a total of/the total of/a grand total of/a full/a whole/a solid/a good/a straight/a clear
+    /a mere/a single/a complete/the full/the whole/an entire/the entire/a further/an extra/an additional/a brief
+    /a quick/a short/a long/a nice/a neat/a round/a cool/a proper/a bare/a strict/a generous/a scant/a steady/a tidy
+    /a flat/the better part of/the best part of/most of/all of"""
 )
 """What may stand before the number: "a solid two hours"."""
 _QUALITIES = frozenset(
@@ -23,11 +23,13 @@ _QUALITIES = frozenset(
 """What may stand between the number and the unit: "two full hours"."""
 _PLACED = frozenset("final last whole full first next".split())
 _TAILS = phrases(
-    "flat/straight/or so/on the dot/sharp/exactly/precisely/on the nose/to the minute/on the clock/- long/give or take"
+    """flat/straight/or so/on the dot/sharp/exactly/precisely/on the nose/to the minute/in a row/on end/nonstop
+    /non - stop/on the clock/- long/give or take/more or less"""
 )
 _AND = phrases(
     "and/&/plus/+/and another/plus another/and a further/plus a further/and an extra/plus an extra/- and -/,"
 )
+_ONWARD = frozenset("from starting beginning between or up by".split())
 _CLOCK_LEADS = frozenset("at from until till til to between @ - –".split())
 
 
@@ -110,7 +112,7 @@ def _counted(row: Row, place: int) -> Length | None:
     minutes, last = unit
     if row[last - 1] == "h" and _of_the_clock(row, place, count[0]):
         return None
-    total = round(count[0] * minutes)
+    total = int(count[0] * minutes + 0.5)
     more = _more(row, last) if minutes == 60 else None
     return (total + more[0], more[1]) if more else (total, last)
 
@@ -125,6 +127,11 @@ def _metric(row: Row, place: int, count: Amount) -> Length | None:
 
 def _of_the_clock(row: Row, place: int, hours: float) -> bool:
     """Whether "9h" or "14h30" tells a time of day rather than a length."""
+    led = place - 1
+    while row[led] in lexicon.HEDGES:
+        led -= 1
+    if row[led] in lexicon.LASTING and hours <= 12:
+        return False
     minutes = bool(re.fullmatch(r"[0-5]\d", row[place + 2]))
     if hours > 12 or (row[place].startswith("0") and hours >= 1) or row[place - 1] in _CLOCK_LEADS:
         return row[place].isdecimal()
@@ -159,7 +166,7 @@ def _more(row: Row, place: int) -> Length | None:
     if row[last] == "m" and row.glued(last - 1):
         return count, last + 1
     alone = count % 5 == 0 and (
-        not row[last] or not row[last][0].isalnum() or row[last] in lexicon.CLOSERS | lexicon.THROUGH
+        not row[last] or not row[last][0].isalnum() or row[last] in lexicon.CLOSERS | lexicon.THROUGH | _ONWARD
     )
     commas = row[place] == "," or row[last] in ("-", "–", "%", "$", "€", "£", "/", ":")
     return (count, last) if alone and not commas and row[last + 1 : last + 2] != ("past",) else None

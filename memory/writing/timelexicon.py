@@ -39,8 +39,8 @@ MEALS = frozenset("meal lunch break nap snack walk swim run service sun".split()
 THINGS = frozenset(
     """people persons kids children men women guests friends students km kilometres kilometers miles mile metres meters
     feet kilos kilo kilograms pounds grams stone litres liters euros euro dollars dollar bucks cents percent years
-    year months month point stage another thing weeks week days day times cups bottles pages books points degrees
-    rooms pieces packs goals laps reps sets cats dogs of and-a-half th st nd rd""".split()
+    year months month point stage another thing weeks week days day times cups bottles seconds second time times pages
+    books points degrees rooms pieces packs goals laps reps sets cats dogs of and-a-half th st nd rd""".split()
 )
 CLOSERS = frozenset(
     """in with and on every for i we you he she they then at tomorrow today tonight because but so is are was will it

@@ -4,18 +4,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kithnet.memory.writing import clocktimes
 from kithnet.memory.writing import timelexicon as lexicon
 from kithnet.memory.writing.clock import Clock, Mark, Token
 from kithnet.memory.writing.clocktails import Found
-from kithnet.memory.writing.counting import row
-from kithnet.memory.writing.lengths import length_at
+from kithnet.memory.writing.clocktimes import clock_at
+from kithnet.memory.writing.clockwords import COUNTERS, counted, offset_at
+from kithnet.memory.writing.counting import phrases, row
+from kithnet.memory.writing.lengths import Length, length_at
 
 _SETTING_OUT = frozenset(
     """lights head heading heads set setting go going goes start starting leave leaving get getting put from am i'm he's she's
     we're they're log sent kick kicks""".split()
 )
 """Words before "out" or "off" that make it a beginning."""
+_BEFORE_ONE = frozenset("at from since until till til by to before after around about @".split())
+"""Words after which "one" may be an hour; "start one" starts something."""
+_JOINTS = phrases(
+    """up to/up until/up till/all the way to/all the way until/all the way through/all the way through to/all the way up to
+    /right through/right through to/right through until/right up to/right up until/through to/through until/thru to/on to
+    /on until/straight through to/straight through until/- >/- - >/= >/. . ."""
+)
+"""What joins the ends of a range, besides "to" and its like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +72,16 @@ class _Reader:
         found: list[Mark] = []
         place = 0
         while place < len(self.row.low):
-            mark = self._length(place) or self._range(place) or self._single(place)
-            if mark is None:
-                place += 1
-                continue
-            found.append(mark)
-            place = mark.last
+            length = None if offset_at(self.row, place) else length_at(self.row, place)
+            mark = self._length(place, length) if length else self._range(place) or self._single(place)
+            if mark is not None:
+                found.append(mark)
+            place = mark.last if mark else length[1] if length else place + 1
         return found
 
     def expression(self, place: int) -> Expression | None:
         """What stands at `place`: a time of day, a length of time or neither."""
-        length = None if clocktimes.offset_at(self.row, place) else length_at(self.row, place)
+        length = None if offset_at(self.row, place) else length_at(self.row, place)
         if length is not None:
             return Expression("length", place, length[1], minutes=length[0])
         clock = self._clock(place)
@@ -81,42 +89,37 @@ class _Reader:
 
     def _range(self, place: int) -> Mark | None:
         """ "from 9 to 10", "9-10 am", "between noon and one"."""
-        opener = self.at(place - 1)
         first = self._clock(place)
         if first is None:
             return None
+        opens = place
+        while self.at(opens - 1) in lexicon.ABOUT:
+            opens -= 1
+        opener = self.at(opens - 1)
         start, middle, bare = first
-        joint = self.at(middle)
-        if (joint, self.at(middle + 1)) in (
-            ("up", "to"),
-            ("all", "the"),
-            ("right", "through"),
-            ("-", ">"),
-            ("on", "to"),
-        ):
-            middle = middle + 1 + 2 * (joint == "all")  # "from 9 all the way to 12"
-            joint = "to" if self.at(middle) in (">", "way") else self.at(middle)
-            middle += joint == "to" and self.at(middle + 1) in lexicon.THROUGH
-            joint = "to" if self.at(middle) in lexicon.THROUGH | {">"} else ""
-        if not (joint in lexicon.THROUGH or (joint == "and" and opener == "between")):
-            return None
-        while self.at(middle + 1) in lexicon.ABOUT or self.at(middle + 1) == "from":
-            middle += 1
-        second = self._clock(middle + 1)
+        second = self._until(middle, between=opener == "between")
         if second is None:
             return None
         end, last, bare_end = second
-        if opener == "from" and self._moved(place - 1):  # "moved from nine to ten"
-            return Mark("start", place - 1, last, end)
+        if opener == "from" and self._moved(opens - 1):  # "moved from nine to ten"
+            return Mark("start", opens - 1, last, end)
         loose = bare and bare_end
-        if loose and (self._counted(last) or self.at(place - 1) in ("$", "€", "£", "page", "pages", "chapter", "no")):
+        if loose and (self._counted(last) or self.at(place - 1) in COUNTERS):
             return None
         if loose and opener not in ("from", "between") and not self._closes(last):
             return None
-        if start.part and not start.sure and not end.sure and not end.part:
-            end = Clock(end.minute, end.sure, "")
-        opens = place - 1 if opener in ("from", "between") else place
+        opens -= opener in ("from", "between")
         return Mark("range", opens, last, start, end, denied=self._denied(opens))
+
+    def _until(self, place: int, *, between: bool) -> Found | None:
+        """The end of a range: "to 10", "all the way up to about noon", "and one" after "between"."""
+        joint = self.row.longest(place, _JOINTS) or (self.at(place) in lexicon.THROUGH)
+        if not (joint or (between and self.at(place) == "and")):
+            return None
+        place += joint or 1
+        while self.at(place) in lexicon.ABOUT or self.at(place) == "from":
+            place += 1
+        return self._clock(place)
 
     def _single(self, place: int) -> Mark | None:
         found = self._clock(place)
@@ -135,10 +138,12 @@ class _Reader:
         if bare and (
             not (ends or word in lexicon.STARTS)
             or self._counted(last)
-            or (self.at(last) != "for" and self._length(last + 1))
+            or (self.at(last) != "for" and length_at(self.row, last + 1))
         ):
             return None
         if bare and word in lexicon.LOOSE and not (self._ends_before(place) or (word == "to" and self._moved(before))):
+            return None
+        if bare and self.at(place) == "one" and word not in _BEFORE_ONE:
             return None
         opens = before if word in lexicon.ENDS | lexicon.STARTS and before >= 0 else place
         if ends and self._begins_there(before, last):
@@ -243,18 +248,15 @@ class _Reader:
 
     def _clock(self, place: int) -> Found | None:
         """The time of day at `place`, the token after it, and whether it is a bare number."""
-        return clocktimes.clock_at(self.row, place, to_24=self.to_24)
+        return clock_at(self.row, place, to_24=self.to_24)
 
     def _counted(self, place: int) -> bool:
         """Whether the number before `place` counts things rather than hours."""
-        return clocktimes.counted(self.row, place)
+        return counted(self.row, place)
 
-    def _length(self, place: int) -> Mark | None:
+    def _length(self, place: int, length: Length) -> Mark | None:
         """ "for 90 minutes", "an hour and a half", "half an hour", "1.5 hours", "two-hour"; "by an hour" is a shift."""
-        found = None if clocktimes.offset_at(self.row, place) else length_at(self.row, place)
-        if found is None:
-            return None
-        minutes, last = found
+        minutes, last = length
         opens = place
         while self.at(opens - 1) in lexicon.HEDGES:
             opens -= 1
