@@ -101,8 +101,12 @@ def _askers(people: Sequence[tuple[str, Pronouns]], level: Level) -> tuple[str, 
 
 
 def _item(level: Level, shape: Shape, identity: str, seed: int, number: int, wordings: Wordings) -> tuple[Item, Day]:
+    return told_day(level, shape, identity, seed, number, read_book("schedule", wordings))
+
+
+def told_day(level: Level, shape: Shape, identity: str, seed: int, number: int, book: Book) -> tuple[Item, Day]:
+    """An item and the day behind it, told in the words of a book. Raises LedgerError where a phrase leaves something out."""
     day, people, rng = _drawn(level, shape, seed, number)
-    book = read_book("schedule", wordings)
     names = {name.lower(): (name, they) for name, they in people}
     ids = list(names)
     first = GROUPS[level][0]

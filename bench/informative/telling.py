@@ -74,7 +74,7 @@ class Teller:
         start, end, dur = self._times(doing.time)
         if doing.activity == SLEEP:
             text = self.book.say(section, "sleep", self.rng, start=start, end=end, dur=dur, **bound)
-            return self._checked(doing, speaker, text, ("sleep", start), (end, dur))
+            return self._checked(doing, speaker, text, (start,), (end, dur))  # the section says that it is sleep
         what = self._what(doing, speaker, hearer)
         if self.rng.random() < SPLIT:
             text = self.book.say(section, "split", self.rng, what=what, start=start, end=end, dur=dur, **bound)

@@ -49,7 +49,7 @@ _SAME_END = re.compile(
 _UNTIL_WHEN = re.compile(
     r"\b(?:(?:un)?till? when|when (?:does|do|will|is|are)\b.*\b(?:end|finish|over|done|stop))", re.I
 )
-SURE = 0.0
+SURE = 0.7
 """How likely the labels of a message must be to be believed rather than rules."""
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
@@ -183,7 +183,7 @@ class _Session:
             return False
         view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent)
         found, sure = tagged.read(message, view)
-        if sure < SURE:
+        if sure < SURE and self._told_plainly(turn, View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent, self.frames)):
             return False
         self._notice_day(turn.text, turn)
         self.keeps_end = bool(_SAME_END.search(turn.text))
@@ -191,6 +191,12 @@ class _Session:
             return True
         self._take(turn.text, found, turn, topic)
         return True
+
+    def _told_plainly(self, turn: Turn, view: View) -> bool:
+        """Whether rules read something whole in a message: what is done, from when to when, or that it is off."""
+        found = [said for sentence in _sentences(turn.text) for said in clauses.read(sentence, view)]
+        whole = [said for said in found if said.activity and (said.mood == "cancel" or None not in (said.start, said.end))]
+        return bool(whole) and all(said in whole for said in found if said.start is not None or said.length)
 
     def _take(self, sentence: str, found: Sequence[Said], turn: Turn, topic: Said | None) -> Said | None:
         """Take in what a sentence says; the topic for the next."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from kithnet.memory.writing import clock, phrases, stretches, whose
 from kithnet.memory.writing.clauses import Mood, Said
-from kithnet.memory.writing.clock import DAY, Clock, Token
-from kithnet.memory.writing.tagging import GROUPS, LABELS, Act, Label, Tags
+from kithnet.memory.writing.clock import DAY, HALF, Clock, Token
+from kithnet.memory.writing.tagging import GROUPS, LABELS, SUBJECTS, Act, Label, Subject, Tags
 from kithnet.memory.writing.units import Unit
 from kithnet.memory.writing.whose import View
 
@@ -66,8 +66,8 @@ def read(message: Message, view: View) -> tuple[list[Said], float]:
         for draft in drafts:
             draft.activity = "sleep"
     said = [_said(draft, message, mood, subject, view, reporter) for draft in drafts]
-    said = [replace(one, follows=_follows(draft)) if place else one for place, (one, draft) in enumerate(zip(said, drafts, strict=True))]
-    return said, min(odds, float(np.max(message.tags.acts)))
+    told = [replace(one, follows=bool(at) and _follows(draft)) for at, (one, draft) in enumerate(zip(said, drafts, strict=True))]
+    return told, min(odds, float(np.max(message.tags.acts)))
 
 
 def _labels(message: Message) -> tuple[list[Label], float]:
@@ -81,11 +81,23 @@ def _labels(message: Message) -> tuple[list[Label], float]:
             (ways for ways in product(range(len(LABELS["clock"])), repeat=len(clocks)) if _fits(ways, max(1, spans))),
             key=lambda ways: sum(float(np.log(odds[at][way] + 1e-6)) for at, way in zip(clocks, ways, strict=True)),
         )
-        for at, way in zip(clocks, best_of, strict=True):
+        for at, way in zip(clocks, _in_order(message, clocks, best_of), strict=True):
             best[at] = way
     found = [LABELS[GROUPS[unit.kind]][place] for unit, place in zip(units, best, strict=True)]
     told = [float(row[place]) for row, place, label in zip(odds, best, found, strict=True) if label]
     return found, min(told, default=1.0)
+
+
+def _in_order(message: Message, clocks: Sequence[int], ways: tuple[int, ...]) -> tuple[int, ...]:
+    """A start and an end that would be more than half a day apart, the other way round: "done at ten, and I begin at nine"."""
+    start, end = LABELS["clock"].index("start"), LABELS["clock"].index("end")
+    if message.tags.act == "sleep" or (ways.count(start), ways.count(end)) != (1, 1):
+        return ways
+    first, last = (message.units[clocks[ways.index(way)]].clock for way in (start, end))
+    begins, ends = clock.settle(first, last)
+    if begins is None or ends is None or ends - begins <= HALF:
+        return ways
+    return tuple({start: end, end: start}.get(way, way) for way in ways)
 
 
 def _fits(ways: Sequence[int], most: int) -> bool:
@@ -121,17 +133,18 @@ def _text(message: Message, first: int, last: int) -> str:
 def _drafts(message: Message, labels: Sequence[Label], view: View) -> list[_Draft]:
     """The activities of a message with the times that go with them, in its order."""
     runs = {first: (last, label) for label in ("activity", "after", "before") for first, last in _runs(message, labels, label)}
+    several = message.tags.act != "sleep" and _events(labels) > 1
     drafts = [_Draft()]
     for place, (unit, label) in enumerate(zip(message.units, labels, strict=True)):
         if place in runs:
             last, kind = runs[place]
             named = _text(message, place, last)
             worth = float(np.mean([message.tags.odds[at].max() for at in range(place, last)]))
-            _name(drafts, kind, named, worth)
+            _name(drafts, kind, named, worth, several)
         elif label in ("start", "end"):
-            if getattr(drafts[-1], label) is not None:
+            if getattr(drafts[-1], label) is not None and several:
                 drafts.append(_Draft())
-            setattr(drafts[-1], label, unit.clock)
+            setattr(drafts[-1], label, getattr(drafts[-1], label) or unit.clock)
         elif label in ("length", "gap", "shift"):
             setattr(drafts[-1], label, getattr(drafts[-1], label) or unit.minutes)
         elif label == "with":
@@ -139,14 +152,20 @@ def _drafts(message: Message, labels: Sequence[Label], view: View) -> list[_Draf
     return _completed(drafts)
 
 
-def _name(drafts: list[_Draft], kind: Label, named: str, worth: float) -> None:
+def _events(labels: Sequence[Label]) -> int:
+    """How many things a message must tell of: each has one start, one end, one length, and no more than two of these."""
+    counts = [labels.count(label) for label in ("start", "end", "length")]
+    return max(*counts, -(-sum(counts) // 2), 1)
+
+
+def _name(drafts: list[_Draft], kind: Label, named: str, worth: float, several: bool) -> None:
     """Take in what is done, or what it comes after or before."""
     last = drafts[-1]
     if kind == "after":
         last.after = last.after or named
     elif kind == "before":
         last.before = last.before or named
-    elif last.activity and last.timed and last.activity != named:
+    elif several and last.activity and last.timed and last.activity != named:
         drafts.append(_Draft(activity=named, worth=worth))
     elif worth > last.worth:
         last.activity, last.worth = named, worth
@@ -177,7 +196,7 @@ def _ids(unit: Unit, view: View) -> list[str]:
     """Who is meant by a name or a pronoun."""
     if unit.person:
         return [unit.person]
-    word = unit.text.casefold().replace("’", "'").partition("'")[0]
+    word = _pronoun(unit)
     if word in _ME:
         return [view.speaker]
     if word in _YOU:
@@ -191,7 +210,7 @@ def _subject(message: Message, labels: Sequence[Label], view: View, reporter: st
     """Whose activity it is, as far as words say so."""
     if whose.UNKNOWN in whose.subject(message.words, view, reporter):
         return [whose.UNKNOWN]
-    kind = message.tags.subject
+    kind = _kind_of_subject(message, view)
     if kind == "both":
         return [view.speaker, view.listener]
     if kind != "others":
@@ -200,6 +219,19 @@ def _subject(message: Message, labels: Sequence[Label], view: View, reporter: st
     named = marked or [unit for unit, label in zip(message.units, labels, strict=True) if unit.kind == "person" and not label]
     found = [unit.person for unit in named if unit.person != view.listener or marked]
     return list(dict.fromkeys(found)) or ([view.referent] if view.referent else [view.speaker])
+
+
+def _kind_of_subject(message: Message, view: View) -> Subject:
+    """The likeliest subject that the message has words for."""
+    said = {_pronoun(unit) for unit in message.units if unit.kind == "pronoun"}
+    people = any(unit.person not in ("", view.speaker) for unit in message.units) or bool(view.referent)
+    possible = {"speaker": True, "listener": bool(said & _YOU), "both": bool(said & (_YOU | _US)), "others": people}
+    order = np.argsort(-message.tags.subjects)
+    return next(SUBJECTS[at] for at in order if possible[SUBJECTS[at]])
+
+
+def _pronoun(unit: Unit) -> str:
+    return unit.text.casefold().replace("’", "'").partition("'")[0]
 
 
 def _said(draft: _Draft, message: Message, mood: Mood, subject: Sequence[str], view: View, reporter: str) -> Said:
