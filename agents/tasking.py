@@ -155,7 +155,16 @@ def _two(
     """The people whose tastes are compared: where two are named, those, whoever asks for them: "If I brought ..."."""
     people = _people(task, tokens, names, pair)
     named = tuple(name for name in people if re.search(rf"\b{re.escape(name)}\b", task, re.IGNORECASE))
-    return named if len(named) == 2 else people
+    if len(named) == 2:
+        return named
+    asker = _ASKER_TOO.search(task) or {"we", "us", "our", "both"} & {token.low for token in tokens}
+    return people if asker else named
+
+
+_ASKER_TOO = re.compile(
+    r"\b(?:I|me|mine) and\b|\b(?:and|as|like|than|with|but|or) (?:I|me|mine|myself|my)\b|\bdo I\b.*\b(?:share|agree|differ)"
+)
+"""Who asks is one of the two: "Ana and I", "with me". "What should I bring to Ana?" compares nobody."""
 
 
 def by_rule(tokens: Sequence[Token]) -> Tool | None:

@@ -1,6 +1,6 @@
 """What people like and dislike, as agents speak of it: a question for each person, an entry for each thing somebody said.
 
-An entry quotes the sentence it rests on. Which way it leans is judged anew once it is clear which words of it are the thing.
+An entry quotes the sentence it rests on. Which way it leans is judged anew for every thing that it may be about.
 """
 
 import re
@@ -19,7 +19,7 @@ from kithnet.memory.writing import speech, tastes
 _ASKED = re.compile(r"What does (?P<name>[^?]+?) like, and what not\?")
 _ENTRY = re.compile(r"(?P<who>[^“”]+?) (?P<how>likes|dislikes|speaks of) this: “(?P<said>[^“”]*)”")
 _HOW = {1: "likes", -1: "dislikes", 0: "speaks of"}
-ABOUT, TOLD = -0.3, 0.25
+ABOUT, TOLD = 0.0, 0.25
 """How much a sentence must be of taste to be kept at all; how far it must lean to be told as a leaning."""
 STEEP, LIKELY, ALIKELY = 4.0, 0.06, 0.2
 """How fast a leaning becomes certain, as a logistic slope; how likely a pair of the same words, or of one meaning, must be
@@ -133,8 +133,8 @@ def alike(
         pairs = _in_common(left, right)
         likely = [p.thing for p in pairs if p.fit(p.one.leaning, p.other.leaning, opposite, liked) >= LIKELY]
         return list(dict.fromkeys(likely))
-    sides = [_spotted(side, embedder) for side in (left, right)]
-    for pairs, least in ((_of_same_words(*sides), LIKELY), (_of_one_meaning(*sides, embedder), ALIKELY)):
+    mine, theirs = _spotted(left, embedder), _spotted(right, embedder)
+    for pairs, least in ((_of_same_words(mine, theirs), LIKELY), (_of_one_meaning(mine, theirs, embedder), ALIKELY)):
         fits = _fits(pairs, opposite, liked, embedder)
         best = max(fits.values(), default=0.0)
         if best >= least:
@@ -220,7 +220,9 @@ def _of_one_meaning(left: Sequence[_Spotted], right: Sequence[_Spotted], embedde
     """Pairs of sentences with things that mean much the same."""
     if not left or not right:
         return []
-    near = embedder.embed([thing.text for _, thing, _ in left]) @ embedder.embed([thing.text for _, thing, _ in right]).T
+    near = (
+        embedder.embed([thing.text for _, thing, _ in left]) @ embedder.embed([thing.text for _, thing, _ in right]).T
+    )
     return [
         _Pair(one, other, thing.text, again.text, float(near[a, b]) * sure * as_sure)
         for a, (one, thing, sure) in enumerate(left)
@@ -230,7 +232,7 @@ def _of_one_meaning(left: Sequence[_Spotted], right: Sequence[_Spotted], embedde
 
 
 def _in_common(left: Sequence[Taste], right: Sequence[Taste]) -> list[_Pair]:
-    """Pairs of sentences with words in common, without an embedder. Words of many sentences weigh less: they are hardly the thing."""
+    """Pairs of sentences with words in common; words of many sentences weigh less, as they are hardly the thing."""
     held = Counter(word for taste in {*left, *right} for word in content_stems(taste.said))
     pairs: list[_Pair] = []
     for one in left:
