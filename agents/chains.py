@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from kithnet.agents import belongings
 from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, questions, sentences, words
 from kithnet.runtime.chat import ChatModel, Message
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
@@ -79,6 +80,9 @@ def _said(chain: Chain) -> str:
 
 def possible(task: str) -> Iterator[Chain]:
     """Every way to take a task apart, by where its relative clause may end."""
+    if owned := belongings.place_of(task):
+        yield Chain(*owned)
+        return
     if stated := _STATED.search(task):
         ask = re.sub(r"\b(?:it|there|that)\b", BLANK, stated["ask"], count=1)
         if BLANK in ask:

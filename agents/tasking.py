@@ -5,6 +5,7 @@ asked, and of what none is, and counts only where one tool is clearly nearer. No
 """
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -141,11 +142,29 @@ def _of_two(
     task: str, tokens: Sequence[Token], names: Mapping[str, Sequence[str]], pair: tuple[str, str], embedder: Embedder
 ) -> Plan | None:
     """The plan of a task that compares the tastes of two people."""
-    people = _people(task, tokens, names, pair)
-    if len(people) != 2 or {stem(token.low) for token in tokens} & _CALENDAR:
+    people = _two(task, tokens, names, pair)
+    if len(people) != 2:
         return None
     asked = likings.asked_of(task, people, embedder)
     return Plan(asked[0], people, liked=asked[1], by_meaning=True) if asked else None
+
+
+def _two(
+    task: str, tokens: Sequence[Token], names: Mapping[str, Sequence[str]], pair: tuple[str, str]
+) -> tuple[str, ...]:
+    """The people whose tastes are compared: where two are named, those, whoever asks for them: "If I brought ..."."""
+    people = _people(task, tokens, names, pair)
+    named = tuple(name for name in people if re.search(rf"\b{re.escape(name)}\b", task, re.IGNORECASE))
+    if len(named) == 2:
+        return named
+    asker = _ASKER_TOO.search(task) or {"we", "us", "our", "both"} & {token.low for token in tokens}
+    return people if asker else named
+
+
+_ASKER_TOO = re.compile(
+    r"\b(?:I|me|mine) and\b|\b(?:and|as|like|than|with|but|or) (?:I|me|mine|myself|my)\b|\bdo I\b.*\b(?:share|agree|differ)"
+)
+"""Who asks is one of the two: "Ana and I", "with me". "What should I bring to Ana?" compares nobody."""
 
 
 def by_rule(tokens: Sequence[Token]) -> Tool | None:

@@ -1,6 +1,6 @@
 """What people like and dislike, as agents speak of it: a question for each person, an entry for each thing somebody said.
 
-An entry quotes the sentence it rests on. Which way it leans is judged anew once it is clear which words of it are the thing.
+An entry quotes the sentence it rests on. Which way it leans is judged anew for every thing that it may be about.
 """
 
 import re
@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
-import numpy as np
-
-from kithnet.agents import leanings
-from kithnet.agents.wording import content_stems, named_people, words
+from kithnet.agents import leanings, spotting
+from kithnet.agents.spotting import Thing
+from kithnet.agents.wording import content_stems, content_words, named_people, words
 from kithnet.memory.recall import Hit
 from kithnet.memory.vectors import Embedder
 from kithnet.memory.writing import speech, tastes
@@ -20,16 +19,20 @@ from kithnet.memory.writing import speech, tastes
 _ASKED = re.compile(r"What does (?P<name>[^?]+?) like, and what not\?")
 _ENTRY = re.compile(r"(?P<who>[^“”]+?) (?P<how>likes|dislikes|speaks of) this: “(?P<said>[^“”]*)”")
 _HOW = {1: "likes", -1: "dislikes", 0: "speaks of"}
-ABOUT, TOLD = -0.3, 0.5
+ABOUT, TOLD = 0.0, 0.25
 """How much a sentence must be of taste to be kept at all; how far it must lean to be told as a leaning."""
-STEEP, LIKELY = 2.5, 0.25
-"""How fast a leaning becomes certain, as a logistic slope; how likely a pair must be to fit, as the question says one does."""
+STEEP, LIKELY, ALIKELY = 4.0, 0.06, 0.2
+"""How fast a leaning becomes certain, as a logistic slope; how likely a pair of the same words, or of one meaning, must be
+to fit, as the question says one does."""
 AS_WELL = 0.9
 """How likely another thing must fit to be named beside the likeliest."""
-VAGUE = 0.28
-"""What a run weighs whose words are all such as people use of any thing: "hours"; but it may be a thing, as "running" is."""
-LIKE_EACH_OTHER = 0.6
-"""The cosine of two phrases that mean the same thing."""
+TRIED, SURE, DOUBTED = 3, 3.0, -0.5
+"""Things of a sentence that are tried; how fast one becomes certain with its score, as a logistic slope, and from where on."""
+WITHIN, LIKE_EACH_OTHER = 0.5, 0.6
+"""What a pair weighs where one thing lies in the other; the cosine of two phrases that mean the same thing."""
+ASIDE, NO_THING, TOGETHER = 6, 0.2, 40
+"""A question of no more content words leads to what follows; a sentence whose best thing has less goes with the one before,
+up to so many words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def read(
     """What a person's tastes are, by what the person said, and by what others said of them; each with its message's id."""
     told: list[tuple[str, str]] = []
     for hit in hits:
-        for sentence in speech.sentences(hit.text):
+        for sentence in _passages(hit.text, embedder):
             if speech.is_question(sentence) or not _speaks_of(sentence, hit, person, name, names):
                 continue
             said = re.sub(r"[“”]", "'", sentence)
@@ -80,10 +83,30 @@ def read(
     if embedder is None:
         return [(Taste(name, way, said), i) for said, i in told if (way := tastes.leaning(said))]
     found: list[tuple[Taste, str]] = []
-    for (said, i), (leans, of_taste) in zip(told, leanings.judge([said for said, _ in told], embedder), strict=True):
+    spotted = spotting.things([said for said, _ in told], embedder)
+    masked = [_mask(said, name, one[0]) if one else said for (said, _), one in zip(told, spotted, strict=True)]
+    for (said, i), (leans, of_taste) in zip(told, leanings.judge(masked, embedder), strict=True):
         if of_taste >= ABOUT or tastes.leaning(said):
             found.append((Taste(name, _way(leans, TOLD), said), i))
     return found
+
+
+def _passages(text: str, embedder: Embedder | None) -> list[str]:
+    """The sentences of a message, those together of which only one has a thing: "Opera? Not for me." """
+    parts = speech.sentences(text)
+    if embedder is None or len(parts) == 1:
+        return parts
+    best = [one[0].score if one else -1.0 for one in spotting.things(parts, embedder)]
+    joined: list[tuple[str, float]] = []
+    for part, score in zip(parts, best, strict=True):
+        before, there = joined[-1] if joined else ("", 0.0)
+        leads = speech.is_question(before) and len(content_words(before)) <= ASIDE
+        together = bool(before) and len(words(before)) + len(words(part)) <= TOGETHER
+        if together and (leads or (score < NO_THING <= there)) and not speech.is_question(part):
+            joined[-1] = (f"{before} {part}", max(score, there))
+        else:
+            joined.append((part, score))
+    return [part for part, _ in joined]
 
 
 def _way(leans: float, least: float) -> int:
@@ -102,18 +125,19 @@ def alike(
 ) -> list[str]:
     """The things that two people see alike, or in opposite ways. liked: alike means that both like it, else neither does.
 
-    A thing is what a sentence of each has in common, or where they have none that fits, two phrases of one meaning; both
-    of these are named then. Every sentence is judged with the thing masked; the pair that fits most clearly decides, and
+    Of every sentence the likeliest things are tried: two of the same words fit, or where none do, two of one meaning; both
+    of these are named then. A sentence is judged with the thing masked; the pair that fits most clearly decides, and
     further things count that fit as well.
     """
     if embedder is None:
         pairs = _in_common(left, right)
         likely = [p.thing for p in pairs if p.fit(p.one.leaning, p.other.leaning, opposite, liked) >= LIKELY]
         return list(dict.fromkeys(likely))
-    for pairs in (_in_common(left, right), _of_one_meaning(left, right, embedder)):
+    mine, theirs = _spotted(left, embedder), _spotted(right, embedder)
+    for pairs, least in ((_of_same_words(mine, theirs), LIKELY), (_of_one_meaning(mine, theirs, embedder), ALIKELY)):
         fits = _fits(pairs, opposite, liked, embedder)
         best = max(fits.values(), default=0.0)
-        if best >= LIKELY:
+        if best >= least:
             return [thing for thing, fit in fits.items() if fit >= min(best, AS_WELL)]
     return []
 
@@ -129,7 +153,7 @@ class _Pair:
     weight: float
 
     def masked(self) -> tuple[str, str]:
-        return _mask(self.one, self.thing), _mask(self.other, self.again)
+        return _mask(self.one.said, self.one.who, self.thing), _mask(self.other.said, self.other.who, self.again)
 
     def fit(self, a: float, b: float, opposite: bool, liked: bool) -> float:
         """How likely the pair fits, of how the two lean."""
@@ -139,10 +163,11 @@ class _Pair:
         return self.weight * (p * q if liked else (1 - p) * (1 - q))
 
 
-def _mask(taste: Taste, thing: str) -> str:
-    """The sentence with the thing masked, and who it is about: neither is to say how it leans."""
-    said = re.sub(rf"(?:\b(?:an?|the|my|his|her|their) )?{re.escape(thing)}", leanings.MASK, taste.said, flags=re.I)
-    return re.sub(rf"\b{re.escape(taste.who)}\b", "she", said)
+def _mask(said: str, who: str, thing: Thing | str) -> str:
+    """A sentence with the thing masked, and who it is about: neither is to say how it leans."""
+    text = thing if isinstance(thing, str) else thing.text
+    said = re.sub(rf"(?:\b(?:an?|the|my|his|her|their) )?\b{re.escape(text)}\b", leanings.MASK, said, flags=re.I)
+    return re.sub(rf"\b{re.escape(who)}\b", "she", said)
 
 
 def _fits(pairs: Sequence[_Pair], opposite: bool, liked: bool, embedder: Embedder) -> dict[str, float]:
@@ -152,14 +177,62 @@ def _fits(pairs: Sequence[_Pair], opposite: bool, liked: bool, embedder: Embedde
     fits: dict[str, float] = {}
     for pair in pairs:
         one, other = pair.masked()
-        named = pair.thing if pair.again.casefold() == pair.thing.casefold() else f"{pair.thing}, {pair.again}"
+        named = pair.thing if content_stems(pair.thing) == content_stems(pair.again) else f"{pair.thing}, {pair.again}"
         key = next((known for known in fits if content_stems(known) == content_stems(named)), named)
         fits[key] = max(fits.get(key, -1.0), pair.fit(lean[one], lean[other], opposite, liked))
     return fits
 
 
+_Spotted = tuple[Taste, Thing, float]
+"""A sentence, a thing of it, and how sure that is, in (0, 1)."""
+
+
+def _spotted(side: Sequence[Taste], embedder: Embedder) -> list[_Spotted]:
+    found = spotting.things([taste.said for taste in side], embedder)
+    return [
+        (taste, thing, share / (1 + exp(SURE * (DOUBTED - thing.score))))
+        for taste, one in zip(side, found, strict=True)
+        for thing, share in zip(one[:TRIED], _shares(one), strict=False)
+    ]
+
+
+def _shares(found: Sequence[Thing]) -> list[float]:
+    """How likely each of them is the thing of its sentence rather than another, if one is."""
+    odds = [exp(SURE * thing.score) for thing in found]
+    return [one / sum(odds) for one in odds]
+
+
+def _of_same_words(left: Sequence[_Spotted], right: Sequence[_Spotted]) -> list[_Pair]:
+    """Pairs of sentences whose things have the same words, or one the words of the other and more."""
+    pairs: list[_Pair] = []
+    for one, thing, sure in left:
+        for other, again, as_sure in right:
+            a, b = content_stems(thing.text), content_stems(again.text)
+            if a and b and (a <= b or b <= a):
+                weight = sure * as_sure * (1.0 if a == b else WITHIN)
+                short, long = sorted((thing.text, again.text), key=len)
+                both = (short, short) if a != b and short.casefold() in long.casefold() else (thing.text, again.text)
+                pairs.append(_Pair(one, other, *both, weight))
+    return pairs
+
+
+def _of_one_meaning(left: Sequence[_Spotted], right: Sequence[_Spotted], embedder: Embedder) -> list[_Pair]:
+    """Pairs of sentences with things that mean much the same."""
+    if not left or not right:
+        return []
+    near = (
+        embedder.embed([thing.text for _, thing, _ in left]) @ embedder.embed([thing.text for _, thing, _ in right]).T
+    )
+    return [
+        _Pair(one, other, thing.text, again.text, float(near[a, b]) * sure * as_sure)
+        for a, (one, thing, sure) in enumerate(left)
+        for b, (other, again, as_sure) in enumerate(right)
+        if near[a, b] >= LIKE_EACH_OTHER
+    ]
+
+
 def _in_common(left: Sequence[Taste], right: Sequence[Taste]) -> list[_Pair]:
-    """Pairs of sentences with words in common. Words that stand in other sentences too weigh less: they are hardly the thing."""
+    """Pairs of sentences with words in common; words of many sentences weigh less, as they are hardly the thing."""
     held = Counter(word for taste in {*left, *right} for word in content_stems(taste.said))
     pairs: list[_Pair] = []
     for one in left:
@@ -167,27 +240,5 @@ def _in_common(left: Sequence[Taste], right: Sequence[Taste]) -> list[_Pair]:
             for place, thing in enumerate(tastes.runs(one.said, other.said)):
                 if stems := content_stems(thing):
                     weight = max(2 / max(2, held[word]) for word in stems) / (1 + place)
-                    weight *= 1.0 if stems - leanings.emotive() else VAGUE
-                    again = next(iter(tastes.runs(other.said, thing)), thing)
-                    pairs.append(_Pair(one, other, *_spelling(thing, again), weight))
+                    pairs.append(_Pair(one, other, thing, thing, weight))
     return pairs
-
-
-def _spelling(thing: str, again: str) -> tuple[str, str]:
-    """Both spellings, the one that lies in the other twice: "map" for "map" and "maps"."""
-    short, long = sorted((thing, again), key=len)
-    return (short, short) if short.casefold() in long.casefold() else (thing, again)
-
-
-def _of_one_meaning(left: Sequence[Taste], right: Sequence[Taste], embedder: Embedder) -> list[_Pair]:
-    """Pairs of sentences with phrases that mean much the same."""
-    sides = [[(taste, one) for taste in side for one in tastes.phrases(taste.said)] for side in (left, right)]
-    if not all(sides):
-        return []
-    first, second = (embedder.embed([phrase for _, phrase in side]) for side in sides)
-    near = first @ second.T
-    return [
-        _Pair(sides[0][a][0], sides[1][b][0], sides[0][a][1], sides[1][b][1], float(near[a, b]))
-        for a, b in zip(*np.nonzero(near >= LIKE_EACH_OTHER), strict=True)
-        if not content_stems(f"{sides[0][a][1]} {sides[1][b][1]}") <= leanings.emotive()
-    ]
