@@ -47,8 +47,10 @@ def _subject(text: str, names: Mapping[str, Sequence[str]], hit: Hit, asked: fro
     return found[0] if found else ""
 
 
+_THINGS_IN_ING = "wedding|building|painting|clothing|evening|morning|meeting|offspring|ring|wing|thing"
 _OF_SOMEBODY = re.compile(
-    r"\b(?P<name>[A-Z][a-z]+)(?:(?P<owns>['’]s (?!\w+ing\b))|(?= (?P<verb>\w+s|\w+ed|got|just|now|will|chose|took|bought|went)\b))"
+    rf"\b(?P<name>[A-Z][a-z]+)(?:(?P<owns>['’]s (?!(?!(?:{_THINGS_IN_ING})\b)\w+ing\b))|"
+    r"(?= (?P<verb>\w+s|\w+ed|got|just|now|will|chose|took|bought|went)\b))"
 )
 _VERBS = frozenset("is was has does just now will".split())
 
