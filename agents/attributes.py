@@ -6,7 +6,7 @@ A text is read twice, as it stands and with its names taken out: a name may tell
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from kithnet.agents import sides
 from kithnet.agents.likeness import Likeness
-from kithnet.agents.wording import only_asks, sentences
+from kithnet.agents.wording import only_asks, sentences, words
 from kithnet.memory.vectors import Embedder, Vectors
 
 SHARP, CLEAR = 16.0, 0.6
@@ -58,28 +58,65 @@ class _Twice:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a text is beside a question, in [0, 1]. alike: tells of the side that is asked for. idle: courtesy or small talk."""
+    """What a text is beside a question, in [0, 1]. alike: tells of the side that is asked for. idle: courtesy or small talk.
+    kin: cosine of the two with their names taken out. nameless: the side is told by names, and the text has none.
+    """
 
     alike: float
     idle: float
+    kin: float = 0.0
+    nameless: float = 0.0
 
 
-def judge(question: str, texts: Sequence[tuple[str, str]], embedder: Embedder) -> list[Told]:
-    """What each text is, given as what was asked ("" for nothing) and what was said."""
+def judge(
+    question: str, texts: Sequence[tuple[str, str]], embedder: Embedder, people: Collection[str] = ()
+) -> list[Told]:
+    """What each text is, given as what was asked ("" for nothing) and what was said. people: names of people, which are
+    no values."""
     if not texts:
         return []
     asking, telling = _fitted(embedder)  # type: ignore[arg-type]  # an object: it can be hashed
     wanted = _profile(asking.scores([question]))[0]
+    known = {word for name in people for word in words(name)}
+    by_name = sides.NAMED[int(np.argmax(wanted))]
     before = _profile(asking.scores([text for text, _ in texts])) @ wanted
+    kin = _kin(question, texts, embedder)
     parts = [_parts(text) for _, text in texts]
     said = iter(_profile(telling.scores([part for some in parts for part in some])))
     found = []
-    for by_asked, (asked, _), some in zip(before, texts, parts, strict=True):
+    for at, ((asked, text), some) in enumerate(zip(texts, parts, strict=True)):
         profiles = np.stack([next(said) for _ in some])
         alike = float((profiles[:, : len(sides.ASKED)] @ wanted).max())
         idle = float(profiles[:, len(sides.ASKED) :].sum(axis=1).min())
-        found.append(Told(max(alike, float(by_asked)), 0.0) if asked else Told(alike, idle))
+        nameless = float(by_name and not holds_name(text, known))
+        alike, idle = (max(alike, float(before[at])), 0.0) if asked else (alike, idle)
+        found.append(Told(alike, idle, float(kin[at]), nameless))
     return found
+
+
+def _kin(question: str, texts: Sequence[tuple[str, str]], embedder: Embedder) -> Vectors:
+    """(N,) the cosine of the question and of what was said, or asked before it, names apart; 0 at least."""
+    wanted, *rest = embedder.embed([_masked(one) for one in (question, *(part for pair in texts for part in pair))])
+    near = np.stack(rest) @ wanted
+    asked = np.array([bool(text) for text, _ in texts])
+    kin: Vectors = np.maximum(np.maximum(near[1::2], np.where(asked, near[::2], 0)), 0)
+    return kin
+
+
+def holds_name(text: str, people: Collection[str]) -> bool:
+    """Whether a text has a name that is no person's, or a number. A capital that only begins a sentence is none."""
+    for sentence in re.split(r"(?<=[.!?:…])\s+", text):
+        said = re.findall(r"[\w'’-]+", sentence)
+        named = [
+            at for at, word in enumerate(said)
+            if word[:1].isupper() and not _FIRST.match(word) and not {*words(word.removesuffix("'s"))} & {*people}
+        ]  # fmt: skip
+        if any(any(sign.isdigit() for sign in word) for word in said) or any(at or len(said) < 3 for at in named):
+            return True
+    return False
+
+
+_FIRST = re.compile(r"I(?:['’]\w+)?$")
 
 
 def _parts(text: str) -> list[str]:
@@ -94,6 +131,14 @@ def paraphrases(question: str, embedder: Embedder) -> str:
     profile = _profile(asking.scores([question]))[0]
     best = int(np.argmax(profile))
     return " ".join(sides.ASKED[best][:ALSO]) if profile[best] >= CLEAR else ""
+
+
+def tellings(question: str, embedder: Embedder) -> str:
+    """How people tell of what a question asks for; "" where it is of no side that is known."""
+    asking, _ = _fitted(embedder)  # type: ignore[arg-type]  # an object: it can be hashed
+    profile = _profile(asking.scores([question]))[0]
+    best = int(np.argmax(profile))
+    return " ".join(sides.TOLD[best][:ALSO]) if profile[best] >= CLEAR else ""
 
 
 def _masked(text: str) -> str:

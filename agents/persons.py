@@ -29,6 +29,11 @@ def whom(hit: Hit, names: Mapping[str, Sequence[str]], question: str = "") -> st
     return names.get(person or "", (person or "",))[0]
 
 
+def says_i(text: str) -> bool:
+    """Whether the speaker of a text is in it."""
+    return bool({*words(text)} & _FIRST_PERSON)
+
+
 _FIRST_PERSON = frozenset("i i'm i've my me i'll i'd mine we our we're we've".split())
 
 

@@ -510,10 +510,13 @@ def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.strip().splitlines()]
 
 
+def _values(block: str) -> list[str]:
+    return [value for line in _lines(block) if line.startswith("=") for value in line[1:].strip().split("; ")]
+
+
 def _told(block: str) -> tuple[str, ...]:
     """The lines of a block that tell, with any value and with one of its own; and its values by themselves, as replies."""
-    lines = _lines(block)
-    values = [value for line in lines if line.startswith("=") for value in line[1:].strip().split("; ")]
+    lines, values = _lines(block), _values(block)
     told = [line for line in lines if not line.startswith("=") and not line.endswith("?")]
     filled = [line.format(values[at % len(values)]) for at, line in enumerate(told)] if values else []
     replies = [f"{value[0].upper()}{value[1:]}." for value in values] + [f"It's {value}." for value in values]
@@ -522,6 +525,11 @@ def _told(block: str) -> tuple[str, ...]:
 
 ASKED = tuple(tuple(line for line in _lines(block) if line.endswith("?")) for block in _BLOCKS)
 TOLD = tuple(_told(block) for block in _BLOCKS)
+NAMED = tuple(
+    all(any(sign.isupper() or sign.isdigit() for sign in value) for value in _values(block)) and bool(_values(block))
+    for block in _BLOCKS
+)
+"""Whether what is told of a side is a name or a number."""
 PHATIC = tuple(
     _lines("""
     Hi, how are you?

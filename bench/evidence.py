@@ -39,7 +39,7 @@ REPORTED: tuple[tuple[int, Phrases], ...] = ((7, "default"), (23, "held-out"))
 OTHERS = 2
 """People beside holders and askers whom each question is put to."""
 RIDGE = 1e-4
-BY_VECTORS = ("near", "near_about", "alike", "idle")
+BY_VECTORS = ("near", "near_about", "alike", "idle", "kin", "nameless")
 """Weights of what only an embedder sees."""
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ Tell = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Asked:
-    """One question put to one person. features: (H, 9) of what recall found. gold: (H,) whether it answers."""
+    """One question put to one person. features: (H, 12) of what recall found. gold: (H,) whether it answers."""
 
     features: Floats
     gold: npt.NDArray[np.bool_]
@@ -121,7 +121,8 @@ def _one(agent: PersonalAgent, question: str, gold: set[str], embedder: Embedder
     weigh = Fitness(agent.memory, question, named)
     read = list(replies(agent.memory, found.hits))
     texts = [(by.text if by else "", said.text) for said, by in read]
-    told = attributes.judge(question, texts, embedder) if embedder else [None] * len(read)
+    people = [name for called in agent.known_names.values() for name in called]
+    told = attributes.judge(question, texts, embedder, people) if embedder else [None] * len(read)
     vectors = [weigh.features(said, by, side).vector() for (said, by), side in zip(read, told, strict=True)]
     features = np.array(vectors, dtype=np.float64).reshape(-1, len(_NAMES))
     right = np.array([said.text in gold or (by is not None and by.text in gold) for said, by in read], dtype=bool)
