@@ -22,17 +22,17 @@ SHARP, CLEAR = 16.0, 0.6
 KEPT = 8192
 """Texts whose vectors are kept: the same memories are read for one question after the other."""
 ALSO = 3
-"""Other ways to ask that recall takes in."""
+"""Other ways to ask, and to tell, that recall takes in."""
 
 
 @lru_cache(maxsize=2)
-def _fitted(embedder: Embedder) -> tuple[Likeness, Likeness]:
+def _fitted(embedder: Embedder) -> "tuple[Likeness, Likeness, _Twice]":
     """The sides as they are asked for, and as they are told of; beside them talk that tells of none."""
     twice = _Twice(embedder)
-    asked = {str(place): one for place, one in enumerate(sides.ASKED)}
-    told = {str(place): one for place, one in enumerate(sides.TOLD)}
+    asked = {str(place): one for place, one in enumerate(side.asked for side in sides.known())}
+    told = {str(place): one for place, one in enumerate(side.told for side in sides.known())}
     told |= {"phatic": sides.PHATIC, "talk": sides.TALK}
-    return Likeness(asked, twice), Likeness(told, twice)
+    return Likeness(asked, twice), Likeness(told, twice), twice
 
 
 class _Twice:
@@ -46,14 +46,22 @@ class _Twice:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """(N,) texts -> (N, 2 * dim)."""
         read = [(_masked(text), text) for text in texts]
+        rows = self._kept([one for both in read for one in both])
+        return np.hstack([rows[::2], rows[1::2]])
+
+    def nameless(self, texts: Sequence[str]) -> Vectors:
+        """(N,) texts -> (N, dim), read with their names taken out."""
+        return self._kept([_masked(text) for text in texts])
+
+    def _kept(self, texts: Sequence[str]) -> Vectors:
         known = self._known
-        new = [text for text in dict.fromkeys(text for both in read for text in both) if text not in known]
+        new = [text for text in dict.fromkeys(texts) if text not in known]
         if len(known) + len(new) > KEPT:
-            known, new = {}, list(dict.fromkeys(text for both in read for text in both))
+            known, new = {}, list(dict.fromkeys(texts))
         if new:
             known = {**known, **dict(zip(new, self._embedder.embed(new), strict=True))}
             self._known = known  # as a whole: other threads read it
-        return np.stack([np.concatenate([known[one] for one in both]) for both in read])
+        return np.stack([known[text] for text in texts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +83,28 @@ def judge(
     no values."""
     if not texts:
         return []
-    asking, telling = _fitted(embedder)  # type: ignore[arg-type]  # an object: it can be hashed
+    asking, telling, twice = _fitted(embedder)  # type: ignore[arg-type]  # an object: it can be hashed
     wanted = _profile(asking.scores([question]))[0]
     known = {word for name in people for word in words(name)}
-    by_name = sides.NAMED[int(np.argmax(wanted))]
+    by_name = sides.known()[int(np.argmax(wanted))].named
     before = _profile(asking.scores([text for text, _ in texts])) @ wanted
-    kin = _kin(question, texts, embedder)
+    kin = _kin(question, texts, twice)
     parts = [_parts(text) for _, text in texts]
     said = iter(_profile(telling.scores([part for some in parts for part in some])))
     found = []
     for at, ((asked, text), some) in enumerate(zip(texts, parts, strict=True)):
         profiles = np.stack([next(said) for _ in some])
-        alike = float((profiles[:, : len(sides.ASKED)] @ wanted).max())
-        idle = float(profiles[:, len(sides.ASKED) :].sum(axis=1).min())
+        alike = float((profiles[:, : len(sides.known())] @ wanted).max())
+        idle = float(profiles[:, len(sides.known()) :].sum(axis=1).min())
         nameless = float(by_name and not holds_name(text, known))
         alike, idle = (max(alike, float(before[at])), 0.0) if asked else (alike, idle)
         found.append(Told(alike, idle, float(kin[at]), nameless))
     return found
 
 
-def _kin(question: str, texts: Sequence[tuple[str, str]], embedder: Embedder) -> Vectors:
+def _kin(question: str, texts: Sequence[tuple[str, str]], twice: _Twice) -> Vectors:
     """(N,) the cosine of the question and of what was said, or asked before it, names apart; 0 at least."""
-    wanted, *rest = embedder.embed([_masked(one) for one in (question, *(part for pair in texts for part in pair))])
+    wanted, *rest = twice.nameless([question, *(part for pair in texts for part in pair)])
     near = np.stack(rest) @ wanted
     asked = np.array([bool(text) for text, _ in texts])
     kin: Vectors = np.maximum(np.maximum(near[1::2], np.where(asked, near[::2], 0)), 0)
@@ -127,18 +135,22 @@ def _parts(text: str) -> list[str]:
 
 def paraphrases(question: str, embedder: Embedder) -> str:
     """Other ways to ask for what a question asks for; "" where it is of no side that is known."""
-    asking, _ = _fitted(embedder)  # type: ignore[arg-type]  # an object: it can be hashed
-    profile = _profile(asking.scores([question]))[0]
-    best = int(np.argmax(profile))
-    return " ".join(sides.ASKED[best][:ALSO]) if profile[best] >= CLEAR else ""
+    side = _side(question, embedder)
+    return "" if side is None else " ".join(sides.known()[side].asked[:ALSO])
 
 
 def tellings(question: str, embedder: Embedder) -> str:
     """How people tell of what a question asks for; "" where it is of no side that is known."""
-    asking, _ = _fitted(embedder)  # type: ignore[arg-type]  # an object: it can be hashed
+    side = _side(question, embedder)
+    return "" if side is None else " ".join(sides.known()[side].told[:ALSO])
+
+
+def _side(question: str, embedder: Embedder) -> int | None:
+    """The side that a question clearly asks for."""
+    asking, _, _ = _fitted(embedder)  # type: ignore[arg-type]  # an object: it can be hashed
     profile = _profile(asking.scores([question]))[0]
     best = int(np.argmax(profile))
-    return " ".join(sides.TOLD[best][:ALSO]) if profile[best] >= CLEAR else ""
+    return best if profile[best] >= CLEAR else None
 
 
 def _masked(text: str) -> str:
