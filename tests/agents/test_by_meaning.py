@@ -107,6 +107,9 @@ def test_one_of_several_sentences_may_tell_all(embedder: LlamaEmbedder) -> None:
         ("I met Ana on Monday. She drives a blue van.", "Ana"),
         ("They booked the barn for Ana's blue van.", "Ana"),
         ("News from Zoran: Zoran's blue van is gone.", "Zoran"),
+        ("Ana's wedding party drives a blue van.", "Ana"),
+        ("Ana took me home in a blue van.", "Ana"),
+        ("Three years of driving a blue van. That's my life.", "Ben"),
     ],
 )
 def test_a_memory_is_about_the_one_who_says_i_or_whom_it_names(text: str, who: str) -> None:
