@@ -8,35 +8,29 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kithnet.agents import belongings
-from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, questions, sentences, words
+from kithnet.agents import belongings, describing
+from kithnet.agents.describing import Description, descriptions, ends, whole
+from kithnet.agents.wording import INTERROGATIVES, questions, sentences, words
 from kithnet.runtime.chat import ChatModel, Message
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 
 BLANK = "{}"
-_PERSON = (
-    r"person|one|somebody|someone|anybody|anyone|man|woman|guy|individual|friend|boy|girl|people|colleague|neighbour|neighbor|"
-    r"lady|fellow|bloke|chap|contact|acquaintance|relative|classmate|flatmate|roommate|student|teacher|owner|lad"
-)
 _THING = r"place|town|city|shop|house|book|thing|company|club|venue|film|team|animal|school|restaurant|event|city|country|object"
 _NESTED = re.compile(
-    rf"\b(?:(?:the|that|a|whichever) )?(?:(?P<person>{_PERSON})|(?P<thing>{_THING})),? "
-    r"(?P<link>(?:who|that|which|whose|with|in)\b|(?=\w+(?:ing|ed)\b)) ?(?P<rest>[^?]+)\?",
+    rf"\b(?:(?:the|that|a|whichever) )?(?P<thing>{_THING}),? "
+    r"(?P<link>(?:that|which|whose|with|in)\b|(?=\w+(?:ing|ed)\b)) ?(?P<rest>.+)$",
     re.IGNORECASE,
 )
-_WHOEVER = re.compile(r"\b(?:whoever|(?<=of )who|(?<=by )who)(?P<rest> [^?]+)\?", re.IGNORECASE)
-_HOLDER = re.compile(
-    r"\b(?P<noun>the (?:patient|tenant|owner|author|winner|driver|student|pupil|client|customer|fan|member|neighbou?r|buyer|"
-    r"player|holder|employee|guest|teacher|user|keeper|tattooed|wearer|reader|writer|occupant|resident|inhabitant|lodger|bride|"
-    r"groom|graduate|victim|collector|founder|singer|manager|trainer|boss|worker) (?:of|at|in|for|from)) (?P<rest>[^?]+)\?",
-    re.IGNORECASE,
-)
+_PERSON = describing.ANYBODY
 _INTRODUCED = re.compile(
-    rf"^(?:(?:and|if|take|find|suppose|say|of|for|among|there is|there's) )?(?:(?:the|a|an|this) )?(?:{_PERSON}|whoever)"
-    r"(?: of (?:them|us|my friends)| I \w+| we \w+)?,? (?:(?P<link>who|that|whose|with) )?(?P<clause>[^?;:.,]+?)"
-    r"(?:[.;:,]| and tell me)\s+(?:and )?(?:who (?:is it|are they|is that),? and )?(?P<ask>[^?.]+)[?.]?$",
+    rf"^(?:(?:and|if|take|find|suppose|say|of|for|among|there is|there's|you know|do you (?:know|remember)|remember|think of|"
+    rf"look for|imagine|about|regarding) )?(?:(?:the|a|an|this|that|our|my) )?(?:{_PERSON}|whoever)"
+    r"(?: of (?:them|us|ours|mine|my friends)| I \w+| we \w+)?,? (?:(?P<link>who|that|whose|with) )?"
+    r"(?P<clause>[^?;:.,]+?)"
+    r"(?:[.;:,?]| and tell me)\s+(?:and )?(?:who (?:is it|are they|is that),? and )?(?P<ask>[^?.]+)[?.]?$",
     re.IGNORECASE,
 )
+_DASH = re.compile(r"\s+[-–—]+\s+")
 _MEANT = re.compile(
     r"\b(?:(?P<do>do|are|have|were) they|(?P<whose>their|his|her)(?= \w)|(?:that|this) (?:person|one|man|woman)|"
     r"they|he|she|them|him)\b",
@@ -88,17 +82,54 @@ def possible(task: str) -> Iterator[Chain]:
         if BLANK in ask:
             yield Chain(f"What is the {stated['thing']} that {stated['who']} {stated['verb']}?", ask)
             return
-    if introduced := _introduced(task):
+    if introduced := _introduced(_DASH.sub("; ", task)):
         yield introduced
         return
-    asked = questions(task) or sentences(task)
-    for question in asked if len(asked) == 1 else ():
-        forms = (form.search(question) for form in (_HOLDER, _NESTED, _WHOEVER))
-        match = min((found for found in forms if found), key=lambda found: found.start(), default=None)
-        if match is None:
+    asked = questions(task)
+    if len(asked) > 1:
+        return
+    said = sentences(task)
+    order = [*asked, *(part for part in said if part not in asked and (asked or _WANTS.search(part)))]
+    for sentence in order:
+        found = list(_taken_apart(sentence))
+        if found:
+            meant = _of_them(asked[0].rstrip("?")) if asked and sentence not in asked else ""
+            yield from found if sentence in asked else (_within(task, sentence, chain, meant) for chain in found)
             return
-        cuts = [chain for chain, lead, tail in _cut(question, match) if _whole(lead, tail)]
-        yield from cuts or [chain for chain, _, _ in _cut(question, match)]
+
+
+_WANTS = re.compile(
+    r"\b(?:tell|confirm|advise|name|find|say|give|let me know|look up|wonder|know|need|explain|check|state|provide|remind|"
+    r"who|whom|whose|what|which|where|when|how)\b",
+    re.IGNORECASE,
+)
+"""What a sentence without a question mark holds that asks for something."""
+
+
+def _within(task: str, sentence: str, chain: Chain, meant: str) -> Chain:
+    """The chain of one sentence: its second question is what the task asks of "them", else all the task around it."""
+    return Chain(chain.first, meant or task.strip().replace(sentence, chain.second))
+
+
+def _taken_apart(sentence: str) -> Iterator[Chain]:
+    """The chains of a sentence that describes a person, else a thing."""
+    mark = sentence[-1:] if sentence[-1:] in "?.!" else ""
+    text = sentence[: len(sentence) - len(mark)].rstrip()
+    people = [one for one in descriptions(text) if not _asks_who(text[: one.start], one)]
+    for one in sorted(people, key=lambda one: (one.vague, -one.start)):
+        found = list(_cut(text[: one.start], one, mark))
+        if found:
+            yield from found
+            return
+    match = _NESTED.search(text)
+    if match:
+        ask = f"What is the {match['thing']} {match['link'].casefold()} "
+        yield from _cut(text[: match.start()], Description(match.start(), match["rest"], ask, 2), mark)
+
+
+def _asks_who(lead: str, one: Description) -> bool:
+    """Whether a sentence only asks who somebody is: "Who is the manager of the shop?"."""
+    return one.vague and re.fullmatch(r"(?:\w+, |and |so )?who(?:['’]s| is| was) ", lead, re.IGNORECASE) is not None
 
 
 def _introduced(task: str) -> Chain | None:
@@ -106,83 +137,40 @@ def _introduced(task: str) -> Chain | None:
     match = _INTRODUCED.match(task.strip())
     if match is None or not {*words(match["ask"])[:3]} & INTERROGATIVES or len(words(match["clause"])) < 2:
         return None
-    meant = _MEANT.search(match["ask"])
-    if meant is None:
-        second = f"{match['ask']} of {BLANK}?"
-    else:
-        name = f"{BLANK}'s" if meant["whose"] else BLANK
-        verb = f"{_SINGULAR[meant['do'].casefold()]} " if meant["do"] else ""
-        second = f"{match['ask'][: meant.start()]}{verb}{name}{match['ask'][meant.end() :]}?"
+    second = _of_them(match["ask"]) or f"{match['ask']} of {BLANK}?"
     return Chain(_of_person(match["link"] or "who", match["clause"]), second[:1].upper() + second[1:])
 
 
-def _whole(lead: str, tail: str) -> bool:
-    """Whether both sides of a clause make a question together: "Who is the aunt of" is, "Where does" needs a verb."""
-    before, after = words(lead), words(tail)
-    if not before:
-        return True
-    if before[-1] in _PREPOSITIONS:
-        return not after or after[0] in _ADVERBS or before[0] in _PREPOSITIONS
-    if {"do", "does", "did"} & set(before):
-        return bool(after) and after[0] not in FUNCTION_WORDS and after[0] not in _ADVERBS
-    if not {*before} & _AUXILIARIES:
-        return not after or after[0] in _ADVERBS
-    return not after or after[0] not in _PREPOSITIONS | _ARTICLES
+def _of_them(ask: str) -> str:
+    """A question of "them" with BLANK in their place, "" where it has no such word."""
+    meant = _MEANT.search(ask)
+    if meant is None:
+        return ""
+    name = f"{BLANK}'s" if meant["whose"] else BLANK
+    verb = f"{_SINGULAR[meant['do'].casefold()]} " if meant["do"] else ""
+    return f"{ask[: meant.start()]}{verb}{name}{ask[meant.end() :]}?"
 
 
-_PREPOSITIONS = frozenset("of at in for from with to by on about after near under into than like".split())
-_ARTICLES = frozenset("a an the his her".split())
-_ADVERBS = frozenset("now nowadays today currently then please".split())
-_AUXILIARIES = frozenset("is are was were has have had can could will would must should may might be".split())
+def _cut(lead: str, one: Description, mark: str) -> list[Chain]:
+    """Every chain of a sentence with a description in it. Names belong to the clause, where that leaves a question."""
+    cuts = [(clause, tail) for clause, tail in ends(one.rest, one.least) if whole(lead, tail)]
+    within = [cut for cut in cuts if not _NAMED.search(cut[1])]
+    return [_chain(lead, one, clause, tail, mark) for clause, tail in (within or cuts)[:MOST]]
 
 
-def _cut(question: str, match: re.Match[str]) -> Iterator[tuple[Chain, str, str]]:
-    """Every chain of a question with a clause in it, with what stands before and behind the clause."""
-    rest = match["rest"].split()
-    lead = question[: match.start()]
-    for end in range(len(rest), 0, -1):
-        clause, tail = " ".join(rest[:end]).rstrip(","), " ".join(rest[end:])
-        short = len(words(clause)) < 1 + (match.re is not _HOLDER)
-        if short or (tail and (_cuts(clause) or tail[:1].isupper())):
-            continue
-        yield Chain(_first(match, clause), f"{lead}{BLANK} {tail}".strip() + "?"), lead, tail
+MOST = 8
+"""Ways to cut that the model is asked about."""
+_NAMED = re.compile(r"\b(?!I\b)[A-Z]|\d")
 
 
-def _cuts(clause: str) -> bool:
-    """Whether a clause cannot end here: after a preposition or an article."""
-    return words(clause)[-1] in {
-        "a",
-        "an",
-        "the",
-        "of",
-        "at",
-        "in",
-        "for",
-        "from",
-        "with",
-        "is",
-        "was",
-        "to",
-        "by",
-        "his",
-        "her",
-    }
-
-
-def _first(match: re.Match[str], clause: str) -> str:
-    if match.re is _HOLDER:
-        return f"Which person is {match['noun']} {clause}?"
-    if match.re is _WHOEVER:
-        return _of_person("who", clause)
-    link = match["link"].casefold()
-    if match["thing"]:
-        return f"What is the {match['thing']} {link} {clause}?"
-    return _of_person(link or "is", clause)
+def _chain(lead: str, one: Description, clause: str, tail: str, mark: str) -> Chain:
+    gap = "" if tail[:1] in (",", "'", "’", "") else " "
+    return Chain(f"{one.ask}{clause}?", f"{lead}{BLANK}{gap}{tail}{mark or '?'}")
 
 
 def _of_person(link: str, clause: str) -> str:
     """The question for the person of a relative clause."""
-    verb = {"with": "has ", "of": "has ", "in": "is in ", "is": "is "}.get(link.casefold(), "")
+    verb = {"with": "has "}.get(link.casefold(), "")
     return f"Which person's {clause}?" if link.casefold() == "whose" else f"Which person {verb}{clause}?"
 
 

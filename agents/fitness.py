@@ -6,7 +6,7 @@ A logistic model of these, so that the result is a probability and compares acro
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from math import exp
 
 from kithnet.agents import persons
@@ -25,7 +25,9 @@ class Weights:
 
     coverage: of the question's words, in the memory or beside it. near: cosine above that of unrelated texts. about:
     people asked about who take part. topic: rare words of the question, names apart, in the memory itself, times
-    `about`; near_about: the same of the cosine. off_topic: it has none of them.
+    `about`; near_about: the same of the cosine. off_topic: it has none of them. alike: it tells of the side of life that
+    is asked for, times `about`; idle: it is courtesy or small talk. kin: as near, names taken out, times `about`; nameless: it
+    has no name where one is asked for. of_self: somebody who is not asked about tells of "me".
     """
 
     coverage: float
@@ -34,17 +36,18 @@ class Weights:
     topic: float
     near_about: float
     off_topic: float
+    alike: float
+    idle: float
+    kin: float
+    nameless: float
+    of_self: float
     base: float
 
 
 # Fitted on two generated worlds (seeds 31 and 32). `kith bench evidence` fits them again and reports both on others, in
-# other wordings: the newest fit finds a little less with as many false finds, so that these stay.
-HYBRID = Weights(1.32, 3.84, 3.59, 1.78, 5.13, -0.86, -5.61)
-LEXICAL = Weights(3.65, 0.0, 3.98, 3.37, 0.0, -1.14, -5.68)
-
-
-SIDE, IDLE = 5.0, 4.0
-"""Log-odds for the side of life that is asked for, times `about`, and against courtesy and small talk; on development worlds."""
+# other wordings.
+HYBRID = Weights(0.64, 2.57, 0.63, 0.28, 3.02, -1.28, 2.76, -1.59, 4.29, -2.13, -0.99, -3.0)
+LEXICAL = Weights(3.65, 0.0, 3.98, 3.37, 0.0, -1.14, 0.0, 0.0, 0.0, 0.0, 0.0, -5.68)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,19 @@ class Features:
     near: float
     about: float
     topic: float
+    alike: float = 0.0
+    idle: float = 0.0
+    kin: float = 0.0
+    nameless: float = 0.0
+    of_self: float = 0.0
 
     def vector(self) -> tuple[float, ...]:
         """In the order of `Weights`, with a 1 for its base."""
         off = float(self.topic == 0)
-        return self.coverage, self.near, self.about, self.topic * self.about, self.near * self.about, off, 1.0
+        return (
+            self.coverage, self.near, self.about, self.topic * self.about, self.near * self.about, off,
+            self.alike * self.about, self.idle, self.kin * self.about, self.nameless, self.of_self, 1.0,
+        )  # fmt: skip
 
 
 class Fitness:
@@ -77,26 +88,17 @@ class Fitness:
         recall found. hybrid: whether cosines are known. told: which side of life it tells of, by its meaning.
         """
         weights = HYBRID if hybrid else LEXICAL
-        features = self.features(hit, asked)
-        given = (
-            weights.coverage,
-            weights.near,
-            weights.about,
-            weights.topic,
-            weights.near_about,
-            weights.off_topic,
-            weights.base,
-        )
-        odds = sum(weight * value for weight, value in zip(given, features.vector(), strict=True))
-        if told is not None:
-            odds += SIDE * told.alike * features.about - IDLE * told.idle
+        features = self.features(hit, asked, told)
+        odds = sum(weight * value for weight, value in zip(astuple(weights), features.vector(), strict=True))
         return min(1 / (1 + exp(-odds)), hit.trust)
 
-    def features(self, hit: Hit, asked: Hit | None = None) -> Features:
+    def features(self, hit: Hit, asked: Hit | None = None, told: Told | None = None) -> Features:
         """What is seen of a hit."""
         found = asked if asked and asked.cosine is not None else hit
         near = max(0.0, ((found.cosine or 0.0) - COSINE_FLOOR) / (1 - COSINE_FLOOR))
-        return Features(found.coverage, near, self._about(hit, asked), self._topic(hit, asked))
+        of_self = bool(self._named) and hit.sender not in self._named and persons.says_i(hit.text)
+        seen = Features(found.coverage, near, self._about(hit, asked), self._topic(hit, asked), of_self=float(of_self))
+        return replace(seen, **asdict(told)) if told else seen
 
     def _topic(self, hit: Hit, asked: Hit | None) -> float:
         held = lexical.stems(f"{asked.text} {hit.text}" if asked else hit.text)

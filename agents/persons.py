@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from kithnet.agents.wording import FUNCTION_WORDS, content_stems, named_people, sentences, words
+from kithnet.agents.wording import FUNCTION_WORDS, NUMBER_WORDS, content_stems, named_people, sentences, words
 from kithnet.memory.owner import Hit
 
 
@@ -19,7 +19,7 @@ def whom(hit: Hit, names: Mapping[str, Sequence[str]], question: str = "") -> st
     sentence = said[place]
     spoken = set(words(sentence))
     third = {"he", "she", "his", "her", "he's", "she's", "they", "their", "they're"} & spoken
-    if not spoken & _FIRST_PERSON:
+    if not spoken & _FIRST_PERSON or _begins_with_other(sentence, names, hit):
         if subject := _subject(sentence, names, hit, asked):
             return subject
         before = " ".join(said[:place])
@@ -27,6 +27,23 @@ def whom(hit: Hit, names: Mapping[str, Sequence[str]], question: str = "") -> st
             return earlier
     person = hit.sender or hit.about
     return names.get(person or "", (person or "",))[0]
+
+
+def _begins_with_other(sentence: str, names: Mapping[str, Sequence[str]], hit: Hit) -> bool:
+    """Whether somebody else is named before the speaker says "me": "Ana gave me a lift in her van" is about Ana."""
+    others = [name for one, called in names.items() if one not in (hit.sender, hit.receiver) for name in called]
+    parts = {part for name in others for part in words(name)}
+    for word in words(sentence):
+        if word in _FIRST_PERSON:
+            return False
+        if word.removesuffix("'s") in parts:
+            return True
+    return False
+
+
+def says_i(text: str) -> bool:
+    """Whether the speaker of a text is in it."""
+    return bool({*words(text)} & _FIRST_PERSON)
 
 
 _FIRST_PERSON = frozenset("i i'm i've my me i'll i'd mine we our we're we've".split())
@@ -40,15 +57,17 @@ def _subject(text: str, names: Mapping[str, Sequence[str]], hit: Hit, asked: fro
         if match["verb"] and match["verb"] in FUNCTION_WORDS - _VERBS:
             continue
         known = next((names[one][0] for one in named_people(name, names)), name)
-        if not content_stems(name) <= asked and words(name)[0] not in FUNCTION_WORDS:
+        if not content_stems(name) <= asked and words(name)[0] not in FUNCTION_WORDS | NUMBER_WORDS.keys():
             if match["owns"]:
                 return known
             found.append(known)
     return found[0] if found else ""
 
 
+_THINGS_IN_ING = "wedding|building|painting|clothing|evening|morning|meeting|offspring|ring|wing|thing"
 _OF_SOMEBODY = re.compile(
-    r"\b(?P<name>[A-Z][a-z]+)(?:(?P<owns>['’]s (?!\w+ing\b))|(?= (?P<verb>\w+s|\w+ed|got|just|now|will|chose|took|bought|went)\b))"
+    rf"\b(?P<name>[A-Z][a-z]+)(?:(?P<owns>['’]s (?!(?!(?:{_THINGS_IN_ING})\b)\w+ing\b))|"
+    r"(?= (?P<verb>\w+s|\w+ed|got|just|now|will|chose|took|bought|went)\b))"
 )
 _VERBS = frozenset("is was has does just now will".split())
 

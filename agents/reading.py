@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import dropwhile
@@ -67,17 +67,19 @@ def passages(
     question: str,
     named: Mapping[str, Sequence[str]],
     embedder: Embedder | None = None,
+    people: Collection[str] = (),
 ) -> list[Passage]:
     """What to read of the hits, best first: where one is a question, the reply that the other side gave to it; where
     the speaker later took one of the best back, what holds since.
 
     named: people the question is about, with their names. Scores are `fitness`: how likely each one answers.
+    people: all names the owner knows people by.
     """
     fitness = Fitness(memory, question, named)
     hybrid = any(hit.cosine is not None for hit in hits)
     pairs = list(replies(memory, hits))
     texts = [(asked.text if asked else "", said.text) for said, asked in pairs]
-    told = attributes.judge(question, texts, embedder) if embedder else [None] * len(pairs)
+    told = attributes.judge(question, texts, embedder, people) if embedder else [None] * len(pairs)
     found = [
         Passage(said, fitness.of(said, asked, hybrid=hybrid, told=side), asked)
         for (said, asked), side in zip(pairs, told, strict=True)

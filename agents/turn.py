@@ -142,7 +142,8 @@ class _Look:
         heard = self.turn.heard.claims if self.turn.heard else ()
         hint = self.claim.value if self.claim else " ".join(claim.value for claim in heard)
         if self.stage.embedder and not self.claim:
-            also = await asyncio.to_thread(attributes.paraphrases, question, self.stage.embedder)
+            embedder = self.stage.embedder
+            also = await asyncio.to_thread(attributes.paraphrases, question, embedder)
             hint = f"{hint} {also}".strip()
         if settings.memory:
             recalled = await self.agent.recall(
@@ -152,18 +153,42 @@ class _Look:
                 hint=hint,
                 partner=self.turn.partner,
             )
+            recalled = joined(recalled, await self._told())
         else:
             recalled = await self.agent.latest(k=settings.k, budget=settings.budget_tokens)
         fresh = [hit for hit in recalled.hits if hit.id not in self.seen]
         self.seen.extend(hit.id for hit in fresh)
+        people = [name for called in self.agent.known_names.values() for name in called]
         shown = await asyncio.to_thread(
-            reading.passages, self.agent.memory, fresh, question, self.agent.named(question), self.stage.embedder
+            reading.passages,
+            self.agent.memory,
+            fresh,
+            question,
+            self.agent.named(question),
+            self.stage.embedder,
+            people,
         )
         self._emit(
             "recall", hint=hint, hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits],
             searched=recalled.searched, mode=recalled.mode, seconds=round(time.perf_counter() - started, 4),
         )  # fmt: skip
         return recalled, shown
+
+    async def _told(self) -> Recall | None:
+        """What the memory holds on the people asked about in the words in which such things are told, if it is known."""
+        question, embedder, settings = self.rationale.question, self.stage.embedder, self.stage.settings
+        named = self.agent.named(question)
+        if embedder is None or self.claim or not named:
+            return None
+        told = await asyncio.to_thread(attributes.tellings, question, embedder)
+        names = " ".join(called[0] for called in named.values())
+        return (
+            await self.agent.recall(
+                f"{names}: {told}", k=settings.k, budget=settings.budget_tokens, partner=self.turn.partner
+            )
+            if told
+            else None
+        )
 
     async def found(self, recalled: Recall, shown: Sequence[Passage]) -> tuple[str, tuple[Evidence, ...]] | None:
         """What the look adds to the ledger: a value and its evidence."""
@@ -209,6 +234,16 @@ class _Look:
         self.stage.trace.emit(
             kind, dialogue=self.turn.state["id"], person=self.agent.person, question=self.rationale.question, **fields
         )
+
+
+def joined(recalled: Recall, more: Recall | None) -> Recall:
+    """What two searches found, each memory once; what is below the first one's hits stays below them."""
+    if more is None:
+        return recalled
+    have = {hit.id for hit in recalled.hits}
+    least = min((hit.score for hit in recalled.hits), default=1.0)
+    added = tuple(replace(hit, score=min(hit.score, least)) for hit in more.hits if hit.id not in have)
+    return replace(recalled, hits=(*recalled.hits, *added), searched=recalled.searched + more.searched)
 
 
 def wants_third(state: State, stage: Stage) -> bool:

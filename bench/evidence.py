@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from kithnet.agents import fitness
+from kithnet.agents import attributes, fitness
 from kithnet.agents.disclosure import Policy
 from kithnet.agents.fitness import Fitness, Weights
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.reading import replies
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import named_people
+from kithnet.agents.wording import content_words, named_people
 from kithnet.app.cast import Cast
 from kithnet.bench.report import Bar, Result
 from kithnet.memory.indexer import Indexer
@@ -39,6 +39,8 @@ REPORTED: tuple[tuple[int, Phrases], ...] = ((7, "default"), (23, "held-out"))
 OTHERS = 2
 """People beside holders and askers whom each question is put to."""
 RIDGE = 1e-4
+BY_VECTORS = ("near", "near_about", "alike", "idle", "kin", "nameless")
+"""Weights of what only an embedder sees."""
 
 Floats = npt.NDArray[np.float64]
 Tell = Callable[[int, int], None]
@@ -46,7 +48,7 @@ Tell = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Asked:
-    """One question put to one person. features: (H, 7) of what recall found. gold: (H,) whether it answers."""
+    """One question put to one person. features: (H, 12) of what recall found. gold: (H,) whether it answers."""
 
     features: Floats
     gold: npt.NDArray[np.bool_]
@@ -80,7 +82,7 @@ def run(
     return Result("What is taken for evidence", table, bars, seed, time.perf_counter() - started)
 
 
-_NAMES = ("coverage", "near", "about", "topic", "near_about", "off_topic", "base")
+_NAMES = tuple(one.name for one in fields(Weights))
 
 
 def asked(seed: int, phrases: Phrases, messages: int, embedder: Embedder | None) -> list[Asked]:
@@ -94,30 +96,35 @@ def asked(seed: int, phrases: Phrases, messages: int, embedder: Embedder | None)
         cast = Cast(store, Policy(()), embedder=embedder, index=index)
         texts = {message.id: message.text for message in store.messages()}
         people = [person.id for person in store.people()]
-        return list(_put(cast, store.tasks(), texts, people, Random(seed)))
+        return list(_put(cast, store.tasks(), texts, people, Random(seed), embedder))
 
 
 def _put(
-    cast: Cast, tasks: Sequence[Task], texts: Mapping[str, str], people: Sequence[str], rng: Random
-) -> Iterator[Asked]:
+    cast: Cast, tasks: Sequence[Task], texts: Mapping[str, str], people: Sequence[str], rng: Random,
+    embedder: Embedder | None,
+) -> Iterator[Asked]:  # fmt: skip
     for task in tasks:
         evidence: set[str] = {str(one) for one in task.evidence}
         gold = {texts[one] for one in evidence}
         for person in dict.fromkeys((*task.holders[:3], task.instructor, task.assistant, *rng.sample(people, OTHERS))):
-            yield _one(cast.agent(person), task.question, gold)
+            yield _one(cast.agent(person), task.question, gold, embedder)
 
 
-def _one(agent: PersonalAgent, question: str, gold: set[str]) -> Asked:
+def _one(agent: PersonalAgent, question: str, gold: set[str], embedder: Embedder | None) -> Asked:
     settings = Settings()
     named = agent.named(question)
+    also = attributes.paraphrases(question, embedder) if embedder else ""
     found = agent.memory.recall(
-        question, speakers=named_people(question, agent.known_names), k=settings.k, budget=settings.budget_tokens
-    )
+        f"{question} {' '.join(content_words(also))}".strip(),
+        speakers=tuple(named_people(question, agent.known_names)), k=settings.k, budget=settings.budget_tokens,
+    )  # fmt: skip
     weigh = Fitness(agent.memory, question, named)
     read = list(replies(agent.memory, found.hits))
-    features = np.array([weigh.features(said, by).vector() for said, by in read], dtype=np.float64).reshape(
-        -1, len(_NAMES)
-    )
+    texts = [(by.text if by else "", said.text) for said, by in read]
+    people = [name for called in agent.known_names.values() for name in called]
+    told = attributes.judge(question, texts, embedder, people) if embedder else [None] * len(read)
+    vectors = [weigh.features(said, by, side).vector() for (said, by), side in zip(read, told, strict=True)]
+    features = np.array(vectors, dtype=np.float64).reshape(-1, len(_NAMES))
     right = np.array([said.text in gold or (by is not None and by.text in gold) for said, by in read], dtype=bool)
     return Asked(features, right)
 
@@ -127,7 +134,7 @@ def fit(taught: Sequence[Asked], *, vectors: bool) -> Weights:
     features = np.concatenate([one.features for one in taught])
     sign = np.where(np.concatenate([one.gold for one in taught]), 1.0, -1.0)
     if not vectors:
-        features = features * np.array([name not in ("near", "near_about") for name in _NAMES])
+        features = features * np.array([name not in BY_VECTORS for name in _NAMES])
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         odds = features @ weights

@@ -57,7 +57,11 @@ Part = tuple[Unit, Label]
 def activities() -> tuple[str, ...]:
     """Names of activities, with their articles."""
     folder = files(__package__).joinpath("phrases")
-    found = [tomllib.loads(one.read_text("utf-8")).get("activities", ()) for one in folder.iterdir() if one.name.endswith(".toml")]
+    found = [
+        tomllib.loads(one.read_text("utf-8")).get("activities", ())
+        for one in folder.iterdir()
+        if one.name.endswith(".toml")
+    ]
     return tuple(dict.fromkeys(name for names in found for name in names))
 
 
@@ -85,7 +89,11 @@ class Labeller:
         last: dict[Act, Labelled] = {}
         for one in self._single(times):
             other = last.get(self._rng.choice(("none", "tell")))
-            if other is not None and self._rng.random() < BESIDE and (other.act == "none" or other.subject == one.subject):
+            if (
+                other is not None
+                and self._rng.random() < BESIDE
+                and (other.act == "none" or other.subject == one.subject)
+            ):
                 if "none" in (one.act, other.act) or one.act == other.act:
                     yield _joined(*self._rng.sample((one, other), 2))
             last[one.act] = one
@@ -106,7 +114,11 @@ class Labeller:
             act = "sleep"
             parts = [(unit, "activity" if unit.text.casefold() in _ASLEEP else label) for unit, label in parts]
         elif name.startswith(("joint", "yours")):
-            mine = ("we", "us", "our", "ours", "you", "your", "yours") if name.startswith("joint") else ("you", "your", "yours")
+            mine = (
+                ("we", "us", "our", "ours", "you", "your", "yours")
+                if name.startswith("joint")
+                else ("you", "your", "yours")
+            )
             parts = [(unit, "who" if _pronoun(unit) in mine and not label else label) for unit, label in parts]
         subject = _SUBJECTS.get(name.partition(".")[0])
         units, labels = tuple(unit for unit, _ in parts), tuple(label for _, label in parts)
@@ -116,7 +128,9 @@ class Labeller:
         """What stands in each slot of a template."""
         he, him, his = self._rng.choice(_PRONOUNS)
         none = name.startswith(("no.", "question."))
-        bound = {slot: [_part("clock", CLOCK, "" if none else "start")] for slot in ("start", "start1", "start2", "start3")}
+        bound = {
+            slot: [_part("clock", CLOCK, "" if none else "start")] for slot in ("start", "start1", "start2", "start3")
+        }
         bound |= {slot: [_part("clock", CLOCK, "" if none else "end")] for slot in ("end", "end1", "end2", "end3")}
         bound |= {slot: [_part("pronoun", word, "")] for slot, word in (("he", he), ("him", him), ("his", his))}
         bound["wrong"] = [_part("clock", CLOCK, "start" if name == "fix.first" else "wrong")]
@@ -124,7 +138,10 @@ class Labeller:
         bound["gap"] = [_part("length", LENGTH, "shift")]
         bound["S"] = [_part("person", PERSON, "with" if name.startswith("pair") else "who")]
         bound["T"] = [_part("person", PERSON, "who")]
-        bound |= {slot: self._activity("" if name.startswith("no.") else "activity") for slot in ("act", "act1", "act2", "act3")}
+        bound |= {
+            slot: self._activity("" if name.startswith("no.") else "activity")
+            for slot in ("act", "act1", "act2", "act3")
+        }
         bound |= {slot: self._what() for slot in ("what", "what1", "what2") if f"{{{slot}}}" in template}
         if "{when}" in template:
             bound["when"] = self._when(book, bound)
@@ -169,7 +186,11 @@ class Labeller:
 
 def _joined(one: Labelled, other: Labelled) -> Labelled:
     """Two messages written as one."""
-    full_stop = () if one.units and not one.units[-1].text[:1].isalnum() and one.units[-1].text != ")" else (Unit("word", 0, 0, "."),)
+    full_stop = (
+        ()
+        if one.units and not one.units[-1].text[:1].isalnum() and one.units[-1].text != ")"
+        else (Unit("word", 0, 0, "."),)
+    )
     told = one if one.act != "none" else other
     units, labels = (*one.units, *full_stop, *other.units), (*one.labels, *([""] * len(full_stop)), *other.labels)
     return replace(told, units=units, labels=labels)

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 
 from kithnet.bench.informative import schedule
 from kithnet.bench.informative.day import Day
@@ -38,7 +37,11 @@ def book_of(phrases: Phrases) -> Book:
     """A writer's templates as the family takes them, with the questions and the small talk of the development wordings
     where there are none."""
     plain = read_book("schedule", "dev").sections
-    own = {name: {key: tuple(texts) for key, texts in section.items()} for name, section in phrases.items() if isinstance(section, Mapping)}
+    own = {
+        name: {key: tuple(texts) for key, texts in section.items()}
+        for name, section in phrases.items()
+        if isinstance(section, Mapping)
+    }
     return Book({**plain, **own}, Grammar({}))
 
 
@@ -75,4 +78,6 @@ def _is(event: Event, fact: str, day: Day) -> bool:
     start, end = doing.time.start * SLOT, doing.time.end * SLOT
     people = tuple(sorted({person, doing.partner} - {""}))
     when = (start, end if end > start else end + DAY)
-    return (event.start, event.end, event.people) == (*when, people) and events.stems_of(event.activity) == events.stems_of(activity)
+    return (event.start, event.end, event.people) == (*when, people) and events.stems_of(
+        event.activity
+    ) == events.stems_of(activity)

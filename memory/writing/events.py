@@ -82,9 +82,7 @@ class Event:
         return datetime.combine(self.day, time.min) + timedelta(minutes=self.end)
 
 
-def read(
-    turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = (), tagger: Tagger | None = None
-) -> list[Event]:
+def read(turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = (), tagger: Tagger | None = None) -> list[Event]:
     """The events of one session, as they stand after its last turn, in the order in which they were first told.
 
     earlier: events of sessions before it, which it may confirm, change or call off. tagger: reads messages by what they
@@ -183,7 +181,9 @@ class _Session:
             return False
         view = View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent)
         found, sure = tagged.read(message, view)
-        if sure < SURE and self._told_plainly(turn, View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent, self.frames)):
+        if sure < SURE and self._told_plainly(
+            turn, View(turn.sender, turn.receiver, self.cast, self.to_24, self.referent, self.frames)
+        ):
             return False
         self._notice_day(turn.text, turn)
         self.keeps_end = bool(_SAME_END.search(turn.text))
@@ -195,7 +195,9 @@ class _Session:
     def _told_plainly(self, turn: Turn, view: View) -> bool:
         """Whether rules read something whole in a message: what is done, from when to when, or that it is off."""
         found = [said for sentence in _sentences(turn.text) for said in clauses.read(sentence, view)]
-        whole = [said for said in found if said.activity and (said.mood == "cancel" or None not in (said.start, said.end))]
+        whole = [
+            said for said in found if said.activity and (said.mood == "cancel" or None not in (said.start, said.end))
+        ]
         return bool(whole) and all(said in whole for said in found if said.start is not None or said.length)
 
     def _take(self, sentence: str, found: Sequence[Said], turn: Turn, topic: Said | None) -> Said | None:

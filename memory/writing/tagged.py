@@ -66,7 +66,10 @@ def read(message: Message, view: View) -> tuple[list[Said], float]:
         for draft in drafts:
             draft.activity = "sleep"
     said = [_said(draft, message, mood, subject, view, reporter) for draft in drafts]
-    told = [replace(one, follows=bool(at) and _follows(draft)) for at, (one, draft) in enumerate(zip(said, drafts, strict=True))]
+    told = [
+        replace(one, follows=bool(at) and _follows(draft))
+        for at, (one, draft) in enumerate(zip(said, drafts, strict=True))
+    ]
     return told, min(odds, float(np.max(message.tags.acts)))
 
 
@@ -132,7 +135,11 @@ def _text(message: Message, first: int, last: int) -> str:
 
 def _drafts(message: Message, labels: Sequence[Label], view: View) -> list[_Draft]:
     """The activities of a message with the times that go with them, in its order."""
-    runs = {first: (last, label) for label in ("activity", "after", "before") for first, last in _runs(message, labels, label)}
+    runs = {
+        first: (last, label)
+        for label in ("activity", "after", "before")
+        for first, last in _runs(message, labels, label)
+    }
     several = message.tags.act != "sleep" and _events(labels) > 1
     drafts = [_Draft()]
     for place, (unit, label) in enumerate(zip(message.units, labels, strict=True)):
@@ -178,7 +185,12 @@ def _completed(drafts: list[_Draft]) -> list[_Draft]:
         last = kept[-1] if kept else None
         if last is not None and not draft.timed and draft.worth < last.worth:
             continue  # another word of the same thing: "yoga from 9 to 10, my favourite class"
-        if last is not None and not draft.activity and not (last.start and draft.start) and not (last.end and draft.end):
+        if (
+            last is not None
+            and not draft.activity
+            and not (last.start and draft.start)
+            and not (last.end and draft.end)
+        ):
             last.start, last.end = last.start or draft.start, last.end or draft.end
             last.length, last.shift = last.length or draft.length, last.shift or draft.shift
             last.companions += draft.companions
@@ -215,8 +227,12 @@ def _subject(message: Message, labels: Sequence[Label], view: View, reporter: st
         return [view.speaker, view.listener]
     if kind != "others":
         return [view.listener if kind == "listener" else view.speaker]
-    marked = [unit for unit, label in zip(message.units, labels, strict=True) if label == "who" and unit.kind == "person"]
-    named = marked or [unit for unit, label in zip(message.units, labels, strict=True) if unit.kind == "person" and not label]
+    marked = [
+        unit for unit, label in zip(message.units, labels, strict=True) if label == "who" and unit.kind == "person"
+    ]
+    named = marked or [
+        unit for unit, label in zip(message.units, labels, strict=True) if unit.kind == "person" and not label
+    ]
     found = [unit.person for unit in named if unit.person != view.listener or marked]
     return list(dict.fromkeys(found)) or ([view.referent] if view.referent else [view.speaker])
 

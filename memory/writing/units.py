@@ -14,9 +14,7 @@ from kithnet.memory.writing.extract import Cast
 Kind = Literal["word", "clock", "length", "person", "pronoun"]
 CLOCK, LENGTH, PERSON = "noon", "hours", "Sam"
 """What an encoder is shown for a time of day, a length of time, and somebody named."""
-_PRONOUNS = frozenset(
-    "i me my mine we us our ours you your yours he him his she her hers they them their".split()
-)
+_PRONOUNS = frozenset("i me my mine we us our ours you your yours he him his she her hers they them their".split())
 _LABELS = frozenset("$ € £ # page pages chapter no number platform room gate bus line route flight level floor".split())
 """Words before a bare number that is no time."""
 

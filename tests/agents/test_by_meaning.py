@@ -76,6 +76,29 @@ def test_an_answer_without_a_word_of_the_question_tells_of_the_side_of_life_that
     assert courtesy.idle > 10 * max(job.idle, teeth.idle)
 
 
+def test_where_names_are_asked_for_a_memory_without_one_is_known(embedder: LlamaEmbedder) -> None:
+    said = [("", "I wish I knew, Ana."), ("", "They sent me to Northgate Mills."), ("Where is it?", "Kestrel.")]
+    nameless = [one.nameless for one in attributes.judge("Which company took Ben on?", said, embedder, ["Ana", "Ben"])]
+    assert nameless == [1.0, 0.0, 0.0]
+    assert attributes.judge("What is Ben allergic to?", said, embedder, ["Ana"])[0].nameless == 0.0
+
+
+def test_a_question_has_other_wordings_and_ways_to_tell_unless_its_side_is_not_known(embedder: LlamaEmbedder) -> None:
+    question = "Who lets the flat to Ben?"
+    assert "landlord" in attributes.paraphrases(question, embedder)
+    assert "rent" in attributes.tellings(question, embedder)
+    assert attributes.tellings("Hm, and then?", embedder) == ""
+
+
+def test_one_of_several_sentences_may_tell_all(embedder: LlamaEmbedder) -> None:
+    alone, among = attributes.judge(
+        "Where does Ana live?",
+        [("", "Ana lives at 3 Mill Road."), ("", "Rain again, all day. Ana lives at 3 Mill Road. Sleep well!")],
+        embedder,
+    )
+    assert among.alike > 0.9 * alone.alike > 0.3
+
+
 @pytest.mark.parametrize(
     ("text", "who"),
     [
@@ -84,6 +107,9 @@ def test_an_answer_without_a_word_of_the_question_tells_of_the_side_of_life_that
         ("I met Ana on Monday. She drives a blue van.", "Ana"),
         ("They booked the barn for Ana's blue van.", "Ana"),
         ("News from Zoran: Zoran's blue van is gone.", "Zoran"),
+        ("Ana's wedding party drives a blue van.", "Ana"),
+        ("Ana took me home in a blue van.", "Ana"),
+        ("Three years of driving a blue van. That's my life.", "Ben"),
     ],
 )
 def test_a_memory_is_about_the_one_who_says_i_or_whom_it_names(text: str, who: str) -> None:

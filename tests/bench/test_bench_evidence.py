@@ -9,12 +9,12 @@ from kithnet.agents.fitness import LEXICAL, Weights
 from kithnet.bench import evidence
 from kithnet.bench.evidence import Asked
 
-ANSWERS = (0.9, 0.8, 1.0, 0.7, 0.8, 0.0, 1.0)
-OTHER = (0.1, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0)
+ANSWERS = (0.9, 0.8, 1.0, 0.7, 0.8, 0.0, 0.9, 0.0, 0.7, 0.0, 0.0, 1.0)
+OTHER = (0.1, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.5, 0.0, 1.0, 1.0, 1.0)
 
 
 def asked(*rows: tuple[tuple[float, ...], bool]) -> Asked:
-    return Asked(np.array([row for row, _ in rows]).reshape(-1, 7), np.array([gold for _, gold in rows], dtype=bool))
+    return Asked(np.array([row for row, _ in rows]).reshape(-1, 12), np.array([gold for _, gold in rows], dtype=bool))
 
 
 def test_a_fit_tells_what_answers_from_what_does_not() -> None:
@@ -26,12 +26,12 @@ def test_a_fit_tells_what_answers_from_what_does_not() -> None:
 
 def test_without_vectors_nothing_is_learned_of_them() -> None:
     weights = evidence.fit([asked((ANSWERS, True), (OTHER, False))] * 20, vectors=False)
-    assert (weights.near, weights.near_about) == (0.0, 0.0)
+    assert [getattr(weights, name) for name in evidence.BY_VECTORS] == [0.0] * len(evidence.BY_VECTORS)
     assert weights.coverage > 0
 
 
 def test_found_wrong_and_of_nothing_are_counted_apart() -> None:
-    sure = Weights(0, 9, 0, 0, 0, 0, -4)  # takes whatever is near
+    sure = Weights(0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, -4)  # takes whatever is near
     heard = [
         asked((ANSWERS, True), (OTHER, False)),  # found
         asked((ANSWERS, False), (OTHER, True)),  # another one was taken
