@@ -9,7 +9,17 @@ import numpy.typing as npt
 from kithnet.bench.reading.labelled import Labelled
 from kithnet.memory.vectors import Vectors
 from kithnet.memory.writing import tagging
-from kithnet.memory.writing.tagging import ACTS, GROUPS, LABELS, SUBJECTS, Group, Linear, Weights, WordEncoder
+from kithnet.memory.writing.tagging import (
+    ACTS,
+    GROUPS,
+    LABELS,
+    SUBJECTS,
+    Group,
+    Linear,
+    Weights,
+    WordEncoder,
+    WordVectors,
+)
 from kithnet.runtime.files import put_in_place
 
 Labels = npt.NDArray[np.int64]
@@ -28,11 +38,11 @@ def fitted(messages: Sequence[Labelled], encoder: WordEncoder) -> Weights:
     rows: dict[Group, list[Vectors]] = {group: [] for group in LABELS}
     wanted: dict[Group, list[int]] = {group: [] for group in LABELS}
     whole: list[Vectors] = []
-    vectors = encoder.word_vectors([[unit.text for unit in one.units] for one in messages])
+    vectors = WordVectors(encoder).of([[unit.text for unit in one.units] for one in messages])
     rng = np.random.default_rng(0)
-    for message, found in zip(messages, vectors, strict=True):
+    for message, (found, alone) in zip(messages, vectors, strict=True):
         whole.append(tagging.of_message(found))
-        features = tagging.features_of(message.units, found)
+        features = tagging.features_of(message.units, found, alone)
         for unit, label, row in zip(message.units, message.labels, features, strict=True):
             group = GROUPS[unit.kind]
             if group != "word" or label or rng.random() < KEPT:

@@ -49,7 +49,7 @@ _SAME_END = re.compile(
 _UNTIL_WHEN = re.compile(
     r"\b(?:(?:un)?till? when|when (?:does|do|will|is|are)\b.*\b(?:end|finish|over|done|stop))", re.I
 )
-SURE = 0.7
+SURE = 0.2
 """How likely the labels of a message must be to be believed rather than rules."""
 _IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
@@ -189,8 +189,18 @@ class _Session:
         self.keeps_end = bool(_SAME_END.search(turn.text))
         if self._renames(turn.text, turn):
             return True
-        self._take(turn.text, found, turn, topic)
+        self._take(turn.text, [self._recognised(said, turn) for said in found], turn, topic)
         return True
+
+    def _recognised(self, said: Said, turn: Turn) -> Said:
+        """What names nothing, with the activity that was spoken of before and that the message has the words of."""
+        if said.activity:
+            return said
+        stems = stems_of(turn.text)
+        known = [
+            event.activity for event in self.events if stems_of(event.activity) and stems_of(event.activity) <= stems
+        ]
+        return replace(said, activity=known[-1]) if known else said
 
     def _told_plainly(self, turn: Turn, view: View) -> bool:
         """Whether rules read something whole in a message: what is done, from when to when, or that it is off."""

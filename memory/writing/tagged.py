@@ -18,6 +18,8 @@ _MOODS: dict[Act, Mood] = {
 }  # fmt: skip
 _ME, _YOU, _US = (frozenset(words.split()) for words in ("i me my mine", "you your yours", "we us our ours"))
 _EARLIER = frozenset("earlier sooner forward".split())
+LONGEST_NIGHT = 14 * 60
+"""Minutes of the longest sleep that is believed."""
 _MOST_CLOCKS = 5
 """Times of one message that are weighed together; more are taken one by one."""
 
@@ -62,7 +64,7 @@ def read(message: Message, view: View) -> tuple[list[Said], float]:
     if whose.UNKNOWN in subject:
         return [], odds
     drafts = _drafts(message, labels, view)
-    if message.tags.act == "sleep":
+    if message.tags.act == "sleep" and all(_may_be_night(draft) for draft in drafts):
         for draft in drafts:
             draft.activity = "sleep"
     said = [_said(draft, message, mood, subject, view, reporter) for draft in drafts]
@@ -71,6 +73,14 @@ def read(message: Message, view: View) -> tuple[list[Said], float]:
         for at, (one, draft) in enumerate(zip(said, drafts, strict=True))
     ]
     return told, min(odds, float(np.max(message.tags.acts)))
+
+
+def _may_be_night(draft: _Draft) -> bool:
+    """Whether people go to sleep when something begins: from seven in the evening to four in the morning."""
+    if draft.start is None:
+        return True
+    minute = draft.start.minute if draft.start.sure else draft.start.minute % HALF + HALF
+    return minute >= 19 * 60 or minute < 4 * 60
 
 
 def _labels(message: Message) -> tuple[list[Label], float]:
@@ -259,6 +269,8 @@ def _said(draft: _Draft, message: Message, mood: Mood, subject: Sequence[str], v
     elif draft.length and end is not None and start is None:
         start = (end - draft.length) % DAY
         end = start + draft.length
+    if start is not None and end is not None and end - start > (LONGEST_NIGHT if message.tags.act == "sleep" else HALF):
+        end = None  # what would take longer than people do anything has been put together wrongly
     shift, stretch, length = draft.shift, 0, draft.length
     if mood == "change" and start is None and end is None:
         stretch = stretches.growth(message.words) * (shift or length)

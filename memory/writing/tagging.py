@@ -19,6 +19,10 @@ from kithnet.memory.writing.units import Kind, Unit
 ENCODER = "minilm-l6"
 """The encoder that the weights belong to."""
 WEIGHTS = "tagger.npz"
+NEAR = 5
+"""Words before and behind that are seen each for itself."""
+KEPT = 20_000
+"""Words whose vectors are kept."""
 LONGEST = 90
 """Units of a message that is tagged; longer ones are not one statement."""
 
@@ -101,35 +105,67 @@ class Tagger:
     """Tags messages by the vectors that an encoder gives their words."""
 
     def __init__(self, encoder: WordEncoder, weights: Weights) -> None:
-        self._encoder, self._weights = encoder, weights
+        self._vectors, self._weights = WordVectors(encoder), weights
 
     def tag(self, messages: Sequence[Sequence[Unit]]) -> list[Tags]:
         """The tags of each message; one without units or with more than LONGEST does nothing."""
         some = [units if 0 < len(units) <= LONGEST else () for units in messages]
-        vectors = self._encoder.word_vectors([[unit.text for unit in units] for units in some])
-        return [self._of(units, rows) for units, rows in zip(some, vectors, strict=True)]
+        seen = self._vectors.of([[unit.text for unit in units] for units in some])
+        return [self._of(units, *rows) for units, rows in zip(some, seen, strict=True)]
 
-    def _of(self, units: Sequence[Unit], rows: Vectors) -> Tags:
+    def _of(self, units: Sequence[Unit], rows: Vectors, alone: Vectors) -> Tags:
         if not units:
             return Tags((), np.eye(len(ACTS), dtype=np.float32)[0], np.eye(len(SUBJECTS), dtype=np.float32)[0])
         held = self._weights
-        features, whole = features_of(units, rows), of_message(rows)[None]
+        features, whole = features_of(units, rows, alone), of_message(rows)[None]
         odds = [held.units[GROUPS[unit.kind]].odds(row[None])[0] for unit, row in zip(units, features, strict=True)]
         return Tags(tuple(odds), held.acts.odds(whole)[0], held.subjects.odds(whole)[0])
 
 
-def features_of(units: Sequence[Unit], rows: Vectors) -> Vectors:
-    """What the classifiers see of each unit: (units, 6 dim + 15).
+class WordVectors:
+    """The vectors of texts' words as an encoder gives them, in their text and each alone; those alone are kept."""
 
-    Its own vector, those of its neighbours, the mean of the two beyond on each side, the mean of all; then which of its
-    kind it is, and how many times and lengths there are.
+    def __init__(self, encoder: WordEncoder) -> None:
+        self._encoder = encoder
+        self._alone: dict[str, Vectors] = {}
+
+    def of(self, texts: Sequence[Sequence[str]]) -> list[tuple[Vectors, Vectors]]:
+        """For each text (words, dim) in their context, and (words, dim) alone."""
+        if len(self._alone) > KEPT:
+            self._alone = {}
+        new = [
+            word
+            for word in dict.fromkeys(word.casefold() for text in texts for word in text)
+            if word not in self._alone
+        ]
+        self._alone.update(
+            zip(new, (rows[0] for rows in self._encoder.word_vectors([[word] for word in new])), strict=True)
+        )
+        met = self._encoder.word_vectors(texts)
+        return [
+            (rows, np.stack([self._alone[word.casefold()] for word in text]) if text else rows)
+            for text, rows in zip(texts, met, strict=True)
+        ]
+
+
+def features_of(units: Sequence[Unit], rows: Vectors, alone: Vectors) -> Vectors:
+    """What the classifiers see of each unit: (units, 9 dim + 15). rows, alone: vectors of the words in context and alone.
+
+    In context: its own vector, those of its neighbours, the mean of the two beyond on each side, the mean of all. Alone:
+    its own, the mean of the five before and of the five behind. Then which of its kind it is, and how many times and
+    lengths there are.
     """
     padded = np.pad(rows, ((3, 3), (0, 0)))
     count = len(units)
     at = [padded[3 + step : 3 + step + count] for step in (0, -1, 1, -2, -3, 2, 3)]
     everywhere = np.repeat(rows.mean(axis=0, keepdims=True), count, axis=0)
     around = ((at[3] + at[4]) / 2, (at[5] + at[6]) / 2)
-    return np.hstack([*at[:3], *around, everywhere, _shape(units)]).astype(np.float32)
+    sums = np.pad(np.cumsum(alone, axis=0), ((1 + NEAR, NEAR), (0, 0)), mode="edge")
+    sums[: 1 + NEAR] = 0
+    before = sums[NEAR : NEAR + count] - sums[:count]
+    behind = sums[2 * NEAR + 1 : 2 * NEAR + 1 + count] - sums[NEAR + 1 : NEAR + 1 + count]
+    seen = [*at[:3], *around, everywhere, alone, before / NEAR, behind / NEAR, _shape(units)]
+    return np.hstack(seen).astype(np.float32)
 
 
 def of_message(rows: Vectors) -> Vectors:
