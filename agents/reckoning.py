@@ -11,8 +11,8 @@ from kithnet.agents.tasking import Plan
 from kithnet.agents.tastes import Taste
 from kithnet.agents.tools import Stretch
 from kithnet.memory.vectors import Embedder
+from kithnet.memory.writing.activities import same_activity
 from kithnet.memory.writing.clock import said
-from kithnet.memory.writing.events import same_activity
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,31 @@ def evidence(
 
 
 @app.command()
+def reading(
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Fit the tagger to the writers' phrases again, and write its weights.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Few talks: whether all works, not how well.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the messages and of the talks.")] = 7,
+    as_json: output.AsJson = False,
+) -> None:
+    """How well messages about plans are read in voices that nothing was fitted to, by the tagger and by rules alone.
+
+    Example: kith bench reading
+    """
+    from kithnet.app.locate import models_here, settings
+    from kithnet.bench.reading import suite
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+    from kithnet.runtime.registry import Registry
+
+    path = Registry(models_here()).resolve(settings(None, None).embedder.name)
+    with output.progress("measuring") as progress:
+        result = suite.run(path, quick=quick, refit=refit, seed=seed, tell=progress)
+    output.show(contract(result), as_text(result), as_json)
+
+
+@app.command()
 def memory(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="keep, leak, stale, replay, kill or erase; may be repeated.")

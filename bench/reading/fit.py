@@ -33,13 +33,13 @@ BALANCE = 0.3
 """How far rare labels are made up for: 0 not, 1 wholly."""
 
 
-def fitted(messages: Sequence[Labelled], encoder: WordEncoder) -> Weights:
-    """The classifiers of units and of messages that fit these messages best."""
+def fitted(messages: Sequence[Labelled], encoder: WordEncoder, seed: int = 0) -> Weights:
+    """The classifiers of units and of messages that fit these messages best. seed: of the order and of what is dropped."""
     rows: dict[Group, list[Vectors]] = {group: [] for group in LABELS}
     wanted: dict[Group, list[int]] = {group: [] for group in LABELS}
     whole: list[Vectors] = []
     vectors = WordVectors(encoder).of([[unit.text for unit in one.units] for one in messages])
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for message, (found, alone) in zip(messages, vectors, strict=True):
         whole.append(tagging.of_message(found))
         features = tagging.features_of(message.units, found, alone)
@@ -48,14 +48,18 @@ def fitted(messages: Sequence[Labelled], encoder: WordEncoder) -> Weights:
             if group != "word" or label or rng.random() < KEPT:
                 rows[group].append(row)
                 wanted[group].append(LABELS[group].index(label) if label in LABELS[group] else 0)
-    units = {group: logistic(np.stack(rows[group]), np.array(wanted[group]), len(LABELS[group])) for group in LABELS}
-    acts = logistic(np.stack(whole), np.array([ACTS.index(message.act) for message in messages]), len(ACTS))
+    units = {
+        group: logistic(np.stack(rows[group]), np.array(wanted[group]), len(LABELS[group]), seed) for group in LABELS
+    }
+    acts = logistic(np.stack(whole), np.array([ACTS.index(message.act) for message in messages]), len(ACTS), seed)
     about = [(row, SUBJECTS.index(one.subject)) for row, one in zip(whole, messages, strict=True) if one.subject]
-    subjects = logistic(np.stack([row for row, _ in about]), np.array([place for _, place in about]), len(SUBJECTS))
+    subjects = logistic(
+        np.stack([row for row, _ in about]), np.array([place for _, place in about]), len(SUBJECTS), seed
+    )
     return Weights(units, acts, subjects)
 
 
-def logistic(rows: Vectors, wanted: Labels, count: int) -> Linear:
+def logistic(rows: Vectors, wanted: Labels, count: int, seed: int = 0) -> Linear:
     """The softmax regression of `wanted` (N,) on `rows` (N, dim), standardised while it is fitted. count: labels.
 
     Adam over small batches with a falling rate (Kingma & Ba, arXiv 1412.6980), in an order that a seed draws.
@@ -64,7 +68,7 @@ def logistic(rows: Vectors, wanted: Labels, count: int) -> Linear:
     often = np.maximum(np.bincount(wanted, minlength=count), 1)
     worth = ((len(wanted) / count / often) ** BALANCE)[wanted].astype(np.float32)
     worth /= worth.mean()
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     weight, bias = np.zeros((count, rows.shape[1]), np.float32), np.zeros(count, np.float32)
     moments = [np.zeros_like(one) for one in (weight, bias, weight, bias)]
     steps = EPOCHS * -(-len(rows) // BATCH)
@@ -88,9 +92,21 @@ def _parts(order: Labels) -> list[Labels]:
     return [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
 
 
+def mean(found: Sequence[Weights]) -> Weights:
+    """The mean of several fits: their scores are linear, so it weighs all of them."""
+
+    def of(parts: Sequence[Linear]) -> Linear:
+        weight, bias = (np.mean([getattr(one, name) for one in parts], axis=0) for name in ("weight", "bias"))
+        return Linear(weight, bias)
+
+    units = {group: of([one.units[group] for one in found]) for group in LABELS}
+    return Weights(units, of([one.acts for one in found]), of([one.subjects for one in found]))
+
+
 def save(path: Path, weights: Weights) -> None:
     """Write the weights where `tagging.tagger_of` reads them, in half precision."""
-    named: dict[str, Linear] = {**weights.units, "acts": weights.acts, "subjects": weights.subjects}
+    named: dict[str, Linear] = {"acts": weights.acts, "subjects": weights.subjects}
+    named |= {str(group): one for group, one in weights.units.items()}
     held = {f"{name}_weight": one.weight for name, one in named.items()}
     held |= {f"{name}_bias": one.bias for name, one in named.items()}
     part = path.with_suffix(".part")

@@ -25,8 +25,8 @@ _ACTS: Mapping[str, Act] = {
     "off.first": "tell", "off.then": "cancel", "off.never": "cancel",
 }  # fmt: skip
 _SUBJECTS: Mapping[str, Subject] = {
-    "own": "speaker", "pair": "speaker", "found": "speaker", "fix": "speaker", "off": "speaker", "joint": "both", "yours": "listener",
-    "relay": "others", "others": "others",
+    "own": "speaker", "pair": "speaker", "found": "speaker", "fix": "speaker", "off": "speaker", "joint": "both",
+    "yours": "listener", "relay": "others", "others": "others",
 }  # fmt: skip
 _ASLEEP = frozenset(
     "sleep sleeping asleep sleeps slept bed bedtime kip slumber slumbering snooze snoozing doze pillow shuteye".split()
@@ -40,7 +40,10 @@ ACCOMPANIED, SHARED_BOOK, BESIDE = 0.3, 0.4, 0.4
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A message. labels: of its units. subject: None where it is about nobody's plans. template: where it is from, "writer section.name"."""
+    """A message. labels: of its units. subject: None where it is about nobody's plans.
+
+    template: where it is from, "writer section.name".
+    """
 
     units: tuple[Unit, ...]
     labels: tuple[Label, ...]
@@ -65,10 +68,10 @@ def activities() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in found for name in names))
 
 
-def writers() -> dict[str, Phrases]:
-    """The templates of each writer by name, "writer_01" and so on."""
+def writers(kind: str = "writer") -> dict[str, Phrases]:
+    """The templates of each writer by name, "writer_01" and so on. kind: "held_out": of those that nothing is fitted to."""
     folder = files(__package__).joinpath("phrases")
-    found = sorted(one.name for one in folder.iterdir() if one.name.startswith("writer_"))
+    found = sorted(one.name for one in folder.iterdir() if one.name.startswith(f"{kind}_"))
     return {name.removesuffix(".toml"): tomllib.loads(folder.joinpath(name).read_text("utf-8")) for name in found}
 
 
@@ -89,13 +92,8 @@ class Labeller:
         last: dict[Act, Labelled] = {}
         for one in self._single(times):
             other = last.get(self._rng.choice(("none", "tell")))
-            if (
-                other is not None
-                and self._rng.random() < BESIDE
-                and (other.act == "none" or other.subject == one.subject)
-            ):
-                if "none" in (one.act, other.act) or one.act == other.act:
-                    yield _joined(*self._rng.sample((one, other), 2))
+            if other is not None and self._rng.random() < BESIDE and _go_together(one, other):
+                yield _joined(*self._rng.sample((one, other), 2))
             last[one.act] = one
             yield one
 
@@ -184,15 +182,20 @@ class Labeller:
         return parts + _literal(template[at:])
 
 
+def _go_together(one: Labelled, other: Labelled) -> bool:
+    """Whether two messages can be written as one: small talk with anything, plans of the same people with each other."""
+    return ("none" in (one.act, other.act) and (other.act == "none" or other.subject == one.subject)) or (
+        one.act == other.act and one.subject == other.subject
+    )  # fmt: skip
+
+
 def _joined(one: Labelled, other: Labelled) -> Labelled:
     """Two messages written as one."""
-    full_stop = (
-        ()
-        if one.units and not one.units[-1].text[:1].isalnum() and one.units[-1].text != ")"
-        else (Unit("word", 0, 0, "."),)
-    )
+    ended = one.units and not one.units[-1].text[:1].isalnum() and one.units[-1].text != ")"
+    stop: list[Part] = [] if ended else [_part("word", ".", "")]
     told = one if one.act != "none" else other
-    units, labels = (*one.units, *full_stop, *other.units), (*one.labels, *([""] * len(full_stop)), *other.labels)
+    units = (*one.units, *(unit for unit, _ in stop), *other.units)
+    labels = (*one.labels, *(label for _, label in stop), *other.labels)
     return replace(told, units=units, labels=labels)
 
 

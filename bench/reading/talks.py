@@ -8,7 +8,7 @@ from kithnet.bench.informative import schedule
 from kithnet.bench.informative.day import Day
 from kithnet.bench.informative.item import Item, Said
 from kithnet.bench.informative.wordings import Book, read_book
-from kithnet.memory.writing import events
+from kithnet.memory.writing import activities, events
 from kithnet.memory.writing.clock import DAY
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Turn
@@ -78,6 +78,6 @@ def _is(event: Event, fact: str, day: Day) -> bool:
     start, end = doing.time.start * SLOT, doing.time.end * SLOT
     people = tuple(sorted({person, doing.partner} - {""}))
     when = (start, end if end > start else end + DAY)
-    return (event.start, event.end, event.people) == (*when, people) and events.stems_of(
+    return (event.start, event.end, event.people) == (*when, people) and activities.stems_of(
         event.activity
-    ) == events.stems_of(activity)
+    ) == activities.stems_of(activity)

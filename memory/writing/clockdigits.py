@@ -72,8 +72,10 @@ def hour_digits(row: Row, place: int) -> Found | None:
 
 
 def _hour_of_day(row: Row, place: int) -> bool:
-    """Whether "9h" tells a time rather than a length: after "at" or "from", or where another such hour follows."""
-    if row[place - 1] in ("at", "from", "until", "till", "to", "-", "between"):
+    """Whether "9h" tells a time rather than a length: after "at" or "from", or where another such hour goes with it."""
+    if row[place - 1] in ("to", "-", "–"):
+        return "h" in (row[place - 2], row[place - 3])  # "7h to 9h", and not "at 22:00 - 8h in all"
+    if row[place - 1] in ("at", "from", "until", "till", "between"):
         return True
     return row[place + 2] in lexicon.THROUGH and row[place + 3].isdecimal() and row[place + 4] == "h"
 

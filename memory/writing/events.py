@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from kithnet.memory.lexical import stem
 from kithnet.memory.texts import words
 from kithnet.memory.writing import (
     anchors,
@@ -25,6 +24,7 @@ from kithnet.memory.writing import (
     timewords,
     whose,
 )
+from kithnet.memory.writing.activities import same_activity, stems_of
 from kithnet.memory.writing.clauses import Said
 from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
@@ -37,10 +37,6 @@ _AND_YOU = re.compile(
     r",? (?:and|what about|how about|and what about|and how about) (?:you|yours|yourself)\b[^,.?]{0,20}\?$", re.I
 )
 _NO = re.compile(r"(?:^|(?<=[.!?;]\s))No (?=[a-zA-Z])")  # "No yoga today" denies, "No, yoga is at nine" does not
-_SAME = {
-    "bed": "sleep", "asleep": "sleep", "sleeping": "sleep", "slumber": "sleep", "bedtime": "sleep", "sleeps": "sleep",
-    "lunchtime": "lunch",
-}  # fmt: skip
 _ANEW = frozenset("again another second twice also both more once evening's".split())
 """Words by which somebody who tells of the same thing at another time means one more of it."""
 _SAME_END = re.compile(
@@ -51,7 +47,6 @@ _UNTIL_WHEN = re.compile(
 )
 SURE = 0.2
 """How likely the labels of a message must be to be believed rather than rules."""
-_IGNORED = frozenset("a an the my our his her their your some at in of for to and on".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +91,6 @@ def read(turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = (), tagge
     for turn in told:
         reader.hear(turn)
     return reader.events
-
-
-def same_activity(left: str, right: str) -> bool:
-    """Whether two wordings name one activity: the content words of one are mostly those of the other."""
-    a, b = stems_of(left), stems_of(right)
-    if not a or not b:
-        return False
-    return a <= b or b <= a or len(a & b) / len(a | b) >= 0.5
-
-
-def stems_of(activity: str) -> frozenset[str]:
-    """The stems by which an activity is compared."""
-    return frozenset(stem(_SAME.get(word, word)) for word in words(activity) if word not in _IGNORED)
 
 
 class _Session:
@@ -194,7 +176,7 @@ class _Session:
 
     def _recognised(self, said: Said, turn: Turn) -> Said:
         """What names nothing, with the activity that was spoken of before and that the message has the words of."""
-        if said.activity:
+        if said.activity or said.mood == "ask":
             return said
         stems = stems_of(turn.text)
         known = [

@@ -30,6 +30,7 @@ _AND = phrases(
     "and/&/plus/+/and another/plus another/and a further/plus a further/and an extra/plus an extra/- and -/,"
 )
 _ONWARD = frozenset("from starting beginning between or up by".split())
+_BETWEEN = frozenset("to - –".split())
 _CLOCK_LEADS = frozenset("at from until till til to between @ - –".split())
 
 
@@ -133,7 +134,10 @@ def _of_the_clock(row: Row, place: int, hours: float) -> bool:
     if row[led] in lexicon.LASTING and hours <= 12:
         return False
     minutes = bool(re.fullmatch(r"[0-5]\d", row[place + 2]))
-    if hours > 12 or (row[place].startswith("0") and hours >= 1) or row[place - 1] in _CLOCK_LEADS:
+    led_to = row[place - 1] in _CLOCK_LEADS
+    if row[place - 1] in _BETWEEN:
+        led_to = minutes or "h" in (row[place - 2], row[place - 3])  # "7h to 9h", and not "at 22:00 - 8h in all"
+    if hours > 12 or (row[place].startswith("0") and hours >= 1) or led_to:
         return row[place].isdecimal()
     if minutes and row[place + 3] != "m" and row[place + 3] not in lexicon.UNITS:
         beyond = row[place + 3] in lexicon.THROUGH and row[place + 5] == "h"

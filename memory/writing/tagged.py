@@ -18,6 +18,8 @@ _MOODS: dict[Act, Mood] = {
 }  # fmt: skip
 _ME, _YOU, _US = (frozenset(words.split()) for words in ("i me my mine", "you your yours", "we us our ours"))
 _EARLIER = frozenset("earlier sooner forward".split())
+LEAST = 0.05
+"""How likely a word must be to name what is done, where times are told and nothing else does."""
 LONGEST_NIGHT = 14 * 60
 """Minutes of the longest sleep that is believed."""
 _MOST_CLOCKS = 5
@@ -145,11 +147,8 @@ def _text(message: Message, first: int, last: int) -> str:
 
 def _drafts(message: Message, labels: Sequence[Label], view: View) -> list[_Draft]:
     """The activities of a message with the times that go with them, in its order."""
-    runs = {
-        first: (last, label)
-        for label in ("activity", "after", "before")
-        for first, last in _runs(message, labels, label)
-    }
+    kinds: tuple[Label, ...] = ("activity", "after", "before")
+    runs = {first: (last, label) for label in kinds for first, last in _runs(message, labels, label)}
     several = message.tags.act != "sleep" and _events(labels) > 1
     drafts = [_Draft()]
     for place, (unit, label) in enumerate(zip(message.units, labels, strict=True)):
@@ -166,7 +165,21 @@ def _drafts(message: Message, labels: Sequence[Label], view: View) -> list[_Draf
             setattr(drafts[-1], label, getattr(drafts[-1], label) or unit.minutes)
         elif label == "with":
             drafts[-1].companions += _ids(unit, view)
-    return _completed(drafts)
+    found = _completed(drafts)
+    if len(found) == 1 and not found[0].activity and found[0].start and (found[0].end or found[0].length):
+        found[0].activity = _likeliest(message, labels)
+    return found
+
+
+def _likeliest(message: Message, labels: Sequence[Label]) -> str:
+    """The word that is likeliest to name what is done, where no word is likelier to than not; "" for none."""
+    place = LABELS["word"].index("activity")
+    odds = [
+        float(row[place]) if unit.kind == "word" and unit.text.isalpha() and label in ("", "activity") else 0.0
+        for unit, row, label in zip(message.units, message.tags.odds, labels, strict=True)
+    ]
+    best = int(np.argmax(odds))
+    return message.units[best].text.casefold() if odds[best] >= LEAST else ""
 
 
 def _events(labels: Sequence[Label]) -> int:

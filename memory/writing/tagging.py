@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Literal, Protocol, cast, runtime_checkable
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from kithnet.memory.vectors import Vectors
 from kithnet.memory.writing.units import Kind, Unit
@@ -159,13 +160,13 @@ def features_of(units: Sequence[Unit], rows: Vectors, alone: Vectors) -> Vectors
     count = len(units)
     at = [padded[3 + step : 3 + step + count] for step in (0, -1, 1, -2, -3, 2, 3)]
     everywhere = np.repeat(rows.mean(axis=0, keepdims=True), count, axis=0)
-    around = ((at[3] + at[4]) / 2, (at[5] + at[6]) / 2)
     sums = np.pad(np.cumsum(alone, axis=0), ((1 + NEAR, NEAR), (0, 0)), mode="edge")
     sums[: 1 + NEAR] = 0
     before = sums[NEAR : NEAR + count] - sums[:count]
     behind = sums[2 * NEAR + 1 : 2 * NEAR + 1 + count] - sums[NEAR + 1 : NEAR + 1 + count]
-    seen = [*at[:3], *around, everywhere, alone, before / NEAR, behind / NEAR, _shape(units)]
-    return np.hstack(seen).astype(np.float32)
+    around: list[npt.NDArray[Any]] = [np.hstack(at[:3]), (at[3] + at[4]) / 2, (at[5] + at[6]) / 2, everywhere]
+    near: list[npt.NDArray[Any]] = [alone, before / NEAR, behind / NEAR, _shape(units)]
+    return np.hstack([*around, *near]).astype(np.float32)
 
 
 def of_message(rows: Vectors) -> Vectors:
@@ -184,7 +185,7 @@ def _shape(units: Sequence[Unit]) -> Vectors:
              lengths > 1, place / len(units), "clock" in kinds[:place], "length" in kinds[:place], kind == "person",
              place > 0 and unit.text[:1].isupper())
         )  # fmt: skip
-    return np.asarray(rows, dtype=np.float32) / 2
+    return np.asarray(rows, dtype=np.float32) * np.float32(0.5)
 
 
 def tagger_of(encoder: object) -> Tagger | None:

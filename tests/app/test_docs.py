@@ -164,6 +164,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith bench import": desk.data("bench import talk.csv"),
         "kith bench engine": desk.data("bench engine --quick --only wake"),
         "kith bench recall": desk.data("bench recall --quick --lexical --locomo locomo.json"),
+        "kith bench reading": desk.data("bench reading --quick"),
         "kith bench evidence": desk.data("bench evidence --lexical --messages 700"),
         "kith bench informative": informative,
         "kith bench compare": desk.data(f"bench compare '{informative['folder']}' '{informative['folder']}'"),

@@ -30,6 +30,22 @@ def test_vectors_are_unit_length_and_follow_meaning(embedder: LlamaEmbedder) -> 
     assert vectors[0] @ vectors[1] > 0.6 > 0.3 > vectors[0] @ vectors[2]
 
 
+def test_the_vectors_of_words_are_those_that_a_text_is_the_mean_of(embedder: LlamaEmbedder) -> None:
+    text = ["a", "dog", "barks", "loudly"]
+    (rows,) = embedder.word_vectors([text])
+    assert rows.shape == (4, embedder.dim) and rows.dtype == np.float32
+    mean = rows.mean(axis=0)
+    assert mean / np.linalg.norm(mean) @ embedder.embed([" ".join(text)])[0] > 0.9  # the marks around it are missing
+    (other,) = embedder.word_vectors([["a", "dog", "sleeps"]])
+    assert not np.allclose(rows[1], other[1])  # a word's vector depends on the others
+
+
+def test_words_beyond_the_window_and_words_of_no_text_get_zeros_and_nothing(embedder: LlamaEmbedder) -> None:
+    long, none = embedder.word_vectors([["word"] * 400, []])
+    assert long.shape == (400, embedder.dim) and none.shape == (0, embedder.dim)
+    assert long[100].any() and not long[399].any()
+
+
 def test_no_texts_give_no_vectors(embedder: LlamaEmbedder) -> None:
     assert embedder.embed([]).shape == (0, embedder.dim)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kithnet.memory.writing import events
+from kithnet.memory.writing import activities, events
 from kithnet.memory.writing.clock import said
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Turn
+from kithnet.memory.writing.tagging import Tagger
 
 NAMES = {"ana": ("Ana",), "ben": ("Ben",), "carol": ("Carol",), "dave": ("Dave",)}
 
@@ -20,13 +21,17 @@ class Talk:
     said: tuple[str, ...]
     events: tuple[str, ...]
 
-    def read(self) -> list[Event]:
+    def right(self, found: Sequence[Event]) -> int:
+        """How many of its events are among those found."""
+        return sum(any(matches(event, wanted) for event in found) for wanted in self.events)
+
+    def read(self, tagger: Tagger | None = None) -> list[Event]:
         """The events that are read from the talk."""
         turns = []
         for number, line in enumerate(self.said, 1):
             who, _, text = line.partition(": ")
             turns.append(Turn(number, who, "ben" if who == "ana" else "ana", text, datetime(2024, 5, 1, 9, number)))
-        return events.read(turns, Cast("ana", NAMES))
+        return events.read(turns, Cast("ana", NAMES), tagger=tagger)
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,11 @@ def matches(event: Event, wanted: str) -> bool:
     when, _, rest = wanted.partition(" ")
     named, _, people = rest.partition(" | ")
     shown = f"{said(event.start)}-{'?' if event.end is None else said(event.end)}"
-    names = [events.stems_of(one) for one in named.split("/")]
+    names = [activities.stems_of(one) for one in named.split("/")]
     return (
-        shown == when and event.people == tuple(sorted(people.split(", "))) and events.stems_of(event.activity) in names
+        shown == when
+        and event.people == tuple(sorted(people.split(", ")))
+        and activities.stems_of(event.activity) in names
     )
 
 
@@ -80,7 +87,7 @@ def score(talks: Sequence[Talk]) -> tuple[Score, list[str]]:
     wrong = []
     for talk in talks:
         found = talk.read()
-        hits = sum(any(matches(event, wanted) for event in found) for wanted in talk.events)
+        hits = talk.right(found)
         right, read, there = right + hits, read + len(found), there + len(talk.events)
         if not hits == len(found) == len(talk.events):
             shown = [
