@@ -17,10 +17,6 @@ from kithnet.memory.writing.tagging import GROUPS, LABELS, Tagger, Tags
 from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.errors import InputError
 
-TIMES = 3
-"""Messages of each template that are fitted to."""
-RUNS = 3
-"""Fits from seeds of their own; the mean of their weights ships."""
 FULL, QUICK = 40, 8
 """Days that are told in each writer's words."""
 WEIGHTS = Path(tagging.__file__).with_name(tagging.WEIGHTS)
@@ -35,14 +31,14 @@ def run(
 
     Raises InputError for an embedder that the weights do not belong to.
     """
-    started = time.perf_counter()
+    started, steps = time.perf_counter(), len(fit.COURSES) + 2
     with closing(LlamaEmbedder.load(embedder)) as encoder:
         if refit:
             books = writers()
             found = []
-            for number in range(RUNS):
-                found.append(fit.fitted(list(Labeller(books, number).messages(TIMES)), encoder, number))
-                tell(number + 1, RUNS + 2)
+            for number, course in enumerate(fit.COURSES):
+                found.append(fit.fitted(list(Labeller(books, 1).messages(course.times)), encoder, course))
+                tell(number + 1, steps)
             fit.save(target, fit.mean(found))
         tagger = tagging.tagger_of(encoder)
         if tagger is None:
@@ -51,9 +47,9 @@ def run(
             )
         held = list(Labeller(writers("held_out"), seed).messages(2))
         table: list[dict[str, Any]] = _labels(held, tagger.tag([one.units for one in held]))
-        tell(RUNS + 1, RUNS + 2)
+        tell(steps - 1, steps)
         table += _talks(tagger, QUICK if quick else FULL, seed)
-        tell(RUNS + 2, RUNS + 2)
+        tell(steps, steps)
     unseen = [row for row in table if "rules" in row and row["of"] != "dev"]
     bars = [Bar(f"talk of {row['of']} read, F1", row["tagger"], row["rules"], "higher") for row in unseen]
     return Result("Messages about plans, read", table, bars, seed, time.perf_counter() - started)

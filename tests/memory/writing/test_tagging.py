@@ -141,14 +141,14 @@ def test_a_fit_finds_what_parts_two_kinds() -> None:
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(8000, 6)).astype(np.float32)
     wanted = (rows[:, 2] - rows[:, 4] > 0).astype(np.int64)
-    found = fit.logistic(rows, wanted, 2)
+    found = fit.logistic(rows, wanted, 2, fit.COURSES[1])
     assert np.mean(found.odds(rows).argmax(axis=1) == wanted) >= 0.95
 
 
 @pytest.mark.model
 def test_weights_that_are_written_are_the_weights_that_were_fitted(encoder: LlamaEmbedder, tmp_path: Path) -> None:
     some: list[Labelled] = list(Labeller({"writer_01": writers()["writer_01"]}, 1).messages(1))[:60]
-    found = fit.fitted(some, encoder)
+    found = fit.fitted(some, encoder, fit.COURSES[0])
     fit.save(tmp_path / "tagger.npz", fit.mean([found, found]))
     with np.load(tmp_path / "tagger.npz") as held:
         assert np.allclose(held["clock_weight"], found.units["clock"].weight, rtol=2e-3, atol=1e-2)
