@@ -68,12 +68,14 @@ class _Twice:
 class Told:
     """What a text is beside a question, in [0, 1]. alike: tells of the side that is asked for. idle: courtesy or small talk.
     kin: cosine of the two with their names taken out. nameless: the side is told by names, and the text has none.
+    part: the one sentence of several that tells of it, "" where there is no such one.
     """
 
     alike: float
     idle: float
     kin: float = 0.0
     nameless: float = 0.0
+    part: str = ""
 
 
 def judge(
@@ -98,8 +100,28 @@ def judge(
         idle = float(profiles[:, len(sides.known()) :].sum(axis=1).min())
         nameless = float(by_name and not holds_name(text, known))
         alike, idle = (max(alike, float(before[at])), 0.0) if asked else (alike, idle)
-        found.append(Told(alike, idle, float(kin[at]), nameless))
+        part = _only_part(some, profiles[:, : len(sides.known())] @ wanted)
+        found.append(Told(alike, idle, float(kin[at]), nameless, part))
     return found
+
+
+def _only_part(parts: Sequence[str], alike: Vectors) -> str:
+    """Of a text and its sentences the one that tells of what is asked for, where no other one does."""
+    if len(parts) < 3:
+        return ""
+    first, second = np.argsort(-alike[1:])[:2] + 1
+    return parts[first] if alike[first] >= CLEAR and alike[second] <= alike[first] / 2 else ""
+
+
+def apart(question: str, text: str, embedder: Embedder) -> bool:
+    """Whether a text clearly tells of another side of a life than the one that a question clearly asks for."""
+    side = _side(question, embedder)
+    if side is None:
+        return False
+    _, telling, _ = _fitted(embedder)  # type: ignore[arg-type]  # an object: it can be hashed
+    profile = _profile(telling.scores([text]))[0]
+    told = int(np.argmax(profile))
+    return told < len(sides.known()) and told != side and bool(profile[told] >= CLEAR)
 
 
 def _kin(question: str, texts: Sequence[tuple[str, str]], twice: _Twice) -> Vectors:

@@ -173,6 +173,12 @@ ORDINARY = _lines("""
     I'm dying to see that film.
     The secret of a good soup is time.
     I passed the exam!
+    While I think of it, I have news.
+    You will never guess what happened.
+    I can hardly believe it.
+    It is hard to believe, I know.
+    I would not have thought so.
+    Tell the hairdresser that you know me.
 """)
 
 

@@ -73,6 +73,17 @@ OPEN_EXAMPLES = (
     "It was a horse race.",
     "Don't be late.",
     "I know, right?",
+    # what opens news, and surprise at it: such words ask for nothing
+    "While I think of it.",
+    "Before it slips my mind.",
+    "I almost forgot to mention it.",
+    "By the way, I have news.",
+    "You will never guess what happened.",
+    "I can hardly believe it.",
+    "Can you believe that?",
+    "I would not have thought so.",
+    "Who would have guessed that?",
+    "He does not talk to me any more.",
 )
 _CONFIDENCE_PHRASES = tuple(
     tuple(phrase.split())

@@ -6,7 +6,7 @@ A logistic model of these, so that the result is a probability and compares acro
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from math import exp
 
 from kithnet.agents import persons
@@ -80,6 +80,7 @@ class Fitness:
     def __init__(self, memory: OwnerMemory, question: str, named: Mapping[str, Sequence[str]]) -> None:
         names = {stem for called in named.values() for name in called for stem in lexical.stems(name)}
         self._named, self._question = named, question
+        self._called = {called[0] for called in named.values() if called}
         self._speaker = speaker_in(question, named)
         terms = [term for term in lexical.terms(core(question)) if term.stem not in names]
         self._rarity = memory.rarity(term.word for term in terms) if terms else {}
@@ -97,9 +98,12 @@ class Fitness:
         """What is seen of a hit."""
         found = asked if asked and asked.cosine is not None else hit
         near = max(0.0, ((found.cosine or 0.0) - COSINE_FLOOR) / (1 - COSINE_FLOOR))
-        of_self = bool(self._named) and hit.sender not in self._named and persons.says_i(hit.text)
+        others = bool(self._named) and hit.sender not in self._named and persons.says_i(hit.text)
+        of_self = others and persons.whom(hit, self._named, self._question) not in self._called
         seen = Features(found.coverage, near, self._about(hit, asked), self._topic(hit, asked), of_self=float(of_self))
-        return replace(seen, **asdict(told)) if told else seen
+        if told is None:
+            return seen
+        return replace(seen, alike=told.alike, idle=told.idle, kin=told.kin, nameless=told.nameless)
 
     def _topic(self, hit: Hit, asked: Hit | None) -> float:
         held = lexical.stems(f"{asked.text} {hit.text}" if asked else hit.text)
@@ -114,7 +118,7 @@ class Fitness:
         """
         named, speaker = self._named, self._speaker
         text = f"{asked.text} {hit.text}" if asked else hit.text
-        if named and persons.of_others(hit, named, self._question):
+        if named and persons.of_others(hit, named, self._question, asked.text if asked else ""):
             return 0.0
         if speaker and hit.sender != speaker:
             return 0.5 if speaker in named_people(text, named) else 0.2

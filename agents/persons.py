@@ -67,13 +67,19 @@ def _subject(text: str, names: Mapping[str, Sequence[str]], hit: Hit, asked: fro
 _THINGS_IN_ING = "wedding|building|painting|clothing|evening|morning|meeting|offspring|ring|wing|thing"
 _OF_SOMEBODY = re.compile(
     rf"\b(?P<name>[A-Z][a-z]+)(?:(?P<owns>['’]s (?!(?!(?:{_THINGS_IN_ING})\b)\w+ing\b))|"
-    r"(?= (?P<verb>\w+s|\w+ed|got|just|now|will|chose|took|bought|went)\b))"
+    r"(?= (?P<verb>[a-z]+s|[a-z]+ed|got|just|now|will|chose|took|bought|went)\b))"
 )
 _VERBS = frozenset("is was has does just now will".split())
 
 
-def of_others(hit: Hit, named: Mapping[str, Sequence[str]], question: str) -> bool:
-    """Whether a memory tells of somebody by name, and of none of those who are asked about."""
+def of_others(hit: Hit, named: Mapping[str, Sequence[str]], question: str, asked: str = "") -> bool:
+    """Whether a memory tells of somebody by name, and of none of those who are asked about.
+
+    asked: the question to which it is the reply. Somebody named in a reply to "who hired you?" is the value: it tells of
+    the one who was asked.
+    """
+    if hit.sender in named and {"you", "your", "yours", "you're", "you've", "you'd", "you'll"} & {*words(asked)}:
+        return False
     told_of = whom(hit, named, question).casefold()
     people = {name.casefold() for called in named.values() for name in called} | set(named) | {hit.sender}
     return bool(told_of) and not any(told_of in name or name in told_of for name in people if name)

@@ -36,11 +36,13 @@ RENEWED = 3
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A memory that may answer: `hit` holds the words, `asked` the question it replies to, if it is a reply."""
+    """A memory that may answer: `hit` holds the words, `asked` the question it replies to, if it is a reply. part: the one
+    sentence of it that tells what is asked for, "" where there is no such one."""
 
     hit: Hit
     score: float
     asked: Hit | None = None
+    part: str = ""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -81,11 +83,11 @@ def passages(
     texts = [(asked.text if asked else "", said.text) for said, asked in pairs]
     told = attributes.judge(question, texts, embedder, people) if embedder else [None] * len(pairs)
     found = [
-        Passage(said, fitness.of(said, asked, hybrid=hybrid, told=side), asked)
+        Passage(said, fitness.of(said, asked, hybrid=hybrid, told=side), asked, side.part if side else "")
         for (said, asked), side in zip(pairs, told, strict=True)
     ]
     found.sort(key=lambda passage: -passage.score)
-    renewed = [_renewed(memory, passage, question) for passage in found[:RENEWED]]
+    renewed = [_renewed(memory, passage, question, embedder) for passage in found[:RENEWED]]
     return _once([*renewed, *found[RENEWED:]])
 
 
@@ -112,12 +114,14 @@ def replies(memory: OwnerMemory, hits: Sequence[Hit]) -> Iterator[tuple[Hit, Hit
         yield said, asked
 
 
-def _renewed(memory: OwnerMemory, passage: Passage, question: str) -> Passage:
-    """The same passage, or what its speaker later put in its place."""
+def _renewed(memory: OwnerMemory, passage: Passage, question: str, embedder: Embedder | None) -> Passage:
+    """The same passage, or what its speaker later put in its place: about the same thing, not merely in the same words."""
     if passage.hit.kind != "message":
         return passage
     later = memory.taken_back(passage.hit.id, question)
-    return replace(passage, hit=later, asked=None) if later else passage
+    if later is None or (embedder and attributes.apart(question, memory.message(later.id).text, embedder)):
+        return passage
+    return replace(passage, hit=later, asked=None, part="")
 
 
 def _once(passages: Sequence[Passage]) -> list[Passage]:
@@ -148,12 +152,14 @@ async def read(
     passage = await choose(model, question, fitting, failed) if model.traits.capable else latest(fitting)
     if passage is None:
         return None
+    text = told(passage.hit.text)
+    if passage.part in text and not model.traits.capable:
+        text = passage.part or text
     try:
-        said = await _copy(model, question, passage, settings)
+        said = await _copy(model, question, passage, text, settings)
     except (ContextOverflow, ReplyInvalid) as error:
         failed(str(error))
         said = ""
-    text = told(passage.hit.text)
     span = snap(said, text, question)
     quote = sentence_with(span or question, text)
     value = span if model.traits.capable else whole_with(clause_with(span, quote), text)
@@ -198,12 +204,12 @@ async def choose(
     return next((passage for passage in fitting if passage.hit.id == picked), None)
 
 
-async def _copy(model: ChatModel, question: str, passage: Passage, settings: Settings) -> str:
+async def _copy(model: ChatModel, question: str, passage: Passage, text: str, settings: Settings) -> str:
     hit = passage.hit
     messages = prompt(
         "copy",
         question=question,
-        message=" ".join(told(hit.text).split()),
+        message=" ".join(text.split()),
         asked=" ".join(passage.asked.text.split()) if passage.asked else "",
         speaker=hit.sender,
         listener=hit.receiver,
@@ -265,9 +271,15 @@ def clause_with(span: str, sentence: str) -> str:
 
 
 def whole_with(clause: str, text: str) -> str:
-    """The clause, or all of a short text where only the rest of it names or numbers anything: a small model's cut missed it."""
+    """The clause, or all of a short text where only the rest of it names or numbers anything: a small model's cut missed it.
+
+    Where what is named follows a colon behind the clause, it is what the clause announces.
+    """
     rest = text.replace(clause, " ")
     missed = clause and _NAMES.search(rest) and not _NAMES.search(f"x {clause[:1].lower()}{clause[1:]}")
+    _, colon, announced = text.partition(f"{clause}: ")
+    if missed and colon and _NAMES.search(f"x {announced}"):
+        return clause_with(announced.split()[0], announced)
     return " ".join(text.split()) if missed and len(text.split()) <= LONGEST_QUOTE else clause
 
 

@@ -383,7 +383,12 @@ def _people(
     }
     for place, token in enumerate(tokens):
         if token.text[:1].isupper() and token.low.removesuffix("'s") not in known and _is_name(tokens, place):
-            found.setdefault(token.text.replace("’", "'").removesuffix("'s"), kept.find(token.text))
+            name, start = token.text.replace("’", "'").removesuffix("'s"), kept.find(token.text)
+            before = next((one for one, at in found.items() if at >= 0 and at + len(one) + 1 == start), "")
+            if before and kept[start - 1] == " " and before not in {called[0] for called in names.values()}:
+                found[f"{before} {name}"] = found.pop(before)  # "Royal Hotel" is one name, not two
+            else:
+                found.setdefault(name, start)
     low = {token.low for token in tokens}
     if low & {"we", "us", "our"} and not low & {"all", "everybody", "everyone"}:
         found = {pair[0]: -2, pair[1]: -1, **found}
