@@ -266,7 +266,7 @@ def clause_with(span: str, sentence: str) -> str:
 
     Returns "" for an empty span, and `span` itself where it runs over a clause's edge.
     """
-    clauses = (part.strip(" \"'“”()[]-") for part in re.split(r"[,;:.!?…—](?=\s|$)", sentence))
+    clauses = (part.strip(" \"'“”()[]-") for part in _EDGE.split(sentence))
     return next((clause for clause in clauses if span and span in clause), span)
 
 
@@ -276,13 +276,15 @@ def whole_with(clause: str, text: str) -> str:
     Where what is named follows a colon behind the clause, it is what the clause announces.
     """
     rest = text.replace(clause, " ")
-    missed = clause and _NAMES.search(rest) and not _NAMES.search(f"x {clause[:1].lower()}{clause[1:]}")
-    _, colon, announced = text.partition(f"{clause}: ")
-    if missed and colon and _NAMES.search(f"x {announced}"):
-        return clause_with(announced.split()[0], announced)
+    nameless = clause and not _NAMES.search(f"x {clause[:1].lower()}{clause[1:]}")
+    missed = nameless and _NAMES.search(rest)
+    announced = _EDGE.split(text.partition(f"{clause}: ")[2])[0]
+    if nameless and _NAMES.search(f"x {announced}"):
+        return announced.strip()
     return " ".join(text.split()) if missed and len(text.split()) <= LONGEST_QUOTE else clause
 
 
+_EDGE = re.compile(r"(?<!\bDr)(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bSt)[,;:.!?…—](?=\s|$)")
 _NAMES = re.compile(r"(?<![.!?:] )(?<!^)\b(?!I\b)[A-Z][a-z]|\d")
 
 

@@ -116,3 +116,29 @@ def test_a_memory_is_about_the_one_who_says_i_or_whom_it_names(text: str, who: s
     hit = Hit("m1", "message", text, 1.0, 1.0, None, 1.0, "ben", "dora", None, "s", (), "ben")
     names = {"ana": ("Ana",), "ben": ("Ben",), "dora": ("Dora",)}
     assert persons.whom(hit, names, "Which person drives a blue van?") == who
+
+
+def test_of_several_sentences_the_one_that_tells_what_is_asked_is_known(embedder: LlamaEmbedder) -> None:
+    said = [
+        ("", "I ran into her at the baker's. She works for Meyer & Sons now."),
+        ("", "She works for Meyer & Sons now. They hired her in May."),
+        ("", "Meyer & Sons hired her."),
+    ]
+    one, both, alone = attributes.judge("Who employs Ana?", said, embedder)
+    assert one.part == "She works for Meyer & Sons now."
+    assert (both.part, alone.part) == ("", "")
+
+
+def test_a_text_of_another_side_of_life_is_told_from_one_that_may_be_of_the_same(embedder: LlamaEmbedder) -> None:
+    question = "Where will Ana get married?"
+    assert attributes.apart(question, "The hall looked grim, so I painted the walls Sea Green.", embedder)
+    assert not attributes.apart(question, "We cancelled that and marry at the Old Library.", embedder)
+    assert not attributes.apart(question, "Good night, sleep well.", embedder)
+    assert not attributes.apart("What did Ana say?", "I painted the walls Sea Green.", embedder)
+
+
+@pytest.mark.parametrize("opening", ["Before I forget it.", "You won't believe this.", "I'd never have thought that."])
+def test_what_opens_news_asks_for_no_silence(embedder: LlamaEmbedder, opening: str) -> None:
+    discretion = Discretion(embedder)
+    assert discretion.of(f"{opening} I'm moving to Garden Row.") == "ordinary"
+    assert discretion.of(f"{opening} Nobody else knows yet, I'm moving to Garden Row.") == "confidence"

@@ -69,3 +69,22 @@ def test_it_is_a_probability_and_never_above_the_trust_in_what_was_passed_on(
 def test_more_of_the_question_covered_is_never_less_likely(low: float, high: float) -> None:
     less, more = (fitness().of(hit("A dress.", coverage=c), hybrid=False) for c in sorted((low, high)))
     assert less <= more
+
+
+def test_a_name_in_a_reply_is_the_value_and_the_reply_tells_of_the_one_who_was_asked() -> None:
+    asks = fitness("Where is Fay employed?")
+    asked = hit("And who hired you?")
+    for reply in ("Harrow Textiles, in the end.", "Okay: Meyer Optics, honestly", "Marlow wants me."):
+        assert asks.features(hit(reply, sender="fay"), asked).about == 1.0
+    assert asks.features(hit("Marlow has a new job.", sender="fay"), hit("And who hired him?")).about == 0.0
+
+
+def test_a_name_of_two_words_is_nobody_who_does_something() -> None:
+    assert fitness().features(hit("Harrow Textiles it is.", sender="fay")).about == 1.0
+    assert fitness().features(hit("Harrow bakes it.", sender="fay")).about == 0.0
+
+
+def test_who_passes_on_what_somebody_asked_about_told_them_does_not_tell_of_themselves() -> None:
+    asks = fitness("Where is Fay employed?")
+    assert asks.features(hit("I met somebody. I work at the bank.")).of_self == 1.0
+    assert asks.features(hit("I met her. Fay works at the bank.")).of_self == 0.0

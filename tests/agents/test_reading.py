@@ -207,3 +207,27 @@ def test_a_plan_that_is_no_plan_leaves_the_task_as_it_is(scripted: Make, reply: 
     added, failed = plan(scripted(plan=reply), TASK)
     assert added == ()
     assert len(failed) == 1
+
+
+def test_a_small_model_is_shown_the_one_sentence_that_tells_what_is_asked(scripted: Make) -> None:
+    said = hit("m1", "Speaking of Ana. The spare key is under the blue pot.")
+    shown = [Passage(said, said.score, part="The spare key is under the blue pot.")]
+    model = scripted(copies={"key": "Speaking of Ana"})
+    found = asyncio.run(reading.read(model, QUESTION, shown, Settings(), lambda why: None))
+    assert found is not None
+    assert "Speaking of Ana" not in found.quote
+    assert found.value == "The spare key is under the blue pot."
+
+
+@pytest.mark.parametrize(
+    ("clause", "text", "value"),
+    [
+        ("I found one who listens", "I found one who listens: Dr Marlow, at the station.", "Dr Marlow"),
+        ("I found one who listens", "I found one who listens. Dr Marlow.", "I found one who listens. Dr Marlow."),
+        ("I found one who listens", "I found one who listens: Dr. Marlow!", "Dr. Marlow"),
+        ("the blue pot", "The key is under the blue pot: look below it.", "the blue pot"),
+        ("Harrow Lane", "It is Harrow Lane: the house of Marlow.", "Harrow Lane"),
+    ],
+)
+def test_a_name_after_a_colon_is_what_the_clause_before_it_announces(clause: str, text: str, value: str) -> None:
+    assert reading.whole_with(clause, text) == value

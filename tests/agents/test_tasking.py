@@ -90,3 +90,8 @@ class Meanings:
 def test_a_wording_that_no_rule_knows_counts_only_where_one_tool_is_clearly_nearer(like: str, tool: str | None) -> None:
     found = tasking.read("What gets into each other's hair?", NAMES, PAIR, Meanings(like))  # type: ignore[arg-type]
     assert (found.tool if found else None) == tool
+
+
+def test_capitals_in_a_row_name_one_thing_and_not_two_people() -> None:
+    assert plan("What do Royal Slate and Ana both like?") == tasking.Plan("alike", ("Royal Slate", "Ana"))
+    assert plan("Which thing can't whoever has Royal Slate on the walls stand, and who feels the same?") is None
