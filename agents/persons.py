@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from kithnet.agents import sides
 from kithnet.agents.wording import FUNCTION_WORDS, NUMBER_WORDS, content_stems, named_people, sentences, words
 from kithnet.memory.owner import Hit
 
@@ -57,11 +58,21 @@ def _subject(text: str, names: Mapping[str, Sequence[str]], hit: Hit, asked: fro
         if match["verb"] and match["verb"] in FUNCTION_WORDS - _VERBS:
             continue
         known = next((names[one][0] for one in named_people(name, names)), name)
-        if not content_stems(name) <= asked and words(name)[0] not in FUNCTION_WORDS | NUMBER_WORDS.keys():
+        ordinary = known is name and _begins(text, match.start()) and name.casefold() in sides.ordinary()
+        if (
+            not ordinary
+            and not content_stems(name) <= asked
+            and words(name)[0] not in FUNCTION_WORDS | NUMBER_WORDS.keys()
+        ):
             if match["owns"]:
                 return known
             found.append(known)
     return found[0] if found else ""
+
+
+def _begins(text: str, at: int) -> bool:
+    """Whether a sentence begins at a place, so that the capital there says nothing."""
+    return not text[:at].rstrip(" \"'“(") or text[:at].rstrip(" \"'“(")[-1] in ".!?:…"
 
 
 _THINGS_IN_ING = "wedding|building|painting|clothing|evening|morning|meeting|offspring|ring|wing|thing"

@@ -163,7 +163,7 @@ async def read(
     span = snap(said, text, question)
     quote = sentence_with(span or question, text)
     value = span if model.traits.capable else whole_with(clause_with(span, quote), text)
-    return Finding(passage, value or quote, quote, bool(span))
+    return Finding(passage, value or announced(quote) or quote, quote, bool(span))
 
 
 def _adds(passage: Passage, question: str) -> bool:
@@ -282,6 +282,14 @@ def whole_with(clause: str, text: str) -> str:
     if nameless and _NAMES.search(f"x {announced}"):
         return announced.strip()
     return " ".join(text.split()) if missed and len(text.split()) <= LONGEST_QUOTE else clause
+
+
+def announced(text: str) -> str:
+    """The name or number behind a colon, where nothing before it is one: "I found a good one: Dr Hale." announces Dr Hale."""
+    before, _, behind = text.partition(": ")
+    named = _EDGE.split(behind)[0].strip()
+    plain = not _NAMES.search(f"x {before[:1].lower()}{before[1:]}")
+    return named if plain and _NAMES.search(f"x {named}") else ""
 
 
 _EDGE = re.compile(r"(?<!\bDr)(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bSt)[,;:.!?…—](?=\s|$)")

@@ -1,5 +1,6 @@
 """The sides of a person's life that `attributes` tells apart, in examples: how each is asked for, and how people tell of it."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,13 @@ def known() -> tuple[Side, ...]:
     """All sides, as the file of examples has them."""
     blocks = EXAMPLES.read_text(encoding="utf-8").strip().split("\n\n")
     return tuple(_side(_lines(block)) for block in blocks[1:])
+
+
+@lru_cache(maxsize=1)
+def ordinary() -> frozenset[str]:
+    """Words that the examples have in lower case: a capital at the head of a sentence makes no name of them."""
+    texts = [text for side in known() for text in (*side.asked, *side.told)] + [*PHATIC, *TALK]
+    return frozenset(word for text in texts for word in re.findall(r"[^\W\d_]+", text) if word.islower())
 
 
 def _side(lines: list[str]) -> Side:

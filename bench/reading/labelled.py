@@ -111,6 +111,9 @@ class Labeller:
         if name.endswith(".sleep"):
             act = "sleep"
             parts = [(unit, "activity" if unit.text.casefold() in _ASLEEP else label) for unit, label in parts]
+        elif name.endswith(".lunch"):
+            act = "lunch"
+            parts = [(unit, "activity" if unit.text.casefold() == "lunch" else label) for unit, label in parts]
         elif name.startswith(("joint", "yours")):
             mine = (
                 ("we", "us", "our", "ours", "you", "your", "yours")
@@ -146,9 +149,9 @@ class Labeller:
         return bound
 
     def _when(self, book: Phrases, bound: Mapping[str, list[Part]]) -> list[Part]:
-        if self._rng.random() < SHARED_BOOK or "when" not in book:
-            book = self._rng.choice([one for one in self._books.values() if "when" in one])
         kind = self._rng.choice(_WHENS)
+        if self._rng.random() < SHARED_BOOK or kind not in book.get("when", ()):
+            book = self._rng.choice([one for one in self._books.values() if kind in one.get("when", ())])
         gap: list[Part] = [_part("length", LENGTH, "gap")]
         other = self._activity("before" if kind == "before" else "after")
         return self._filled(self._rng.choice(book["when"][kind]), {**bound, "gap": gap, "ref": other})

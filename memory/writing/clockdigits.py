@@ -111,7 +111,8 @@ def _dialled(row: Row, place: int) -> bool:
 def _dotted_time(row: Row, place: int, minute: int) -> bool:
     """Whether "9.30" is a time: by what follows, by what leads to it, or as one end of a range."""
     if counted(row, place + 1):
-        return row[place + 1] in ("h", "hrs", "hours") and row[place - 1] in SURE_LEADS
+        full = row[place].index(".") == 2 and minute % 15 == 0 and row[place - 1] not in lexicon.LASTING
+        return row[place + 1] in ("h", "hrs", "hours") and (full or row[place - 1] in SURE_LEADS)
     if tail(row, place + 1):
         return True
     led = row[_lead(row, place)] in LEADS | {"between"} or row[place][0] == "0" or place == 0

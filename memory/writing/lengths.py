@@ -82,6 +82,10 @@ def _fraction_of_an_hour(row: Row, place: int) -> Length | None:
     return round(60 * part[0]), unit[1]
 
 
+_HOURS_OF_24 = re.compile(r"(?:[01]\d|2[0-3])\.(?:00|15|30|45)")
+"""What stands before "hrs" in "06.30 hrs", a time of day."""
+
+
 def _coloned(row: Row, place: int) -> Length | None:
     """ "1:30 hours", where nothing says that it is a time of day."""
     parted = re.fullmatch(r"(\d):([0-5]\d)", row[place])
@@ -112,6 +116,8 @@ def _counted(row: Row, place: int) -> Length | None:
         return _metric(row, place, count)
     minutes, last = unit
     if row[last - 1] == "h" and _of_the_clock(row, place, count[0]):
+        return None
+    if minutes == 60 and _HOURS_OF_24.fullmatch(row[place]) and row[place - 1] not in lexicon.LASTING:
         return None
     total = int(count[0] * minutes + 0.5)
     more = _more(row, last) if minutes == 60 else None

@@ -7,19 +7,22 @@ from itertools import product
 import numpy as np
 
 from kithnet.memory.writing import clock, phrases, stretches, whose
+from kithnet.memory.writing.activities import stems_of
 from kithnet.memory.writing.clauses import Mood, Said
 from kithnet.memory.writing.clock import DAY, HALF, Clock, Token
-from kithnet.memory.writing.tagging import GROUPS, LABELS, SUBJECTS, Act, Label, Subject, Tags
+from kithnet.memory.writing.tagging import ACTS, GROUPS, LABELS, SUBJECTS, Act, Label, Subject, Tags
 from kithnet.memory.writing.units import Unit
 from kithnet.memory.writing.whose import View
 
 _MOODS: dict[Act, Mood] = {
-    "tell": "tell", "sleep": "tell", "change": "change", "cancel": "cancel", "ask": "ask",
+    "tell": "tell", "sleep": "tell", "lunch": "tell", "change": "change", "cancel": "cancel", "ask": "ask",
 }  # fmt: skip
 _ME, _YOU, _US = (frozenset(words.split()) for words in ("i me my mine", "you your yours", "we us our ours"))
 _EARLIER = frozenset("earlier sooner forward".split())
 LEAST = 0.05
 """How likely a word must be to name what is done, where times are told and nothing else does."""
+MAY_SLEEP, NAMED = 0.1, 0.6
+"""How likely it must be that a long night is slept through, and that a word names what is done, for it to be something else."""
 LONGEST_NIGHT = 14 * 60
 """Minutes of the longest sleep that is believed."""
 _MOST_CLOCKS = 5
@@ -66,9 +69,8 @@ def read(message: Message, view: View) -> tuple[list[Said], float]:
     if whose.UNKNOWN in subject:
         return [], odds
     drafts = _drafts(message, labels, view)
-    if message.tags.act == "sleep" and all(_may_be_night(draft) for draft in drafts):
-        for draft in drafts:
-            draft.activity = "sleep"
+    for draft in drafts:
+        draft.activity = _usual(draft, message, len(drafts)) or draft.activity
     said = [_said(draft, message, mood, subject, view, reporter) for draft in drafts]
     told = [
         replace(one, follows=bool(at) and _follows(draft))
@@ -77,12 +79,29 @@ def read(message: Message, view: View) -> tuple[list[Said], float]:
     return told, min(odds, float(np.max(message.tags.acts)))
 
 
-def _may_be_night(draft: _Draft) -> bool:
-    """Whether people go to sleep when something begins: from seven in the evening to four in the morning."""
-    if draft.start is None:
+def _usual(draft: _Draft, message: Message, count: int) -> str:
+    """Sleep or lunch, where a message tells of them in whatever words and at a time that people take them at; "" for neither.
+
+    A long night of which nothing else is told is slept through.
+    """
+    acts = dict(zip(ACTS, message.tags.acts, strict=True))
+    start, end = clock.settle(draft.start, draft.end)
+    minutes = draft.length or (end - start if start is not None and end is not None else 0)
+    asleep = message.tags.act == "sleep" or (
+        count == 1 and draft.worth < NAMED and 5 * 60 <= minutes <= LONGEST_NIGHT and acts["sleep"] > MAY_SLEEP
+    )
+    if asleep and _within(draft.start, 19 * 60, 28 * 60):
+        return "sleep"
+    named = stems_of(draft.activity) & stems_of("lunch")
+    return "lunch" if message.tags.act == "lunch" and not named and _within(draft.start, 10 * 60, 15 * 60) else ""
+
+
+def _within(one: Clock | None, first: int, last: int) -> bool:
+    """Whether a time, if it is known, may be one from minute `first` up to minute `last`, which may be of the next day."""
+    if one is None:
         return True
-    minute = draft.start.minute if draft.start.sure else draft.start.minute % HALF + HALF
-    return minute >= 19 * 60 or minute < 4 * 60
+    may = (one.minute,) if one.sure else (one.minute % HALF, one.minute % HALF + HALF)
+    return any(first <= minute + day < last for minute in may for day in (0, DAY))
 
 
 def _labels(message: Message) -> tuple[list[Label], float]:
@@ -98,9 +117,19 @@ def _labels(message: Message) -> tuple[list[Label], float]:
         )
         for at, way in zip(clocks, _in_order(message, clocks, best_of), strict=True):
             best[at] = way
-    found = [LABELS[GROUPS[unit.kind]][place] for unit, place in zip(units, best, strict=True)]
+    found = _with_gap(message, [LABELS[GROUPS[unit.kind]][place] for unit, place in zip(units, best, strict=True)])
     told = [float(row[place]) for row, place, label in zip(odds, best, found, strict=True) if label]
     return found, min(told, default=1.0)
+
+
+def _with_gap(message: Message, labels: list[Label]) -> list[Label]:
+    """Labels of one thing that comes after or before another: of its two lengths one must be the time between them."""
+    if {"after", "before"}.isdisjoint(labels) or labels.count("length") != 2 or {"start", "end", "gap"} & {*labels}:
+        return labels
+    gap = LABELS["length"].index("gap")
+    lengths = [place for place, label in enumerate(labels) if label == "length"]
+    between = max(lengths, key=lambda place: float(message.tags.odds[place][gap]))
+    return ["gap" if place == between else label for place, label in enumerate(labels)]
 
 
 def _in_order(message: Message, clocks: Sequence[int], ways: tuple[int, ...]) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ LONGEST = 90
 """Units of a message that is tagged; longer ones are not one statement."""
 
 Label = Literal["", "activity", "after", "before", "start", "end", "wrong", "length", "gap", "shift", "who", "with"]
-Act = Literal["none", "tell", "sleep", "change", "cancel", "ask"]
+Act = Literal["none", "tell", "sleep", "lunch", "change", "cancel", "ask"]
 Subject = Literal["speaker", "listener", "both", "others"]
 Group = Literal["clock", "length", "people", "word"]
 GROUPS: Mapping[Kind, Group] = {
@@ -42,7 +42,7 @@ LABELS: Mapping[Group, tuple[Label, ...]] = {
 }
 """What a unit of each kind may be. after, before: (part of) the activity that it comes after or before. wrong: a time that
 does not hold. gap: between that activity and this; shift: by how much something is moved."""
-ACTS: tuple[Act, ...] = ("none", "tell", "sleep", "change", "cancel", "ask")
+ACTS: tuple[Act, ...] = ("none", "tell", "sleep", "lunch", "change", "cancel", "ask")
 SUBJECTS: tuple[Subject, ...] = ("speaker", "listener", "both", "others")
 """Whose activity a message is about: its speaker's, also where somebody comes along; others: people that it names."""
 

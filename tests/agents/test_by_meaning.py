@@ -110,6 +110,7 @@ def test_one_of_several_sentences_may_tell_all(embedder: LlamaEmbedder) -> None:
         ("Ana's wedding party drives a blue van.", "Ana"),
         ("Ana took me home in a blue van.", "Ana"),
         ("Three years of driving a blue van. That's my life.", "Ben"),
+        ("Landlord just took the blue van.", "Ben"),
     ],
 )
 def test_a_memory_is_about_the_one_who_says_i_or_whom_it_names(text: str, who: str) -> None:

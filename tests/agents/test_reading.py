@@ -231,3 +231,9 @@ def test_a_small_model_is_shown_the_one_sentence_that_tells_what_is_asked(script
 )
 def test_a_name_after_a_colon_is_what_the_clause_before_it_announces(clause: str, text: str, value: str) -> None:
     assert reading.whole_with(clause, text) == value
+
+
+def test_what_a_colon_announces_is_the_value_where_the_model_cut_nothing() -> None:
+    assert reading.announced("I found a vet who is gentle: Dr Okafor.") == "Dr Okafor"
+    assert reading.announced("It is settled: we stay.") == ""
+    assert reading.announced("Ask Zoe: Dr Okafor is gentle.") == ""

@@ -155,3 +155,23 @@ def test_weights_that_are_written_are_the_weights_that_were_fitted(encoder: Llam
         assert set(held.files) == {
             f"{name}_{part}" for name in (*LABELS, "acts", "subjects") for part in ("weight", "bias")
         }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The pillow claims me at 22:30, and I open my eyes at 6:30.", "Dreamland from 23:00 till 7:00, do not disturb."],
+)
+def test_a_long_night_told_in_any_words_is_slept_through(tagger: Tagger, text: str) -> None:
+    ((activity, time, people),) = read(tagger, "I have yoga from 18:00 to 19:00.", text)[1:]
+    assert (activity, people) == ("sleep", ("ana",))
+    assert time in ("22:30-06:30", "23:00-07:00")
+
+
+def test_what_goes_on_through_a_night_and_is_named_is_not_taken_for_sleep(tagger: Tagger) -> None:
+    assert read(tagger, "I have a night shift from 22:00 to 6:00.")[0][0] != "sleep"
+
+
+def test_a_midday_bite_is_lunch_and_an_evening_one_is_not(tagger: Tagger) -> None:
+    ((activity, time, _),) = read(tagger, "I'm having a bite to eat at 12:00, for half an hour.")
+    assert (activity, time) == ("lunch", "12:00-12:30")
+    assert all(found[0] != "lunch" for found in read(tagger, "I'm having a bite to eat at 19:00, for half an hour."))
