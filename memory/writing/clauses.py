@@ -7,6 +7,7 @@ from typing import Literal
 
 from kithnet.memory.writing import anchors, asides, clock, frames, phrases, stretches, timewords, whose
 from kithnet.memory.writing.clock import HALF, Clock, Mark, Token
+from kithnet.memory.writing.untangling import Turned
 from kithnet.memory.writing.whose import View
 
 Mood = Literal["tell", "ask", "change", "cancel", "doubt"]
@@ -23,7 +24,7 @@ class Said:
     or not at all. people: ids, whose.UNKNOWN among them for somebody unknown; named: whether words say who. told_by: whose word
     it is, where the speaker passes on what another said. follows: it begins where the one before it ends.
     companions: those of `people` who are named after "with". after, before: the activity that it follows, or that follows
-    it, `gap` minutes apart.
+    it, `gap` minutes apart. turned: how it reads if the one time told is its other edge; None where more times are told.
     """
 
     activity: str
@@ -41,6 +42,7 @@ class Said:
     after: str = ""
     before: str = ""
     gap: int = 0
+    turned: Turned | None = None
 
 
 def read(sentence: str, view: View) -> list[Said]:

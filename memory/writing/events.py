@@ -22,6 +22,7 @@ from kithnet.memory.writing import (
     tagged,
     times,
     timewords,
+    untangling,
     whose,
 )
 from kithnet.memory.writing.activities import same_activity, stems_of
@@ -90,7 +91,7 @@ def read(turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = (), tagge
         reader.tagged = _tagged(told, cast, reader.to_24, tagger)
     for turn in told:
         reader.hear(turn)
-    return reader.events
+    return reader.settled()
 
 
 class _Session:
@@ -106,6 +107,15 @@ class _Session:
         self.sender = ""
         self.keeps_end = False
         self.tagged: dict[int, tagged.Message] = {}
+        self.turns: dict[int, tuple[Event, untangling.Turned]] = {}
+
+    def settled(self) -> list[Event]:
+        """The events, those put right that cannot be as they were read beside the others."""
+        places = {event: place for place, event in enumerate(self.events)}
+        turns = {places[event]: turn for event, turn in self.turns.values() if event in places}
+        for place, turn in untangling.untangled(self.events, turns).items():
+            self.events[place] = replace(self.events[place], start=turn.start, end=turn.end)
+        return self.events
 
     def named(self, turns: Iterable[Turn]) -> Iterator[str]:
         """What seems to be done in the sentences with times, as each reads by itself."""
@@ -120,7 +130,7 @@ class _Session:
         self.day, self.sender = None, turn.sender
         asked, self.asked = self.asked, []
         self.until_when, self.ends_asked = self.ends_asked, bool(_UNTIL_WHEN.search(turn.text))
-        if asked and asked[0][0] != turn.sender and _agrees(turn.text):
+        if asked and asked[0][0] != turn.sender and phrases.agrees(turn.text):
             for _, said in asked:
                 if said.start is not None:
                     self._tell(replace(said, mood="tell"), turn)
@@ -413,6 +423,8 @@ class _Session:
                 )  # fmt: skip
                 self.latest = place
                 return
+        if said.turned:
+            self.turns[turn.id] = (event, said.turned)
         self.events.append(event)
         self.latest = len(self.events) - 1
 
@@ -429,12 +441,6 @@ def _tagged(turns: Sequence[Turn], cast: Cast, to_24: bool, tagger: Tagger) -> d
 
 def _sentences(text: str) -> list[str]:
     return speech.sentences(_NO.sub("Not any ", _MERIDIEM.sub(r"\1m", text)))
-
-
-def _agrees(text: str) -> bool:
-    """Whether a reply begins by agreeing and takes nothing back."""
-    first = [word.low for word in clock.tokens(text)[:4]]
-    return bool(set(first) & phrases.AGREEING) and not set(first) & phrases.NEGATIVE
 
 
 def whole(events: Sequence[Event]) -> list[Event]:

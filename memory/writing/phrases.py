@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kithnet.memory.lexical import stem
 from kithnet.memory.writing import frames
-from kithnet.memory.writing.clock import Token
+from kithnet.memory.writing.clock import Token, tokens
 
 SPEAKER = frozenset("i i'm i've i'll i'd my me mine myself im ive".split())
 BOTH = frozenset("we we're we've we'll we'd our us ours let's".split())
@@ -308,3 +308,9 @@ def is_pronoun(word: Token) -> bool:
 def reports(word: str) -> bool:
     """Whether a word is a verb of saying."""
     return stem(word) in _REPORTS
+
+
+def agrees(text: str) -> bool:
+    """Whether a reply begins by agreeing and takes nothing back."""
+    first = [word.low for word in tokens(text)[:4]]
+    return bool(set(first) & AGREEING) and not set(first) & NEGATIVE

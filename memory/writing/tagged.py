@@ -6,12 +6,13 @@ from itertools import product
 
 import numpy as np
 
-from kithnet.memory.writing import clock, phrases, stretches, whose
+from kithnet.memory.writing import clock, phrases, stretches, untangling, whose
 from kithnet.memory.writing.activities import stems_of
 from kithnet.memory.writing.clauses import Mood, Said
 from kithnet.memory.writing.clock import DAY, HALF, Clock, Token
 from kithnet.memory.writing.tagging import ACTS, GROUPS, LABELS, SUBJECTS, Act, Label, Subject, Tags
 from kithnet.memory.writing.units import Unit
+from kithnet.memory.writing.untangling import Turned
 from kithnet.memory.writing.whose import View
 
 _MOODS: dict[Act, Mood] = {
@@ -19,12 +20,16 @@ _MOODS: dict[Act, Mood] = {
 }  # fmt: skip
 _ME, _YOU, _US = (frozenset(words.split()) for words in ("i me my mine", "you your yours", "we us our ours"))
 _EARLIER = frozenset("earlier sooner forward".split())
+_AWAKE = frozenset(
+    "shift shifts duty work working call watch guard ward flight train bus party concert rave vigil".split()
+)
+"""Of what goes on through a night, what is not slept through."""
 LEAST = 0.05
 """How likely a word must be to name what is done, where times are told and nothing else does."""
 MAY_SLEEP, NAMED = 0.1, 0.6
 """How likely it must be that a long night is slept through, and that a word names what is done, for it to be something else."""
-LONGEST_NIGHT = 14 * 60
-"""Minutes of the longest sleep that is believed."""
+LONG_SLEEP, LONGEST_NIGHT = 5 * 60, 14 * 60
+"""Minutes of what is a long sleep, and of the longest that is believed."""
 _MOST_CLOCKS = 5
 """Times of one message that are weighed together; more are taken one by one."""
 
@@ -70,6 +75,7 @@ def read(message: Message, view: View) -> tuple[list[Said], float]:
         return [], odds
     drafts = _drafts(message, labels, view)
     for draft in drafts:
+        _put_to_bed(draft, message)
         draft.activity = _usual(draft, message, len(drafts)) or draft.activity
     said = [_said(draft, message, mood, subject, view, reporter) for draft in drafts]
     told = [
@@ -88,12 +94,20 @@ def _usual(draft: _Draft, message: Message, count: int) -> str:
     start, end = clock.settle(draft.start, draft.end)
     minutes = draft.length or (end - start if start is not None and end is not None else 0)
     asleep = message.tags.act == "sleep" or (
-        count == 1 and draft.worth < NAMED and 5 * 60 <= minutes <= LONGEST_NIGHT and acts["sleep"] > MAY_SLEEP
+        count == 1 and draft.worth < NAMED and LONG_SLEEP <= minutes <= LONGEST_NIGHT and acts["sleep"] > MAY_SLEEP
     )
-    if asleep and _within(draft.start, 19 * 60, 28 * 60):
+    if asleep and _within(draft.start, 19 * 60, 28 * 60) and not _AWAKE & {*draft.activity.split()}:
         return "sleep"
     named = stems_of(draft.activity) & stems_of("lunch")
     return "lunch" if message.tags.act == "lunch" and not named and _within(draft.start, 10 * 60, 15 * 60) else ""
+
+
+def _put_to_bed(draft: _Draft, message: Message) -> None:
+    """Let a time in the evening begin a long sleep that it was taken to end: "eight hours, and 22:30 it is"."""
+    if message.tags.act != "sleep" or draft.start or not draft.end or draft.length < LONG_SLEEP:
+        return
+    if draft.end.sure and _within(draft.end, 20 * 60, 27 * 60):
+        draft.start, draft.end = draft.end, None
 
 
 def _within(one: Clock | None, first: int, last: int) -> bool:
@@ -302,6 +316,16 @@ def _pronoun(unit: Unit) -> str:
     return unit.text.casefold().replace("’", "'").partition("'")[0]
 
 
+def _turned(draft: _Draft, message: Message, start: int | None, end: int | None) -> Turned | None:
+    """How it reads if the one time of a message, with a length beside it, is the other edge of what it tells."""
+    clocks = [row for unit, row in zip(message.units, message.tags.odds, strict=True) if unit.kind == "clock"]
+    if len(clocks) != 1 or not draft.length or draft.after or draft.before or start is None or end is None:
+        return None
+    begins = draft.start is not None
+    odds = float(clocks[0][LABELS["clock"].index("end" if begins else "start")])
+    return untangling.turned(start, end, odds, begins=begins)
+
+
 def _said(draft: _Draft, message: Message, mood: Mood, subject: Sequence[str], view: View, reporter: str) -> Said:
     parts = {phrases.PARTS[word.low] for word in message.words if word.low in phrases.PARTS}
     part = parts.pop() if len(parts) == 1 else phrases.usual(draft.activity)
@@ -314,6 +338,7 @@ def _said(draft: _Draft, message: Message, mood: Mood, subject: Sequence[str], v
     if start is not None and end is not None and end - start > (LONGEST_NIGHT if message.tags.act == "sleep" else HALF):
         end = None  # what would take longer than people do anything has been put together wrongly
     shift, stretch, length = draft.shift, 0, draft.length
+    turned = _turned(draft, message, start, end)
     if mood == "change" and start is None and end is None:
         stretch = stretches.growth(message.words) * (shift or length)
         if stretch:
@@ -324,5 +349,5 @@ def _said(draft: _Draft, message: Message, mood: Mood, subject: Sequence[str], v
     people = tuple(sorted({*(subject or [reporter or view.speaker]), *companions}))
     return Said(
         draft.activity, people, mood, start, end, length, shift, stretch, bool(subject or companions), reporter,
-        companions=tuple(companions), after=draft.after, before=draft.before, gap=draft.gap,
+        companions=tuple(companions), after=draft.after, before=draft.before, gap=draft.gap, turned=turned,
     )  # fmt: skip

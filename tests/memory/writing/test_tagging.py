@@ -175,3 +175,10 @@ def test_a_midday_bite_is_lunch_and_an_evening_one_is_not(tagger: Tagger) -> Non
     ((activity, time, _),) = read(tagger, "I'm having a bite to eat at 12:00, for half an hour.")
     assert (activity, time) == ("lunch", "12:00-12:30")
     assert all(found[0] != "lunch" for found in read(tagger, "I'm having a bite to eat at 19:00, for half an hour."))
+
+
+def test_of_two_lengths_after_something_one_is_the_time_between(tagger: Tagger) -> None:
+    (_, found) = read(
+        tagger, "I have chess from 9:00 to 10:00.", "Judo for an hour, two hours from the time chess is over."
+    )
+    assert found == ("judo", "12:00-13:00", ("ana",))
