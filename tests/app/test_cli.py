@@ -119,7 +119,7 @@ def test_ctrl_c_at_the_prompt_stops_at_once_and_says_so(home: Path) -> None:
     try:
         assert child.stdout is not None and "agent of Ana" in child.stdout.readline()
         child.send_signal(signal.SIGINT)
-        assert child.wait(timeout=10) == 130  # though nobody has pressed Enter
+        assert child.wait(timeout=40) == 130  # though nobody has pressed Enter; a busy machine may take its time
         assert child.stderr is not None
         told = child.stderr.read()
     finally:
