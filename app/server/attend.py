@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
@@ -39,7 +39,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _cancelled(*tasks: asyncio.Future[T] | asyncio.Future[None] | asyncio.Future[bool]) -> None:
+async def _cancelled(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
