@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,8 @@ def test_ctrl_c_at_the_prompt_stops_at_once_and_says_so(home: Path) -> None:
     script = "import sys; from kithnet.app.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-u", "-c", script, "chat", "ana", "-c", "model.url=http://127.0.0.1:9/v1"]
     pipe = subprocess.PIPE
-    child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background is born with it ignored
+    child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, preexec_fn=heeded)
     try:
         assert child.stdout is not None and "agent of Ana" in child.stdout.readline()
         child.send_signal(signal.SIGINT)
