@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
 
-from kithnet.agents.disclosure import Discretion, Owner, Policy, Rule, UnattendedOwner
+from kithnet.agents.disclosure.policy import Discretion, Owner, Policy, Rule, UnattendedOwner
 from kithnet.agents.personal import Contact, PersonalAgent
 from kithnet.memory.rows import Person, Tie
 from kithnet.memory.store import Store

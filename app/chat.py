@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kithnet.agents import journal
-from kithnet.agents.conversation import Conversation, Exchange
-from kithnet.agents.infonav import Ledger, Rationale
+from kithnet.agents.chat import session_notes as journal
+from kithnet.agents.chat.conversation import Conversation, Exchange
+from kithnet.agents.infonav.ledger import Ledger, Rationale
 from kithnet.agents.personal import OUTSIDE
 from kithnet.app import collaborate
 from kithnet.app.collaborate import Scene

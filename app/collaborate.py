@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kithnet.agents.checkpoints import PrunedSaver, open_saver
-from kithnet.agents.dialogue import Dialogues
-from kithnet.agents.disclosure import Owner
+from kithnet.agents.dialogue.checkpoints import PrunedSaver, open_saver
+from kithnet.agents.dialogue.graph import Dialogues
+from kithnet.agents.dialogue.state import Stage, State
+from kithnet.agents.disclosure.policy import Owner
 from kithnet.agents.settings import Settings
-from kithnet.agents.stage import Stage, State
 from kithnet.app import engine_stats, engines
 from kithnet.app.cast import Cast, policy_of
 from kithnet.app.runs import Run, held, new_run

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from kithnet.agents.infonav import Evidence, Rationale
-from kithnet.agents.speech import Claim
+from kithnet.agents.dialogue.utterance import Claim
+from kithnet.agents.infonav.ledger import Evidence, Rationale
 from kithnet.runtime.errors import StorageError
 
 

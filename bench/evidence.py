@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from kithnet.agents import attributes, fitness
-from kithnet.agents.disclosure import Policy
-from kithnet.agents.fitness import Fitness, Weights
+from kithnet.agents.disclosure.policy import Policy
+from kithnet.agents.minds.rules import attributes, fitness
+from kithnet.agents.minds.rules.fitness import Fitness, Weights
+from kithnet.agents.minds.rules.reading import replies
 from kithnet.agents.personal import PersonalAgent
-from kithnet.agents.reading import replies
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import content_words, named_people
 from kithnet.app.cast import Cast

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kithnet.agents import journal
-from kithnet.agents.conversation import Conversation, Exchange
+from kithnet.agents.chat import session_notes as journal
+from kithnet.agents.chat.conversation import Conversation, Exchange
 from kithnet.agents.personal import OUTSIDE
 from kithnet.app.collaborate import Scene
 from kithnet.app.warmth import sleep, wake

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from kithnet.agents.conversation import Exchange
+from kithnet.agents.chat.conversation import Exchange
 from kithnet.runtime.chat import ChatModel, OnText, Usage
 
 PERSON = "person:"

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from kithnet.agents.checkpoints import open_saver
-from kithnet.agents.disclosure import Policy, Rule
+from kithnet.agents.dialogue.checkpoints import open_saver
+from kithnet.agents.dialogue.state import Stage, State
+from kithnet.agents.disclosure.policy import Policy, Rule
 from kithnet.agents.settings import Settings
-from kithnet.agents.stage import Stage, State
 from kithnet.agents.wording import content_words
 from kithnet.app.cast import Cast
 from kithnet.app.collaborate import Asked, Scene, collaborate

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import select
 
-from kithnet.agents import journal
-from kithnet.agents.disclosure import Discretion, Policy
+from kithnet.agents.chat import session_notes as journal
+from kithnet.agents.disclosure.policy import Discretion, Policy
 from kithnet.agents.personal import PersonalAgent
 from kithnet.app.cast import Cast
 from kithnet.bench.memory.flat import FlatMemory

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.agents.checkpoints import open_saver
-from kithnet.agents.dialogue import Dialogues
-from kithnet.agents.disclosure import Owner, Policy
+from kithnet.agents.dialogue.checkpoints import open_saver
+from kithnet.agents.dialogue.graph import Dialogues
+from kithnet.agents.dialogue.state import Stage, State
+from kithnet.agents.disclosure.policy import Owner, Policy
 from kithnet.agents.settings import Settings
-from kithnet.agents.stage import Stage, State
 from kithnet.app.cast import Cast
 from kithnet.memory.store import Store
 from kithnet.network.records import ChatMessage, Person, Tie

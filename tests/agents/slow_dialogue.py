@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kithnet.agents.checkpoints import open_saver
-from kithnet.agents.dialogue import Dialogues
-from kithnet.agents.disclosure import Policy
+from kithnet.agents.dialogue.checkpoints import open_saver
+from kithnet.agents.dialogue.graph import Dialogues
+from kithnet.agents.dialogue.state import Stage
+from kithnet.agents.disclosure.policy import Policy
 from kithnet.agents.settings import Settings
-from kithnet.agents.stage import Stage
 from kithnet.app.cast import Cast
 from kithnet.memory.store import Store
 from kithnet.runtime.chat import Message, OnText, Reply, ReplySpec, Scores

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.agents import attributes, chains, leanings, persons, tasking
-from kithnet.agents.disclosure import Discretion
-from kithnet.agents.tastes import Taste, alike
+from kithnet.agents.disclosure.policy import Discretion
+from kithnet.agents.minds.rules import attributes, chains, leanings, persons, tasking
+from kithnet.agents.minds.rules.tastes import Taste, alike
 from kithnet.agents.wording import content_stems
 from kithnet.memory.owner import Hit
 from kithnet.runtime.embed import LlamaEmbedder

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kithnet.agents import calendars
+from kithnet.agents.tools import calendar as calendars
 from kithnet.memory.store import Store
 
 from .conftest import Bench, Line

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from kithnet.agents import chains, infonav
-from kithnet.agents.chains import Chain
+from kithnet.agents.infonav import ledger as infonav
+from kithnet.agents.minds.rules import chains
+from kithnet.agents.minds.rules.chains import Chain
 
 from .conftest import Bench, Line, model
 

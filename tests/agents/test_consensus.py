@@ -6,10 +6,10 @@ from itertools import permutations
 
 import pytest
 
-from kithnet.agents import infonav
-from kithnet.agents.answer import UNKNOWN, Answer, answer, supported
-from kithnet.agents.consensus import Agreed, merge, pool
-from kithnet.agents.infonav import Evidence, Held, Ledger
+from kithnet.agents.dialogue.answer import UNKNOWN, Answer, answer, supported
+from kithnet.agents.infonav import ledger as infonav
+from kithnet.agents.infonav.consensus import Agreed, merge, pool
+from kithnet.agents.infonav.ledger import Evidence, Held, Ledger
 from kithnet.agents.settings import Settings
 from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ModelUnavailable, ReplyInvalid
 from kithnet.runtime.scripted import ScriptedModel

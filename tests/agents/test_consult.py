@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from kithnet.agents import consult, infonav
-from kithnet.agents.disclosure import Policy
+from kithnet.agents.dialogue import consult
+from kithnet.agents.disclosure.policy import Policy
+from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.personal import PersonalAgent
 from kithnet.app.cast import Cast
 from kithnet.memory.store import Store

@@ -2,9 +2,9 @@
 
 import pytest
 
-from kithnet.agents import chains
-from kithnet.agents.chains import Chain
-from kithnet.agents.describing import descriptions, ends, whole
+from kithnet.agents.minds.rules import chains
+from kithnet.agents.minds.rules.chains import Chain
+from kithnet.agents.minds.rules.describing import descriptions, ends, whole
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kithnet.agents.disclosure import Policy, Rule
+from kithnet.agents.disclosure.policy import Policy, Rule
 from kithnet.agents.wording import content_words, words
 from kithnet.memory.store import Store
 from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ModelUnavailable, ReplyInvalid

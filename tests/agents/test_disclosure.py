@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kithnet.agents.disclosure import (
+from kithnet.agents.disclosure.policy import (
     Action,
     Decision,
     Discretion,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kithnet.agents.fitness import Fitness
+from kithnet.agents.minds.rules.fitness import Fitness
 from kithnet.memory.owner import Hit
 
 QUESTION = "What is the wedding dress of Fay made of?"

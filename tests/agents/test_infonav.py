@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kithnet.agents import infonav
-from kithnet.agents.infonav import Evidence, Ledger, Rationale
+from kithnet.agents.infonav import ledger as infonav
+from kithnet.agents.infonav.ledger import Evidence, Ledger, Rationale
 from kithnet.runtime.errors import LedgerError
 
 TASK = "Where is the spare key?"

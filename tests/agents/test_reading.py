@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kithnet.agents import reading
-from kithnet.agents.reading import Finding, Passage
+from kithnet.agents.minds.rules import reading
+from kithnet.agents.minds.rules.reading import Finding, Passage
 from kithnet.agents.settings import Settings
 from kithnet.memory.owner import Hit
 from kithnet.runtime.chat import ChatModel

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.agents import extracting, journal
-from kithnet.agents.conversation import Conversation
-from kithnet.agents.disclosure import Policy
+from kithnet.agents.chat import extracting
+from kithnet.agents.chat import session_notes as journal
+from kithnet.agents.chat.conversation import Conversation
+from kithnet.agents.disclosure.policy import Policy
 from kithnet.agents.personal import OUTSIDE
 from kithnet.agents.settings import Settings
 from kithnet.app.cast import Cast

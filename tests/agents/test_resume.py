@@ -16,12 +16,12 @@ from typing import Any
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
 
-from kithnet.agents.checkpoints import PrunedSaver, open_saver
-from kithnet.agents.dialogue import Dialogues
-from kithnet.agents.disclosure import Policy
-from kithnet.agents.infonav import Evidence
+from kithnet.agents.dialogue.checkpoints import PrunedSaver, open_saver
+from kithnet.agents.dialogue.graph import Dialogues
+from kithnet.agents.dialogue.state import Stage, State
+from kithnet.agents.disclosure.policy import Policy
+from kithnet.agents.infonav.ledger import Evidence
 from kithnet.agents.settings import Settings
-from kithnet.agents.stage import Stage, State
 from kithnet.app.cast import Cast
 from kithnet.memory.store import Store
 from kithnet.runtime.scripted import ScriptedModel

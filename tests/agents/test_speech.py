@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kithnet.agents import speech
+from kithnet.agents.dialogue import utterance as speech
+from kithnet.agents.dialogue.utterance import Claim, Utterance
 from kithnet.agents.settings import Settings
-from kithnet.agents.speech import Claim, Utterance
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 from kithnet.runtime.scripted import ScriptedModel
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.agents import belongings, phrasing, spotting, tastes
+from kithnet.agents.minds.rules import belongings, phrasing, spotting, tastes
 from kithnet.memory.owner import Hit
 from kithnet.runtime.embed import LlamaEmbedder
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kithnet.agents import meanings, tasking
+from kithnet.agents.minds.rules import meanings, tasking
 
 NAMES = {name.casefold(): (name,) for name in ("Ana", "Ben", "Cleo", "Dora")}
 PAIR = ("Ana", "Dora")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kithnet.agents import tastes
-from kithnet.agents.tastes import Taste
+from kithnet.agents.minds.rules import tastes
+from kithnet.agents.minds.rules.tastes import Taste
 from kithnet.memory.store import Store
 from kithnet.memory.writing.tastes import leaning, shared
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kithnet.agents import tools
-from kithnet.agents.tools import DAY, Stretch
+from kithnet.agents.tools import intervals as tools
+from kithnet.agents.tools.intervals import DAY, Stretch
 
 MINUTES = st.integers(0, 47).map(lambda half: half * 30)
 LENGTHS = st.integers(1, 20).map(lambda half: half * 30)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.agents.disclosure import Item, Policy
+from kithnet.agents.disclosure.policy import Item, Policy
 from kithnet.app.cast import Cast, names_of, policy_of
 from kithnet.app.cli import main, output
 from kithnet.app.locate import settings, world_named

@@ -5,7 +5,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from kithnet.agents.fitness import LEXICAL, Weights
+from kithnet.agents.minds.rules.fitness import LEXICAL, Weights
 from kithnet.bench import evidence
 from kithnet.bench.evidence import Asked
 

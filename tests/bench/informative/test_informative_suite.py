@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.agents.disclosure import Policy
+from kithnet.agents.disclosure.policy import Policy
 from kithnet.agents.settings import Settings
 from kithnet.bench.informative import needle, playing, results, suite, suites, summary
 from kithnet.bench.informative.arms import OURS

@@ -1,0 +1,89 @@
+"""The answer of a task: reasoned from what both sides agreed on, citing the messages it rests on."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kithnet.agents.infonav.consensus import Agreed
+from kithnet.agents.prompting import prompt, shaped
+from kithnet.agents.settings import Settings
+from kithnet.agents.wording import content_words, normalise, stem
+from kithnet.runtime.chat import ChatModel, ReplySpec
+from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ReplyInvalid
+
+MOST_FACTS = 3
+"""Facts that a model which is not capable can hold in one sentence."""
+UNKNOWN = "I could not find this out: nobody in reach knew or could share it."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """text: the answer. citations: message handles. known: whether anything was found. worded_by: "model", "code" or "tool"."""
+
+    text: str
+    citations: tuple[str, ...]
+    known: bool
+    worded_by: str
+
+
+async def answer(
+    model: ChatModel, task: str, agreed: Sequence[Agreed], settings: Settings, failed: Callable[[str], None]
+) -> Answer:
+    """Put the agreed values into a sentence. The model's wording is kept only if it holds every value and adds none."""
+    found = [one for one in agreed if one.value]
+    if not found:
+        return Answer(UNKNOWN, (), False, "code")
+    citations = tuple(dict.fromkeys(source for one in found for source in one.sources))
+    if len(found) > MOST_FACTS and not model.traits.capable:
+        return Answer(plain(agreed), citations, True, "code")
+    spec = ReplySpec(
+        max_tokens=24 + 24 * len(found),
+        temperature=settings.temperature,
+        seed=settings.seed,
+        stop=("\n",),
+        purpose="answer",
+    )
+    facts = [{"question": one.question, "value": one.value} for one in found]
+    try:
+        reply = await model.reply(prompt("answer", task=task, facts=facts), shaped(model.traits, spec))
+    except (ContextOverflow, ReplyInvalid, LimitExceeded) as error:
+        failed(str(error))
+        return Answer(plain(agreed), citations, True, "code")
+    text = reply.text.strip()
+    if reply.finish == "stop" and supported(text, task, found) and len(found) == len(agreed):
+        return Answer(text, citations, True, "model")
+    return Answer(plain(agreed), citations, True, "code")
+
+
+def reckoned(text: str, citations: tuple[str, ...], missing: Sequence[str], endless: Sequence[str] = ()) -> Answer:
+    """What a tool came to, with what it may lack.
+
+    missing: people of whom nobody told anything; endless: activities of whose end nobody told. Without them the answer holds
+    only as far as things are known, and says so.
+    """
+    who = ", ".join(missing)
+    if not text:
+        return Answer(f"I could not find this out: nobody in reach told me what is on for {who}.", (), False, "code")
+    lacks = [f"what is on for {who}"] * bool(missing) + [f"when {one} ends" for one in endless]
+    if lacks:
+        lacking = " or ".join(lacks)
+        return Answer(f"{text} (as far as I know: nobody in reach told me {lacking})", citations, True, "tool")
+    return Answer(text, citations, True, "tool")
+
+
+def supported(text: str, task: str, found: Sequence[Agreed]) -> bool:
+    """Whether a wording holds every agreed value, adds nothing, repeats nothing, and is not the question again."""
+    said = normalise(text)
+    given = Counter(stem(word) for one in found for word in content_words(f"{one.question} {one.value}"))
+    given |= Counter(stem(word) for word in content_words(task))
+    used = Counter(stem(word) for word in content_words(text))
+    if any(normalise(one.question) in said for one in found):
+        return False
+    return all(normalise(one.value or "") in said for one in found) and used <= given
+
+
+def plain(agreed: Sequence[Agreed]) -> str:
+    """The agreed values as they are, one line a question where there are several."""
+    if len(agreed) == 1:
+        return agreed[0].value or UNKNOWN
+    return "\n".join(f"{one.question} {one.value or 'not found: ' + one.reason}" for one in agreed)

@@ -1,0 +1,1 @@
+"""Minds: in comes a view of a dialogue, out goes one move."""

@@ -1,0 +1,1 @@
+"""Reading by rules, banks of examples and small classifiers: what only the reader's mind needs."""
