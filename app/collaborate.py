@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,8 @@ from kithnet.agents.dialogue.checkpoints import PrunedSaver, open_saver
 from kithnet.agents.dialogue.graph import Dialogues
 from kithnet.agents.dialogue.state import Stage, State
 from kithnet.agents.disclosure.policy import Owner
-from kithnet.agents.settings import Settings
+from kithnet.agents.minds.mind import Mind
+from kithnet.agents.settings import MindName, Settings
 from kithnet.app import engine_stats, engines
 from kithnet.app.cast import Cast, policy_of
 from kithnet.app.runs import Run, held, new_run
@@ -39,9 +40,12 @@ class Scene:
     embedder: LlamaEmbedder | None
 
 
-def settings_of(config: Config) -> Settings:
-    """The bounds of a collaboration as the agents use them."""
+def settings_of(config: Config, mind: MindName = "reader") -> Settings:
+    """The bounds of a collaboration as the agents use them; `mind` is who thinks."""
     return Settings(
+        mind=mind,
+        steps=config.dialogue.steps,
+        max_entries=config.dialogue.max_entries,
         max_turns=config.dialogue.max_turns,
         stall_turns=config.dialogue.stall_turns,
         max_questions=config.dialogue.max_questions,
@@ -59,6 +63,14 @@ def settings_of(config: Config) -> Settings:
     )
 
 
+def mind_of(config: Config) -> MindName:
+    """Who thinks for the agents: what is configured, or for "auto" the model where it is served elsewhere."""
+    chosen = config.model.mind
+    if chosen != "auto":
+        return chosen
+    return "model" if config.model.url else "reader"
+
+
 @asynccontextmanager
 async def scene(
     world: Path,
@@ -68,9 +80,10 @@ async def scene(
     owner: Owner | None = None,
     model: ChatModel | None = None,
     journal: bool = True,
+    minds: Mapping[str, Mind] | None = None,
 ) -> AsyncIterator[Scene]:
     """Open the world, the models and the run. `model` takes the place of the configured one (scripted runs);
-    without `journal` the agents write no memories."""
+    without `journal` the agents write no memories. minds: by person, who thinks instead of the configured mind."""
     with ExitStack() as stack:
         stack.enter_context(held(run))
         store = stack.enter_context(Store.open(world / "kith.db"))
@@ -79,7 +92,8 @@ async def scene(
         trace = stack.enter_context(TraceWriter(run.trace))
         cast = Cast(store, policy_of(config.disclosure), owner=owner, embedder=embedder, index=index)
         async with engines.chat_model(config, models, model) as chat, open_saver(run.state) as saver:
-            stage = Stage(chat, cast.agent, settings_of(config), trace, journal, embedder)
+            mind = mind_of(config)
+            stage = Stage(chat, cast.agent, settings_of(config, mind), trace, journal, embedder, minds or {})
             bounds = config.limits
             limits = Limits(bounds.calls or None, bounds.tokens or None, bounds.seconds or None)
             try:

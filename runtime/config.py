@@ -38,10 +38,12 @@ class ModelConfig:
     empty runs the model here. api_key_env: the environment variable that holds the key. context: tokens of one
     conversation, 0 for the model's own. parallel: requests evaluated at once. kv_mb: megabytes that the KV cache may
     take, 0 for two contexts of tokens. kv: its precision, keys/values; auto: what `kith model kv` chose, else f16.
-    threads: 0 for all cores. timeout: seconds a call may take. retries: of a call that failed in passing."""
+    threads: 0 for all cores. timeout: seconds a call may take. retries: of a call that failed in passing. mind: whether the
+    model thinks for the agents, or the reader does and the model only copies; auto: what `kith model check` found."""
 
     name: str = "smollm2-135m"
     url: str = ""
+    mind: Literal["auto", "model", "reader"] = "auto"
     api_key_env: str = "OPENAI_API_KEY"
     context: int = _within(0, 0, 1 << 20)
     parallel: int = _within(16, 1, 160)
@@ -112,11 +114,14 @@ class EmbedderConfig:
 @dataclass(frozen=True, slots=True)
 class DialogueConfig:
     """max_turns: utterances of both agents. stall_turns: turns without a new fact before they stop.
-    max_questions: rationales a plan may hold. tools: reckon by code over the events that the agents collect."""
+    steps: moves of one turn, the last of which speaks. max_questions: rationales a plan may hold. max_entries: that a ledger may
+    hold. tools: compute by code over what the agents collect."""
 
     max_turns: int = _within(10, 1, 200)
     stall_turns: int = _within(3, 1, 200)
+    steps: int = _within(6, 1, 32)
     max_questions: int = _within(6, 1, 32)
+    max_entries: int = _within(300, 8, 2000)
     tools: bool = True
 
 

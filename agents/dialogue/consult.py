@@ -3,10 +3,16 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import log1p
+from typing import TYPE_CHECKING
 
 from kithnet.agents.infonav.ledger import Ledger, Rationale
 from kithnet.agents.personal import PersonalAgent
-from kithnet.agents.wording import content_words
+from kithnet.agents.wording import content_stems, content_words, named_people
+from kithnet.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from kithnet.agents.dialogue.state import State
+    from kithnet.agents.minds.mind import AskContact
 
 NAMED, SPOKE_OF_THEM, SPOKE_OF_IT, TIE = 4.0, 2.0, 1.0, 1.0
 
@@ -72,6 +78,36 @@ def rank(agent: PersonalAgent, question: str, visited: Collection[str] = ()) -> 
         reason = next((name for holds, name in reasons if holds), "close")
         found.append(Candidate(contact.person, score, reason))
     return tuple(sorted(found, key=lambda c: (-c.score, c.person)))
+
+
+def contact_named(agent: PersonalAgent, name: str) -> str:
+    """The id of the one contact that a name or id means. Raises InputError for nobody or several."""
+    exact = [c.person for c in agent.contacts if name.casefold() in (c.person.casefold(), *map(str.casefold, c.names))]
+    found = exact or named_people(name, {c.person: c.names for c in agent.contacts})
+    if len(found) != 1:
+        who = "nobody you know" if not found else f"several people: {', '.join(found)}"
+        raise InputError(f"{name!r} is {who}", "name one of your owner's contacts")
+    return found[0]
+
+
+def forbidden(agent: PersonalAgent, act: "AskContact", state: "State", fan_out: int) -> str:
+    """Why a contact may not be asked, "" where it may: depth, budget, fan-out, and nobody twice for the same thing."""
+    person = contact_named(agent, act.person)
+    if not act.question.strip():
+        return "a question is missing"
+    if state["depth"] <= 0 or state["budget"] <= 0:
+        return "nobody else may be asked any more"
+    if person in state["pair"]:
+        return f"{person} takes part in this talk: ask by speaking"
+    same = content_stems(act.question)
+    if any(person in people for asked, people in state["visited"].items() if content_stems(asked) == same):
+        return f"{person} has been asked this"
+    here = [
+        e for e in state["consulted"] if (e["by"], e["within"], e["turn"]) == (agent.person, state["id"], state["turn"])
+    ]
+    if sum(content_stems(e["question"]) == same for e in here) >= fan_out:
+        return f"{fan_out} people have been asked this in this turn"
+    return ""
 
 
 def _share(spoke: Mapping[str, int], person: str) -> float:

@@ -1,14 +1,14 @@
 """The dialogue of two agents as a LangGraph graph (iAgents, section 3): one node a step, a checkpoint after each.
 
-    observe (listen, plan) -> update (recall, read) -> consult? -> speak -> (stop?) -> observe ... -> conclude
+    observe (listen) -> think (one move) -> act -> think ... -> speak -> (stop?) -> observe ... -> conclude
 
-A consultation is the same graph once more, with a third party, a smaller reach and a thread of its own; so a run
-that is killed in the middle of one resumes inside it.
+Who thinks is behind the `Mind` seam. A consultation is the same graph once more, with a third party, a smaller reach and a
+thread of its own; so a run that is killed in the middle of one resumes inside it.
 """
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -18,23 +18,22 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from kithnet.agents.chat import session_notes as journal
-from kithnet.agents.dialogue import speaking, turn
+from kithnet.agents.dialogue import acts, speaking, turn
 from kithnet.agents.dialogue import utterance as speech
-from kithnet.agents.dialogue.answer import Answer, answer, reckoned
 from kithnet.agents.dialogue.consult import Reach
-from kithnet.agents.dialogue.state import Stage, State, opening
+from kithnet.agents.dialogue.notes import Evidences
+from kithnet.agents.dialogue.state import Stage, State, logged, opening, turn_of
+from kithnet.agents.dialogue.views import entry_json, view_of
 from kithnet.agents.infonav import ledger as infonav
-from kithnet.agents.infonav.consensus import Agreed, merge
-from kithnet.agents.infonav.ledger import Held, Ledger
-from kithnet.agents.minds.rules import appointments, chains, meanings
-from kithnet.agents.minds.rules.tasking import Plan
-from kithnet.agents.tools import computing as reckoning
-from kithnet.agents.wording import core, questions
-from kithnet.runtime.errors import LimitExceeded
+from kithnet.agents.infonav.consensus import UNKNOWN, Agreed, merge, plain, resting
+from kithnet.agents.infonav.ledger import Held
+from kithnet.agents.minds import mind as minds
+from kithnet.agents.minds.mind import Conclude, Conclusion, Entry, Speak, Stop
+from kithnet.runtime.errors import ContextOverflow, InputError, LimitExceeded, ReplyInvalid
 
 Graph = CompiledStateGraph[State, Stage, State, State]
 Step = Callable[[State, Stage], Awaitable[dict[str, Any]]]
-STEPS_A_TURN = 5
+NODES_A_TURN = 4
 
 
 class Node(Protocol):
@@ -56,20 +55,16 @@ class Dialogues:
         Raises ModelUnavailable when the model cannot answer; a limit that is reached ends the dialogue instead.
         """
         settings = self._stage.settings
-        tool = appointments.planned(self._stage, task, (instructor, assistant))
-        as_given = tool is not None or any(chains.possible(task))  # either reads more than the question proper
-        parts = () if as_given else tuple(questions(task))
         start = opening(
-            dialogue, task if as_given else core(task),
-            (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
-            max_turns=settings.max_turns, max_stalled=settings.stall_turns, questions=parts if len(parts) > 1 else (),
+            dialogue, task, (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
+            max_turns=settings.max_turns, max_stalled=settings.stall_turns,
         )  # fmt: skip
         return await self._continue(start)
 
     async def _continue(self, start: State) -> State:
         config: RunnableConfig = {
             "configurable": {"thread_id": start["id"]},
-            "recursion_limit": 10 + STEPS_A_TURN * (start["max_turns"] + 1),
+            "recursion_limit": 10 + (start["max_turns"] + 1) * (NODES_A_TURN + 2 * self._most_moves(start)),
         }
         begun = await self._graph.aget_state(config)
         if begun.values and not begun.tasks:  # `next` leaves out a step that is done but not in a checkpoint yet
@@ -80,6 +75,10 @@ class Dialogues:
         given = None if begun.values else start
         ended = await self._graph.ainvoke(given, config, context=self._stage, durability="async")
         return cast(State, ended)
+
+    def _most_moves(self, start: State) -> int:
+        """Moves that a turn can have: those of thinking, and one for each consultation that the budget allows."""
+        return self._stage.settings.steps + start["budget"] + 1
 
     async def _ask_third(self, parent: State, me: str, third: str, question: str, reach: Reach, number: int) -> State:
         """A short dialogue with a third party about one question."""
@@ -94,34 +93,39 @@ class Dialogues:
         """The asker takes in the last answer of a consultation."""
         if not ended["utterances"] or ended["turn"] % 2:
             return ended
-        return cast(State, {**ended, **turn.listen(ended, self._stage)})
+        return cast(State, {**ended, **turn.listen(ended)})
 
     def _build(self) -> StateGraph[State, Stage, State, State]:
-        async def consult(state: State, stage: Stage) -> dict[str, Any]:
-            return await turn.consult_third(state, stage, self._ask_third)
-
-        async def observe(state: State, stage: Stage) -> dict[str, Any]:
-            heard = turn.listen(state, stage)
-            return {**heard, **await turn.plan(cast(State, {**state, **heard}), stage)}
-
-        def worth_asking(state: State, runtime: Runtime[Stage]) -> str:
-            stopped = bool(state["stopped"])
-            return "consult" if not stopped and turn.wants_third(state, runtime.context) else "speak"
+        async def act(state: State, stage: Stage) -> dict[str, Any]:
+            return await acts.act(state, stage, self._ask_third)
 
         graph: StateGraph[State, Stage, State, State] = StateGraph(State, context_schema=Stage)
         steps: dict[str, Step] = {
-            "observe": observe, "update": turn.update, "consult": consult, "speak": speaking.speak,
-            "conclude": _conclude,
+            "observe": turn.observe, "think": turn.think, "act": act, "speak": speaking.speak, "conclude": _conclude,
         }  # fmt: skip
         for name, step in steps.items():
             graph.add_node(name, _node(step))
         graph.add_edge(START, "observe")
-        graph.add_edge("observe", "update")
-        graph.add_conditional_edges("update", worth_asking, ["consult", "speak"])
-        graph.add_edge("consult", "speak")
+        graph.add_edge("observe", "think")
+        graph.add_conditional_edges("think", _moved, ["act", "speak", "conclude"])
+        graph.add_conditional_edges("act", _acted, ["think", "conclude"])
         graph.add_conditional_edges("speak", _next, ["observe", "conclude"])
         graph.add_edge("conclude", END)
         return graph
+
+
+def _moved(state: State) -> str:
+    """Where a move leads."""
+    if state["stopped"] or not state["move"]:
+        return "conclude"
+    act = minds.from_json(state["move"]).act
+    if isinstance(act, Conclude | Stop):
+        return "conclude"
+    return "speak" if isinstance(act, Speak) else "act"
+
+
+def _acted(state: State) -> str:
+    return "conclude" if state["stopped"] else "think"
 
 
 def _node(step: Step) -> Node:
@@ -161,47 +165,70 @@ def _worn_out(state: State) -> str:
 
 async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
     """Consensus of both ledgers, the answer with its evidence, and each side's own memories of the talk."""
-    instructor, assistant = (infonav.from_json(state["ledgers"][person]) for person in state["pair"])
-    said = _claims_of(state, assistant.owner)
-    agreed = merge(instructor, assistant, said)
-    stopped = state["stopped"] or stop_reason(state)
+    act = minds.from_json(state["move"]).act if state["move"] else None
+    stopped = state["stopped"] or ("settled" if isinstance(act, Conclude) else stop_reason(state))
     if not state["top"]:
         return {"stopped": stopped}
-
-    def failed(why: str) -> None:
-        stage.trace.emit("model_failed", dialogue=state["id"], purpose="answer", why=why)
-
-    tool = appointments.plan_of(state, stage)
-    answered = (
-        _reckoned(state, stage, tool, agreed)
-        if tool is not None
-        else await answer(stage.model, state["task"], _last(instructor, agreed), stage.settings, failed)
-    )
+    instructor, assistant = (infonav.from_json(state["ledgers"][person]) for person in state["pair"])
+    agreed = merge(instructor, assistant, _claims_of(state, assistant.owner))
+    found, mind = await _concluded(state, stage, agreed, act)
     for person, partner in (state["pair"], state["pair"][::-1]) if stage.journal else ():
         journal.write(stage.agent_of(person), partner, infonav.from_json(state["ledgers"][person]), state["id"])
-    result = {"answer": answered.text, "citations": list(answered.citations), "known": answered.known,
-              "worded_by": answered.worded_by, "agreed": json.loads(json.dumps([asdict(one) for one in agreed]))}  # fmt: skip
+    known = found.basis != "unknown"
+    result = {"answer": found.text, "citations": list(found.citations), "known": known, "basis": found.basis,
+              "worded_by": found.by, "mind": mind, "minds": state["minds"],
+              "agreed": json.loads(json.dumps([asdict(one) for one in agreed]))}  # fmt: skip
     stage.trace.emit("answer", dialogue=state["id"], stopped_because=stopped, turns=state["turn"], **result)
     return {"stopped": stopped, "result": result}
 
 
-def _last(ledger: Ledger, agreed: Sequence[Agreed]) -> tuple[Agreed, ...]:
-    """What answers the task: not the questions that only led to others."""
-    led = {r.question for r in ledger.rationales if r.follow and r.value}
-    return tuple(one for one in agreed if one.question not in led)
+async def _concluded(
+    state: State, stage: Stage, agreed: Sequence[Agreed], act: minds.Act | None
+) -> tuple[Conclusion, str]:
+    """The answer: the instructor's own where it concluded, else what its mind says of what was agreed on; and whose it is."""
+    instructor = state["pair"][0]
+    mind = stage.mind_of(instructor)
+    view = view_of(state, stage, instructor)
+    if mind.wants_brief and (isinstance(act, Conclude) or state["stopped"].startswith(turn.LIMIT)):
+        spoken = Conclusion(act.text, act.rests_on, act.basis, "model") if isinstance(act, Conclude) else None
+        return _cited(state, stage, agreed, spoken), mind.name
+    if not mind.wants_brief:
+        return await mind.conclude(view, agreed), mind.name
+    if not any(one.value for one in agreed) and not state["results"]:
+        return _cited(state, stage, agreed, None), mind.name
+    entry = Entry("user", "The talk is over. What both hold:\n" + plain(agreed) + "\nReply with the answer as JSON.")
+    log = tuple(Entry(**one) for one in logged(state, instructor, entry_json(entry))[instructor])
+    try:
+        found = await mind.conclude(replace(view, log=log), agreed)
+        _need_answer(state, stage, found)
+    except (ReplyInvalid, ContextOverflow, LimitExceeded, InputError) as error:
+        stage.trace.emit("model_failed", dialogue=state["id"], purpose="answer", why=error.message)
+        return _cited(state, stage, agreed, None), "code"
+    return _cited(state, stage, agreed, found), mind.name
 
 
-def _reckoned(state: State, stage: Stage, plan: Plan, agreed: Sequence[Agreed]) -> Answer:
-    """The answer of a tool over the calendars that both sides agreed on."""
-    if plan.tool in meanings.OF_TASTE:
-        found = reckoning.compared(plan, agreed, stage.embedder)
-    else:
-        found = reckoning.reckon(plan, reckoning.facts(agreed))
-    stage.trace.emit(
-        "reckon", dialogue=state["id"], tool=plan.tool, entries=[str(fact.entry) for fact in found.used],
-        rivals=[str(fact.entry) for fact in found.rivals], missing=list(found.missing), result=found.text,
-    )  # fmt: skip
-    return reckoned(found.text, found.sources, found.missing, found.endless)
+def _need_answer(state: State, stage: Stage, found: Conclusion) -> None:
+    """Raises InputError for an answer that rests on nothing, or holds what its evidence does not."""
+    instructor = state["pair"][0]
+    shown = frozenset(state["shown"][instructor])
+    here = turn_of(state, instructor)
+    evidences = Evidences(state, stage.agent_of(instructor), here, shown)
+    turn.need_conclusion(Conclude(found.text, found.basis, found.citations), here, evidences)
+
+
+def _cited(state: State, stage: Stage, agreed: Sequence[Agreed], found: Conclusion | None) -> Conclusion:
+    """An answer with the messages it rests on; None: the agreed values as they are. Not knowing has one wording."""
+    if found is None:
+        known = [one for one in agreed if one.value]
+        if not known:
+            return Conclusion(UNKNOWN, (), "unknown", "code")
+        return Conclusion(
+            plain(agreed), tuple(dict.fromkeys(s for one in known for s in one.sources)), "stated", "code"
+        )
+    if found.basis == "unknown":
+        return Conclusion(UNKNOWN, (), "unknown", found.by)
+    ledger = infonav.from_json(state["ledgers"][state["pair"][0]])
+    return replace(found, citations=resting(found.citations, ledger, agreed, state["results"]))
 
 
 def _claims_of(state: State, person: str) -> dict[str, list[Held]]:

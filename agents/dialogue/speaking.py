@@ -1,20 +1,20 @@
-"""The last step of a turn: answer what disclosure allows, ask for what is unknown, let nothing refused out."""
+"""The last step of a turn: tell what disclosure allows, ask for what is unknown, let nothing refused out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kithnet.agents.dialogue import utterance as speech
+from kithnet.agents.dialogue.notes import OWN, Evidences, need_grounds
 from kithnet.agents.dialogue.state import Stage, State, Turn, turn_of, with_ledger
 from kithnet.agents.dialogue.utterance import Claim, Utterance
 from kithnet.agents.disclosure.policy import Decision, Item
 from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.infonav.ledger import Evidence, Held, Ledger, Rationale
-from kithnet.agents.minds.rules import appointments
+from kithnet.agents.minds import mind as minds
+from kithnet.agents.minds.mind import Cite, Speak
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
-
-OWN = ("m", "k")
-"""How the ids of a person's own messages and memories begin."""
+from kithnet.runtime.errors import InputError
 
 
 @dataclass
@@ -27,20 +27,40 @@ class _Saying:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
+def need_speech(act: Speak, turn: Turn, evidences: Evidences) -> None:
+    """Raises InputError for an utterance that tells what has no value, or says what its evidence does not."""
+    grounds = []
+    for rid in act.tells:
+        rationale = next((r for r in turn.ledger.rationales if r.id == rid), None)
+        if rationale is None or not rationale.held:
+            raise InputError(f"{rid} has no value to tell", "fill it on evidence first, or leave it out of tells")
+        grounds += evidences.look(Cite(rid))
+    if not act.text:
+        return
+    said = [u["text"] for u in turn.state["utterances"]]
+    asked = [r.question for r in turn.ledger.rationales]
+    values = [held.value for r in turn.ledger.rationales if r.id in act.tells for held in r.held]
+    known = " ".join([turn.state["task"], *said, *asked, *act.asks, *values])
+    need_grounds(act.text, grounds, evidences.agent, known, "derived")
+
+
 async def speak(state: State, stage: Stage) -> dict[str, Any]:
-    """Answer what the partner asked, volunteer what both look for, and ask for what is still unknown."""
+    """Say what the mind wants said, claim by claim as far as it may be told."""
     turn = turn_of(state)
     agent = stage.agent_of(turn.speaker)
-    saying = _Saying(refused=[_item(agent, one) for one in state["refused"][turn.speaker]])
+    act = minds.from_json(state["move"]).act
+    assert isinstance(act, Speak), "the graph leads here by a move that speaks"
+    saying = _Saying(refused=[_item(one) for one in state["refused"][turn.speaker]])
     for rationale in turn.ledger.rationales:
-        await _answer(stage, agent, turn, rationale, saying)
-    ledger, asks = turn.ledger, _asks(turn)
-    for rationale in asks:
-        ledger = infonav.ask(ledger, rationale.id, turn.partner)
-    text = await _worded(stage, agent, turn, saying, [r.question for r in asks])
+        if rationale.id in act.tells:
+            await _tell(stage, agent, turn, rationale, saying)
+        if rationale.id in act.declines and not _claimed(rationale, saying):
+            saying.declined.append(rationale.question)
+    ledger, asks = _asked(turn, act)
+    text = _worded(stage, agent, turn, act, saying, asks)
     said = Utterance(
         turn.utterance_id, state["turn"] + 1, turn.speaker, turn.partner, text,
-        tuple(saying.claims), tuple(r.question for r in asks), tuple(saying.declined),
+        tuple(saying.claims), tuple(asks), tuple(saying.declined),
     )  # fmt: skip
     stage.trace.emit("utterance", dialogue=state["id"], **speech.to_json(said))
     used = [e.id for r in ledger.rationales for e in r.evidence if e.id.startswith(OWN)]
@@ -49,76 +69,110 @@ async def speak(state: State, stage: Stage) -> dict[str, Any]:
     return _after(state, turn, ledger, said, saying)
 
 
+def _claimed(rationale: Rationale, saying: _Saying) -> bool:
+    return any(claim.question == rationale.question for claim in saying.claims)
+
+
+def _asked(turn: Turn, act: Speak) -> tuple[Ledger, list[str]]:
+    """The ledger with what is asked now noted, and the questions; a question that is new becomes a rationale."""
+    ledger, asks = turn.ledger, []
+    for one in act.asks:
+        rationale = next((r for r in ledger.rationales if one in (r.id, r.question)), None) or ledger.find(one)
+        if rationale is None:
+            ledger = infonav.open_rationale(ledger, one)
+            rationale = ledger.rationales[-1]
+        ledger = infonav.ask(ledger, rationale.id, turn.partner)
+        asks.append(rationale.question)
+    return ledger, list(dict.fromkeys(asks))
+
+
 def _after(state: State, turn: Turn, ledger: Ledger, said: Utterance, saying: _Saying) -> dict[str, Any]:
     me = turn.speaker
     changed = infonav.to_json(ledger)["rationales"] != state["before"].get("rationales")
     answered = {claim.question for claim in said.claims} | set(said.declined)
-    refused = [{"sources": i.messages, "value": i.value, "text": i.text} for i in saying.refused]
+    refused = [{"sources": list(i.messages), "value": i.value, "text": i.text} for i in saying.refused]
     return {
         "ledgers": with_ledger(state, ledger),
         "utterances": [*state["utterances"], speech.to_json(said)],
         "told": {**state["told"], me: [*state["told"][me], *_told(said.claims)]},
         "pending": {**state["pending"], me: [q for q in turn.pending if q not in answered]},
-        "refused": {**state["refused"], me: [{**one, "sources": list(one["sources"])} for one in refused]},
+        "refused": {**state["refused"], me: refused},
         "disclosures": [*state["disclosures"], *saying.rows],
         "turn": state["turn"] + 1,
+        "step": 0,
+        "move": {},
         "stalled": 0 if changed else state["stalled"] + 1,
     }
 
 
+def told_key(question: str, value: str) -> str:
+    """How it is noted that an entry of a list has been told."""
+    return f"{question} {value}"
+
+
 def _told(claims: Sequence[Claim]) -> list[str]:
-    return [one for claim in claims for one in (claim.question, appointments.told_key(claim.question, claim.value))]
+    return [one for claim in claims for one in (claim.question, told_key(claim.question, claim.value))]
 
 
-async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying) -> None:
-    """Claim a known value the partner asked for or looks for too; decline what is asked and cannot be told."""
+async def _tell(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying) -> None:
+    """Claim a known value; what is asked and may not be told is declined, as if it were not known."""
     question = rationale.question
-    if appointments.is_list(rationale, stage.settings):
-        await _tell_entries(stage, agent, turn, rationale, saying)
+    if rationale.listed and stage.settings.tools:
+        for held, own in _untold(turn, rationale):
+            await _claim_one(stage, agent, turn, rationale, held, own, saying)
+    elif question not in turn.state["told"][turn.speaker] and not turn.ledger.is_whole(rationale) and rationale.held:
+        own = [e for e in rationale.evidence if not e.id.startswith(turn.own_prefix)]
+        await _claim_one(stage, agent, turn, rationale, rationale.held[0], own, saying)
+    else:
         return
-    if question in turn.state["told"][turn.speaker] or turn.ledger.is_whole(rationale):
-        return
-    own = [e for e in rationale.evidence if not e.id.startswith(f"u:{turn.state['id']}:")]
-    wanted = question in turn.pending or len(own) == len(rationale.evidence)  # else the partner told it: no echo
-    if wanted and rationale.held and await _claim_one(stage, agent, turn, question, rationale.held[0], own, saying):
-        return
-    last_word = turn.state["turn"] + 2 >= turn.state["max_turns"]
-    if question in turn.pending and (rationale.settled or last_word):
+    if question in turn.pending and not _claimed(rationale, saying):
         saying.declined.append(question)
 
 
-async def _tell_entries(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying) -> None:
-    """Claim the entries of a calendar that the partner does not have; decline a calendar of which nothing can be told."""
-    question = rationale.question
-    said = False
-    for held, own in appointments.untold(turn, rationale):
-        said = await _claim_one(stage, agent, turn, question, held, own, saying) or said
-    if question in turn.pending and not said:
-        saying.declined.append(question)
+def _untold(turn: Turn, rationale: Rationale) -> list[tuple[Held, list[Evidence]]]:
+    """Entries that the partner has not been told and did not tell, each with evidence that may be named."""
+    done = turn.state["told"][turn.speaker]
+    found = []
+    for held in rationale.held:
+        own = [item for item in held.evidence if not item.id.startswith(turn.own_prefix)]
+        if own and len(own) == len(held.evidence) and told_key(rationale.question, held.value) not in done:
+            found.append((held, own))
+    return found
 
 
 async def _claim_one(
-    stage: Stage, agent: PersonalAgent, turn: Turn, question: str, held: Held, own: Sequence[Evidence], saying: _Saying
-) -> bool:
-    """Claim a value on the first evidence that may be told; what may not is noted as refused."""
+    stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, held: Held, own: Sequence[Evidence],
+    saying: _Saying,
+) -> None:  # fmt: skip
+    """Claim a value on evidence that may be told; what may not is noted as refused.
+
+    A stated value may stand on one piece of its evidence; a derived one follows from all, so all of it must be tellable.
+    """
+    told: list[tuple[Evidence, Item]] = []
     for evidence in own:
         item, decision = await agent.weigh(evidence, held.value, evidence.quote, turn.partner, turn.state["task"])
         row = _row(agent, turn, evidence.id, item, decision)
         saying.rows.append(row)
         stage.trace.emit("disclosure", dialogue=turn.state["id"], **row)
-        if decision.told:
-            saying.claims.append(_claim(agent, question, held, evidence, item))
-            return True
-        saying.refused.append(item)
-    return False
+        if not decision.told:
+            saying.refused.append(item)
+            if held.basis == "derived":
+                return
+            continue
+        told.append((evidence, item))
+        if held.basis == "stated":
+            break
+    if told:
+        saying.claims.append(_claim(agent, rationale, held, told))
 
 
-def _claim(agent: PersonalAgent, question: str, held: Held, evidence: Evidence, item: Item) -> Claim:
-    quote = evidence.quote or held.value
-    said = who_said(agent, evidence)
+def _claim(agent: PersonalAgent, rationale: Rationale, held: Held, told: Sequence[tuple[Evidence, Item]]) -> Claim:
+    evidence, item = told[0]
+    quotes = dict.fromkeys(e.quote for e, _ in told if e.quote)
+    sources = dict.fromkeys(source for e, _ in told for source in e.sources)
     return Claim(
-        question, held.value, quote, said, evidence.sources, evidence.witness, evidence.hops, evidence.support,
-        item.sensitivity,
+        rationale.question, held.value, " / ".join(quotes) or held.value, who_said(agent, evidence), tuple(sources),
+        evidence.witness, evidence.hops, min(e.support for e, _ in told), item.sensitivity, rationale.listed, held.basis,
     )  # fmt: skip
 
 
@@ -126,6 +180,8 @@ def who_said(agent: PersonalAgent, evidence: Evidence) -> str:
     """Who said it to whom, in the speaker's voice."""
     if evidence.hops:
         return f"{_called(agent, evidence.witness)} let me know"
+    if not evidence.id.startswith(OWN):
+        return "By code"
     hit = agent.memory.message(evidence.id)
     if hit.kind != "message":
         return "I remember"
@@ -161,33 +217,14 @@ def _row(agent: PersonalAgent, turn: Turn, evidence: str, item: Item, decision: 
     return row
 
 
-def _asks(turn: Turn) -> list[Rationale]:
-    """What to ask the partner: unknowns it has not been asked, and at first the task itself, to agree on it."""
-    first = turn.is_instructor and turn.state["turn"] == 0
-    return [
-        r
-        for r in turn.ledger.rationales
-        if turn.partner not in r.asked_of
-        and r.question not in turn.pending
-        and not turn.ledger.is_whole(r)
-        and (first or not r.settled)
-        and (turn.is_instructor or not turn.state["top"])
-    ]
-
-
-async def _worded(stage: Stage, agent: PersonalAgent, turn: Turn, saying: _Saying, asks: Sequence[str]) -> str:
-    """The text that leaves: phrased, then gated; a claim that would repeat something refused is held back."""
-    heard = " ".join(
-        [
-            turn.state["task"],
-            *asks,
-            *(u["text"] for u in turn.state["utterances"] if u["sender"] == turn.partner),
-        ]
-    )
-    draft = speech.compose(saying.claims, asks, saying.declined)
-    claimed = {c.question for c in saying.claims}
-    facts = [*(c.value for c in saying.claims), *(q for q in asks if q not in claimed)]
-    text = await speech.phrase(stage.model, draft, facts, (agent.name, _called(agent, turn.partner)), stage.settings)
+def _worded(stage: Stage, agent: PersonalAgent, turn: Turn, act: Speak, saying: _Saying, asks: Sequence[str]) -> str:
+    """The text that leaves: the mind's where all it tells may be told, else a template's; both pass the gate."""
+    partner_said = [u["text"] for u in turn.state["utterances"] if u["sender"] == turn.partner]
+    heard = " ".join([turn.state["task"], *asks, *partner_said])
+    wanted = [r.question for r in turn.ledger.rationales if r.id in act.tells and r.held]
+    told = {claim.question for claim in saying.claims} | set(turn.state["told"][turn.speaker])
+    whole = bool(act.text) and all(question in told for question in wanted)
+    text = act.text if whole else speech.compose(saying.claims, asks, saying.declined)
     if speech.gate(text, saying.refused, heard) is None:
         return text
     stage.trace.emit("withheld", dialogue=turn.state["id"], person=turn.speaker, utterance=turn.utterance_id)
@@ -197,5 +234,5 @@ async def _worded(stage: Stage, agent: PersonalAgent, turn: Turn, saying: _Sayin
     return speech.compose(saying.claims, asks, saying.declined)
 
 
-def _item(agent: PersonalAgent, saved: dict[str, Any]) -> Item:
+def _item(saved: dict[str, Any]) -> Item:
     return Item(tuple(saved["sources"]), saved["text"], saved["value"], "confidence", frozenset())

@@ -1,40 +1,73 @@
-"""The steps of a turn before speaking: listen, plan, update (recall first), consult; functions of the state."""
+"""The steps of a turn before speaking: listen, let the mind move, carry its act out; functions of the state."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from kithnet.agents.dialogue import consult
-from kithnet.agents.dialogue.state import Stage, State, Turn, turn_of, with_ledger
-from kithnet.agents.dialogue.utterance import Claim
+from kithnet.agents.dialogue import notes as noting
+from kithnet.agents.dialogue.consult import forbidden
+from kithnet.agents.dialogue.notes import Evidences
+from kithnet.agents.dialogue.scenes import Shown, as_recalled
+from kithnet.agents.dialogue.speaking import need_speech
+from kithnet.agents.dialogue.state import Stage, State, Turn, logged, turn_of, with_ledger
+from kithnet.agents.dialogue.views import (
+    Update,
+    entry_json,
+    ledger_lines,
+    looking,
+    merged,
+    said,
+    shown_update,
+    to_recall,
+    view_of,
+)
 from kithnet.agents.infonav import ledger as infonav
-from kithnet.agents.infonav.ledger import Evidence, Ledger, Rationale
-from kithnet.agents.minds.rules import appointments, attributes, chains, persons, reading
-from kithnet.agents.minds.rules.reading import Passage
+from kithnet.agents.infonav.ledger import Ledger
+from kithnet.agents.minds import mind as minds
+from kithnet.agents.minds.mind import AskBack, AskContact, Cite, Conclude, Entry, Mind, Move, Speak, Stop, View
 from kithnet.agents.personal import PersonalAgent
-from kithnet.agents.wording import content_stems, questions
-from kithnet.memory.owner import Recall
-from kithnet.runtime.errors import LimitExceeded
+from kithnet.agents.tools.arithmetic import TOOLS
+from kithnet.runtime.errors import ContextOverflow, InputError, ReplyInvalid
 
-Update = dict[str, Any]
 LIMIT = "limit: "
 """How the reason begins that a dialogue stopped for when a limit of the model was reached."""
-AskThird = Callable[[State, str, str, str, consult.Reach, int], Awaitable[State]]
+ATTEMPTS = 2
+"""A move may be mended once."""
+UNREADABLE = "(a reply that was no move)"
 
 
-def listen(state: State, stage: Stage) -> Update:
-    """Take in the partner's last utterance: claims become evidence, questions become unknowns of one's own."""
+async def observe(state: State, stage: Stage) -> Update:
+    """Take in the partner's last utterance; for a mind that wants it, recall for each new question."""
     turn = turn_of(state)
-    ledger, pending = turn.ledger, list(turn.pending)
+    heard = listen(state)
+    if not stage.mind_of(turn.speaker).wants_brief:
+        return {**heard, "step": 0}
+    now = turn_of(merged(state, heard))
+    text = [said(now), "Your ledger:", *ledger_lines(now.ledger)]
+    found = Shown()
+    questions = to_recall(state, now)
+    if questions:
+        found = await looking(state, stage, now).search([as_recalled(question) for question in questions])
+        text += ["", found.text]
+    text.append(f"\n{stage.settings.steps} moves are left in this turn.")
+    entry = Entry("user", "\n".join(text), brief=f"{said(now)}\n{found.brief}".strip())
+    logs = {**heard, "logs": logged(state, now.speaker, entry_json(entry)), "step": 0}
+    return {**logs, **shown_update(merged(state, logs), stage, now, found)}
+
+
+def listen(state: State) -> Update:
+    """Claims become evidence, questions become unknowns of one's own."""
+    turn = turn_of(state)
+    ledger, pending, shown = turn.ledger, list(turn.pending), list(state["shown"][turn.speaker])
     before = infonav.to_json(ledger)
     if turn.heard:
+        shown.append(turn.heard.id)
         for claim in turn.heard.claims:
             ledger = infonav.open_rationale(ledger, claim.question)
             rationale = ledger.find(claim.question)
             if rationale:
-                ledger = infonav.learn(ledger, rationale.id, claim.value, (claim.heard_in(turn.heard.id),))
+                evidence = (claim.heard_in(turn.heard.id),)
+                ledger = infonav.learn(ledger, rationale.id, claim.value, evidence, claim.basis)
         for question in turn.heard.declined:
             if rationale := ledger.find(question):
                 ledger = infonav.decline(ledger, rationale.id, turn.partner)
@@ -44,349 +77,133 @@ def listen(state: State, stage: Stage) -> Update:
     return {
         "ledgers": with_ledger(state, ledger),
         "pending": {**state["pending"], turn.speaker: pending},
+        "shown": {**state["shown"], turn.speaker: list(dict.fromkeys(shown))},
         "before": before,
     }
 
 
-async def plan(state: State, stage: Stage) -> Update:
-    """At the instructor's first turn, split the task; r0, the task itself, keeps a useless plan sound."""
-    turn = turn_of(state)
-    if not (state["top"] and state["turn"] == 0):
-        return {}
-    if not stage.settings.infonav:  # one unknown, however many questions the task asks
-        whole = replace(infonav.new_ledger(turn.speaker, state["task"]), turn=turn.ledger.turn)
-        return {"ledgers": with_ledger(state, whole)}
-    ledger = turn.ledger
-    added: tuple[str, ...] = ()
-    tool = appointments.plan_of(state, stage)
-    if tool is not None:
-        ledger = appointments.opened(ledger, tool)
-        stage.trace.emit("tool", dialogue=state["id"], person=turn.speaker, **appointments.summary(tool))
-    elif chain := await chains.split(stage.model, state["task"], _failure(stage, turn, "plan")):
-        ledger = infonav.whole(infonav.open_rationale(ledger, chain.first, chain.second))
-    elif len(questions(state["task"])) < 2:
-        failed = _failure(stage, turn, "plan")
-        added = await reading.plan(stage.model, state["task"], stage.settings, failed)
-    for question in added:
-        ledger = infonav.open_rationale(ledger, question)
-    stage.trace.emit(
-        "plan", dialogue=state["id"], person=turn.speaker, questions=[r.question for r in ledger.rationales]
-    )
-    return {"ledgers": with_ledger(state, ledger)}
+async def think(state: State, stage: Stage) -> Update:
+    """Ask the mind for one move, carry out its notes and keep its act for the next step.
 
-
-async def update(state: State, stage: Stage) -> Update:
-    """Recall for every unknown from one's own memory, then fill, corroborate or contest."""
-    turn = turn_of(state)
-    agent = stage.agent_of(turn.speaker)
-    ledger, searched = turn.ledger, state["searched"]
-    seen = {question: list(ids) for question, ids in state["seen"][turn.speaker].items()}
-    if turn.speaker in state["briefed"] and state["turn"] == 0:
-        return {}
-    for rationale in ledger.rationales:
-        if appointments.is_list(rationale, stage.settings):
-            for value, evidence in await asyncio.to_thread(appointments.looked_up, agent, rationale, stage.embedder):
-                ledger = infonav.learn(ledger, rationale.id, value, (evidence,))
-    ledger = infonav.followed(ledger)
-    claims = {claim.question: claim for claim in (turn.heard.claims if turn.heard else ())}
-    looks = [
-        _Look(stage, agent, turn, rationale, claims.get(rationale.question), seen.setdefault(rationale.question, []))
-        for rationale in ledger.rationales
-        if not ledger.is_whole(rationale)
-        and not appointments.is_list(rationale, stage.settings)
-        and (not rationale.settled or rationale.question in claims)
-    ]
-    recalls = [
-        asyncio.create_task(look.recall()) for look in looks
-    ]  # they run on while the model reads what came first
-    stopped = state["stopped"]
-    try:
-        for look, recall in zip(looks, recalls, strict=True):
-            recalled, shown = await recall
-            searched += recalled.searched
-            if found := await look.found(recalled, shown):
-                ledger = infonav.learn(ledger, look.rationale.id, *found)
-        ledger = infonav.followed(ledger)
-    except LimitExceeded as limit:  # what was learned before it is kept
-        stage.trace.emit("limit", dialogue=state["id"], why=limit.message)
-        stopped = f"{LIMIT}{limit.message}"
-    finally:  # not a TaskGroup: it would hide a limit or a model that is gone inside an ExceptionGroup
-        for recall in recalls:
-            recall.cancel()
-        await asyncio.gather(*recalls, return_exceptions=True)
-    return {
-        "ledgers": with_ledger(state, ledger),
-        "seen": {**state["seen"], turn.speaker: seen},
-        "searched": searched,
-        "stopped": stopped,
-    }
-
-
-@dataclass(frozen=True)
-class _Look:
-    """One look into the speaker's memory for one rationale.
-
-    A value that was heard (`claim`) is checked against the owner's own memory by its words; an unknown is read by
-    the model, which is shown each memory once: `seen` holds their ids. Later looks go wider and take in the words
-    heard meanwhile.
+    What code refuses is told to the mind, which may mend its move once; what is still wrong then is left out, and a step
+    without any usable act is made by the reader.
     """
-
-    stage: Stage
-    agent: PersonalAgent
-    turn: Turn
-    rationale: Rationale
-    claim: Claim | None
-    seen: list[str]
-
-    async def recall(self) -> tuple[Recall, list[Passage]]:
-        """What the memory holds, and what of it is to be read."""
-        started, question, settings = time.perf_counter(), self.rationale.question, self.stage.settings
-        heard = self.turn.heard.claims if self.turn.heard else ()
-        hint = self.claim.value if self.claim else " ".join(claim.value for claim in heard)
-        if self.stage.embedder and not self.claim:
-            embedder = self.stage.embedder
-            also = await asyncio.to_thread(attributes.paraphrases, question, embedder)
-            hint = f"{hint} {also}".strip()
-        if settings.memory:
-            recalled = await self.agent.recall(
-                question,
-                k=settings.k * (2 if self.seen else 1),
-                budget=settings.budget_tokens,
-                hint=hint,
-                partner=self.turn.partner,
-            )
-            recalled = joined(recalled, await self._told())
-        else:
-            recalled = await self.agent.latest(k=settings.k, budget=settings.budget_tokens)
-        fresh = [hit for hit in recalled.hits if hit.id not in self.seen]
-        self.seen.extend(hit.id for hit in fresh)
-        people = [name for called in self.agent.known_names.values() for name in called]
-        shown = await asyncio.to_thread(
-            reading.passages,
-            self.agent.memory,
-            fresh,
-            question,
-            self.agent.named(question),
-            self.stage.embedder,
-            people,
-        )
-        self._emit(
-            "recall", hint=hint, hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits],
-            searched=recalled.searched, mode=recalled.mode, seconds=round(time.perf_counter() - started, 4),
-        )  # fmt: skip
-        return recalled, shown
-
-    async def _told(self) -> Recall | None:
-        """What the memory holds on the people asked about in the words in which such things are told, if it is known."""
-        question, embedder, settings = self.rationale.question, self.stage.embedder, self.stage.settings
-        named = self.agent.named(question)
-        if embedder is None or self.claim or not named:
-            return None
-        told = await asyncio.to_thread(attributes.tellings, question, embedder)
-        names = " ".join(called[0] for called in named.values())
-        return (
-            await self.agent.recall(
-                f"{names}: {told}", k=settings.k, budget=settings.budget_tokens, partner=self.turn.partner
-            )
-            if told
-            else None
-        )
-
-    async def found(self, recalled: Recall, shown: Sequence[Passage]) -> tuple[str, tuple[Evidence, ...]] | None:
-        """What the look adds to the ledger: a value and its evidence."""
-        settings = self.stage.settings
-        if self.claim:
-            wanted = content_stems(self.claim.value)
-            fitting = (h for h in recalled.hits if h.score >= settings.support and wanted <= content_stems(h.text))
-            own = next(fitting, None) if wanted else None
-            if own is None:
-                return None
-            quote = reading.sentence_with(self.claim.value, own.text)
-            support = min(own.score, self.claim.support)  # the same words are no better evidence than the claim
-            return self.claim.value, (replace(self.agent.evidence(own), quote=quote, support=support),)
-        if self.rationale.kind == "person":
-            return self._person(shown)
-        failed = _failure(self.stage, self.turn, "copy")
-        finding = await reading.read(self.stage.model, self.rationale.question, shown, settings, failed)
-        if finding is None:
-            return None
-        evidence = self.agent.evidence(finding.passage.hit)
-        asked = finding.passage.asked
-        sources = tuple(dict.fromkeys((*evidence.sources, *((asked.id,) if asked else ()))))
-        evidence = replace(evidence, support=finding.passage.score, quote=finding.quote, sources=sources)
-        self._emit(
-            "found", value=finding.value, evidence=evidence.id, support=round(evidence.support, 3), copied=finding.copied
-        )  # fmt: skip
-        return finding.value, (evidence,)
-
-    def _person(self, shown: Sequence[Passage]) -> tuple[str, tuple[Evidence, ...]] | None:
-        """Whom the best memory is about: the speaker who says "I", else the one it names."""
-        fitting = [passage for passage in shown if passage.score >= self.stage.settings.support]
-        if not fitting:
-            return None
-        passage = reading.telling(fitting, self.rationale.question)
-        name = persons.whom(passage.hit, self.agent.known_names, self.rationale.question)
-        if not name:
-            return None
-        evidence = replace(self.agent.evidence(passage.hit), support=passage.score, quote=passage.hit.text)
-        self._emit("found", value=name, evidence=evidence.id, support=round(passage.score, 3), copied=False)
-        return name, (evidence,)
-
-    def _emit(self, kind: str, **fields: Any) -> None:
-        self.stage.trace.emit(
-            kind, dialogue=self.turn.state["id"], person=self.agent.person, question=self.rationale.question, **fields
-        )
-
-
-def joined(recalled: Recall, more: Recall | None) -> Recall:
-    """What two searches found, each memory once; what is below the first one's hits stays below them."""
-    if more is None:
-        return recalled
-    have = {hit.id for hit in recalled.hits}
-    least = min((hit.score for hit in recalled.hits), default=1.0)
-    added = tuple(replace(hit, score=min(hit.score, least)) for hit in more.hits if hit.id not in have)
-    return replace(recalled, hits=(*recalled.hits, *added), searched=recalled.searched + more.searched)
-
-
-def wants_third(state: State, stage: Stage) -> bool:
-    """Whether anything is worth a third party at this turn."""
     turn = turn_of(state)
-    return bool(_ready(turn, stage)) or any(_calendars(turn, stage))
+    mind, agent = stage.mind_of(turn.speaker), stage.agent_of(turn.speaker)
+    if mind.wants_brief and turn.speaker in state["briefed"] and state["turn"] == 0:
+        return _taken(state, turn, _Tried(Move(Speak(asks=("r0",)), mind="code"), turn.ledger))  # a template's work
+    view, entries, refusals = view_of(state, stage), [], 0
+    tried = _Tried(None, turn.ledger)
+    for attempt in range(ATTEMPTS):
+        tried = await _try(mind, view, state, stage, turn, agent)
+        if not tried.problems:
+            break
+        refusals += len(tried.problems)
+        stage.trace.emit(
+            "refused", dialogue=state["id"], person=turn.speaker, problems=list(tried.problems), attempt=attempt + 1,
+        )  # fmt: skip
+        entries += [Entry("assistant", tried.raw), Entry("user", _told_off(tried.problems))]
+        view = replace(view, log=(*view.log, *entries[-2:]))
+    if tried.move is None or not tried.usable:
+        stage.trace.emit("fell_back", dialogue=state["id"], person=turn.speaker, mind=mind.name)
+        move = await stage.reader.move(replace(view, step=0))
+        tried = _noted(move, state, stage, turn, agent, reads=True)
+    elif mind.wants_brief and not tried.problems:
+        entries.append(Entry("assistant", tried.raw))
+    if tried.move and isinstance(tried.move.act, Stop):
+        stage.trace.emit("limit", dialogue=state["id"], why=tried.move.act.why)
+    logs = logged(state, turn.speaker, *map(entry_json, entries))
+    return {**_taken(state, turn, tried), "logs": logs, "refusals": state["refusals"] + refusals}
 
 
-def _ready(turn: Turn, stage: Stage) -> tuple[Rationale, ...]:
-    firm = stage.settings.firm
-    found = consult.ready(turn.ledger, asked_by_partner=turn.pending, partner=turn.partner, firm=firm)
-    return tuple(one for one in found if not appointments.is_list(one, stage.settings))
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """One attempt at a move. move: None where the reply was none. usable: whether its act may be carried out."""
 
-
-def _calendars(turn: Turn, stage: Stage) -> Iterator[tuple[Rationale, list[str]]]:
-    """Calendars that people in reach should be asked for, and whom."""
-    agent, state = stage.agent_of(turn.speaker), turn.state
-    for rationale in turn.ledger.rationales if state["depth"] > 0 and state["budget"] > 0 else ():
-        if appointments.is_list(rationale, stage.settings):
-            visited = {*state["pair"], *state["visited"].get(rationale.question, ())}
-            if people := appointments.to_ask(agent, rationale, sorted(visited)):
-                yield rationale, people
-
-
-async def consult_third(state: State, stage: Stage, ask_third: AskThird) -> Update:
-    """Put what is still unknown to third parties; their conclusions come back as heard evidence."""
-    turn = turn_of(state)
-    agent = stage.agent_of(turn.speaker)
-    number = sum(entry["by"] in state["pair"] for entry in state["consulted"])
-    work = _Asking(
-        turn.ledger, dict(state["visited"]), state["budget"], list(state["consulted"]), state["searched"], number
-    )
-    for rationale in _ready(turn, stage):
-        if not work.stopped:
-            await _ask_around(state, stage, agent, turn, rationale, work, ask_third)
-    for rationale, people in _calendars(turn, stage):
-        for person in people:
-            if not work.stopped and work.budget > 0:
-                why = consult.Candidate(person, consult.NAMED, "calendar")
-                await _ask_one(state, stage, agent, rationale, why, work, ask_third)
-    return {
-        "ledgers": with_ledger(state, work.ledger),
-        "visited": work.visited,
-        "budget": work.budget,
-        "consulted": work.consulted,
-        "searched": work.searched,
-        "disclosures": [*state["disclosures"], *work.disclosures],
-        "stopped": work.stopped,
-    }
-
-
-@dataclass
-class _Asking:
-    """What consulting changes while it goes on. stopped: the limit that a consultation met; it is the task's limit."""
-
+    move: Move | None
     ledger: Ledger
-    visited: dict[str, list[str]]
-    budget: int
-    consulted: list[dict[str, Any]]
-    searched: int
-    number: int
-    disclosures: list[dict[str, Any]] = field(default_factory=list)
-    stopped: str = ""
+    problems: tuple[str, ...] = ()
+    usable: bool = True
+    raw: str = UNREADABLE
 
 
-async def _ask_around(
-    state: State,
-    stage: Stage,
-    agent: PersonalAgent,
-    turn: Turn,
-    rationale: Rationale,
-    work: _Asking,
-    ask_third: AskThird,
-) -> None:
-    """Ask up to fan_out contacts about one rationale, until one knows; close it when nobody is left to ask."""
-    question = rationale.question
-    visited = work.visited.setdefault(question, sorted({*state["pair"]}))
-    ranked = await asyncio.to_thread(consult.rank, agent, question)
-    if rationale.held:
-        ranked = tuple(candidate for candidate in ranked if candidate.reason == "named")
-    for _ in range(stage.settings.fan_out):
-        candidates = [candidate for candidate in ranked if candidate.person not in visited]
-        if not candidates or work.budget <= 0 or state["depth"] <= 0:
-            reason = "nobody left to ask" if not candidates else "no right to ask further"
-            if not rationale.held:
-                work.ledger = infonav.unavailable(work.ledger, rationale.id, reason)
-            return
-        if await _ask_one(state, stage, agent, rationale, candidates[0], work, ask_third) or work.stopped:
-            return
+async def _try(mind: Mind, view: View, state: State, stage: Stage, turn: Turn, agent: PersonalAgent) -> _Tried:
+    try:
+        move = await mind.move(view)
+    except (ReplyInvalid, ContextOverflow) as error:
+        return _Tried(None, turn.ledger, (error.message,), usable=False)
+    tried = _noted(move, state, stage, turn, agent, reads=not mind.wants_brief)
+    if not mind.wants_brief:
+        return replace(tried, problems=())
+    problem = await _act_problem(move, state, stage, replace(turn, ledger=tried.ledger), agent)
+    repeated = any(e["role"] == "assistant" and e["text"] == move.raw for e in state["logs"][turn.speaker][-4:])
+    if move.raw and repeated and not isinstance(move.act, Speak | Conclude):
+        problem = problem or "you made this very move before; it brings nothing new"
+    problems = (*tried.problems, *((problem,) if problem else ()))
+    return replace(tried, problems=problems, usable=not problem, raw=move.raw or UNREADABLE)
 
 
-async def _ask_one(
-    state: State, stage: Stage, agent: PersonalAgent, rationale: Rationale, chosen: consult.Candidate, work: _Asking,
-    ask_third: AskThird,
-) -> bool:  # fmt: skip
-    """Put a question to one contact; returns whether it was answered."""
-    question = rationale.question
-    visited = work.visited.setdefault(question, sorted({*state["pair"]}))
-    if chosen.person in visited:  # somebody asked on the way has asked them meanwhile
-        return False
-    visited.append(chosen.person)
-    work.ledger = infonav.ask(work.ledger, rationale.id, chosen.person)
-    reach = consult.Reach(state["depth"] - 1, work.budget - 1, frozenset(visited))
-    stage.trace.emit(
-        "consult", dialogue=state["id"], person=agent.person, asks=chosen.person, question=question,
-        reason=chosen.reason, score=round(chosen.score, 3), depth=reach.depth,
-    )  # fmt: skip
-    work.number += 1
-    ended = await ask_third(state, agent.person, chosen.person, question, reach, work.number)
-    return _take_back(work, agent.person, chosen.person, rationale.id, question, state["id"], state["turn"], ended)
+def _noted(move: Move, state: State, stage: Stage, turn: Turn, agent: PersonalAgent, *, reads: bool) -> _Tried:
+    """The move with its notes carried out. reads: the mind reads its owner's memory by itself."""
+    shown = None if reads else frozenset(state["shown"][turn.speaker])
+    noted = noting.apply(turn.ledger, move.notes, Evidences(state, agent, turn, shown), stage.settings.max_entries)
+    return _Tried(move, noted.ledger, noted.refused, raw=move.raw)
 
 
-def _take_back(
-    work: _Asking, me: str, third: str, rid: str, question: str, parent: str, turn: int, ended: State
-) -> bool:
-    """Bring a consultation's conclusion into one's own ledger; returns whether it answered."""
-    work.budget = ended["budget"]
-    work.searched += ended["searched"]
-    work.disclosures.extend(ended["disclosures"])
-    work.stopped = ended["stopped"] if ended["stopped"].startswith(LIMIT) else ""
-    work.visited[question].extend(p for p in ended["visited"].get(question, []) if p not in work.visited[question])
-    learned = infonav.from_json(ended["ledgers"][me])["r0"]
-    entry = {
-        "by": me,
-        "person": third,
-        "question": question,
-        "dialogue": ended["id"],
-        "within": parent,
-        "turn": turn,
-        "answered": bool(learned.held),
+async def _act_problem(move: Move, state: State, stage: Stage, turn: Turn, agent: PersonalAgent) -> str:
+    """Why an act may not be carried out, "" where it may."""
+    act = move.act
+    evidences = Evidences(state, agent, turn, frozenset(state["shown"][turn.speaker]))
+    try:
+        if isinstance(act, AskContact):
+            return await asyncio.to_thread(forbidden, agent, act, state, stage.settings.fan_out)
+        if isinstance(act, Speak):
+            need_speech(act, turn, evidences)
+        elif isinstance(act, Conclude):
+            need_conclusion(act, turn, evidences)
+        elif isinstance(act, minds.UseTool) and act.tool not in TOOLS:
+            return f"there is no tool {act.tool!r}: choose among {', '.join(TOOLS)}"
+    except InputError as error:
+        return f"{error.message}: {error.hint}" if error.hint else error.message
+    return ""
+
+
+def need_conclusion(act: Conclude, turn: Turn, evidences: Evidences) -> None:
+    """Raises InputError for an answer that rests on nothing, or holds what its evidence does not."""
+    if act.basis == "unknown":
+        return
+    if not act.text:
+        raise InputError("the answer is empty", 'write it, or say "unknown"')
+    if not act.rests_on:
+        raise InputError("an answer rests on rationales", 'give rests_on, or the basis "unknown"')
+    grounds = [g for rid in act.rests_on for g in evidences.look(Cite(rid))]
+    known = " ".join([turn.state["task"], *(r.question for r in turn.ledger.rationales)])
+    noting.need_grounds(act.text, grounds, evidences.agent, known, act.basis)
+
+
+def _taken(state: State, turn: Turn, tried: _Tried) -> Update:
+    """The state with a move that is to be carried out."""
+    move = tried.move
+    assert move is not None, "only a usable move is taken"
+    asked_back = state["asked_back"]
+    if (
+        isinstance(move.act, AskBack) and not turn.is_instructor
+    ):  # the partner has the task, and is asked like anything else
+        asked_back = move.act.question
+        move = replace(move, act=Speak(asked_back, asks=(asked_back,)))
+    counts = {**state["minds"], move.mind: state["minds"].get(move.mind, 0) + 1}
+    kept = state["kept"] if move.kept is None else {**state["kept"], turn.speaker: dict(move.kept)}
+    return {
+        "move": minds.to_json(replace(move, kept=None, notes=())),
+        "ledgers": with_ledger(state, tried.ledger),
+        "kept": kept,
+        "minds": counts,
+        "searched": state["searched"] + move.searched,
+        "step": state["step"] + 1,
+        "asked_back": asked_back,
+        **({"stopped": f"{LIMIT}{move.act.why}"} if isinstance(move.act, Stop) else {}),
     }
-    work.consulted.extend([{**entry, "utterances": ended["utterances"]}, *ended["consulted"]])
-    for held in learned.held:
-        work.ledger = infonav.learn(work.ledger, rid, held.value, held.evidence)
-    if not learned.held:
-        work.ledger = infonav.decline(work.ledger, rid, third)
-    return bool(learned.held)
 
 
-def _failure(stage: Stage, turn: Turn, purpose: str) -> Callable[[str], None]:
-    """Where a reply that could not be used is told: an event, never text in the conversation."""
-    return lambda why: stage.trace.emit(
-        "model_failed", dialogue=turn.state["id"], person=turn.speaker, purpose=purpose, why=why
-    )
+def _told_off(problems: Sequence[str]) -> str:
+    return "Refused:\n" + "\n".join(f"- {problem}" for problem in problems) + "\nMake the move again, mended."

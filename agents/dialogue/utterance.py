@@ -1,28 +1,23 @@
 """Utterances: the only way information crosses from one person to another. What is claimed is what is said."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from kithnet.agents.disclosure.policy import Item, Sensitivity, leak
-from kithnet.agents.infonav.ledger import Evidence
-from kithnet.agents.minds.rules import tastes
-from kithnet.agents.prompting import prompt, shaped
-from kithnet.agents.settings import Settings
-from kithnet.agents.tools import calendar as calendars
-from kithnet.agents.wording import content_stems, normalise
-from kithnet.runtime.chat import ChatModel, ReplySpec
-from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
+from kithnet.agents.infonav.ledger import Basis, Evidence
+from kithnet.agents.wording import normalise
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """An answer that is spoken: the value, the words it was read from, and opaque handles of the evidence.
 
-    said: who said it to whom, as far as the speaker knows. The rest is as in `Evidence`.
+    said: who said it to whom, as far as the speaker knows. listed: an entry of a list, which stands beside others. basis: as in
+    `Held`. The rest is as in `Evidence`.
     """
 
     question: str
@@ -34,6 +29,8 @@ class Claim:
     hops: int
     support: float
     sensitivity: Sensitivity = "ordinary"
+    listed: bool = False
+    basis: Basis = "stated"
 
     def heard_in(self, utterance: str) -> Evidence:
         """The claim as evidence for the listener: the utterance, one hop further from the origin."""
@@ -70,7 +67,7 @@ def from_json(data: object) -> Utterance:
 
 def compose(claims: Sequence[Claim], asks: Sequence[str], declined: Sequence[str]) -> str:
     """The plain wording of an utterance, complete and literal."""
-    listed = [claim for claim in claims if is_list(claim.question)]
+    listed = [claim for claim in claims if claim.listed]
     others = [claim for claim in claims if claim not in listed]
     parts = [_claimed(claim, first=at == 0) for at, claim in enumerate(others)]
     parts += _calendars(listed)
@@ -93,11 +90,6 @@ def _claimed(claim: Claim, *, first: bool) -> str:
     return f"{lead}On “{claim.question}” I have: {claim.value}. {source}"
 
 
-def is_list(question: str) -> bool:
-    """Whether a question is answered by entries: a calendar, or what somebody likes."""
-    return calendars.whose(question) is not None or tastes.whose(question) is not None
-
-
 def _calendars(claims: Sequence[Claim]) -> list[str]:
     """Entries of calendars, those of one question in one sentence."""
     asked = dict.fromkeys(claim.question for claim in claims)
@@ -107,27 +99,6 @@ def _calendars(claims: Sequence[Claim]) -> list[str]:
 
 def _ends(text: str) -> bool:
     return bool(re.search(r"[.!?]$", text))
-
-
-async def phrase(model: ChatModel, draft: str, facts: Sequence[str], names: tuple[str, str], settings: Settings) -> str:
-    """Let a capable model say the draft its own way; the draft stands when a fact is lost or something is added."""
-    if not model.traits.capable or not facts:
-        return draft
-    spec = ReplySpec(max_tokens=220, temperature=settings.temperature, seed=settings.seed, purpose="speak")
-    try:
-        messages = prompt("speak", speaker=names[0], listener=names[1], draft=draft)
-        reply = await model.reply(messages, shaped(model.traits, spec))
-    except (ContextOverflow, ReplyInvalid):
-        return draft
-    text = reply.text.strip()
-    return text if faithful(text, draft, facts, names) else draft
-
-
-def faithful(text: str, draft: str, facts: Iterable[str], names: Sequence[str]) -> bool:
-    """Whether a wording holds every fact and no content words beyond a few that neither draft nor names hold."""
-    said = normalise(text)
-    added = content_stems(text) - content_stems(draft) - content_stems(" ".join(names))
-    return all(normalise(fact) in said for fact in facts) and len(added) <= max(3, len(content_stems(draft)) // 4)
 
 
 def gate(utterance_text: str, refused: Sequence[Item], partner_said: str) -> Item | None:

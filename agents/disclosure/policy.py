@@ -174,12 +174,18 @@ class Owner(Protocol):
     async def approve(self, item: Item, partner: str, task: str) -> bool:
         """Whether `item` may be told to `partner` for `task`."""
 
+    async def clarify(self, question: str) -> str:
+        """What the owner answers to its own agent, "" where nobody is there."""
+
 
 class UnattendedOwner:
     """Nobody is there to ask: everything left open is refused."""
 
     async def approve(self, item: Item, partner: str, task: str) -> bool:
         return False
+
+    async def clarify(self, question: str) -> str:
+        return ""
 
 
 async def decide(policy: Policy, owner: Owner, item: Item, partner: str, tie: int, task: str) -> Decision:

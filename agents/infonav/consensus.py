@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kithnet.agents.infonav.ledger import Evidence, Held, Ledger, Rationale
 from kithnet.agents.wording import agree, normalise
+
+UNKNOWN = "I could not find this out: nobody in reach knew or could share it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,25 @@ def merge(instructor: Ledger, assistant: Ledger, said: Mapping[str, Sequence[Hel
     )
 
 
+def plain(agreed: Sequence[Agreed]) -> str:
+    """The agreed values as they are, one line a question where there are several."""
+    if len(agreed) == 1:
+        return agreed[0].value or UNKNOWN
+    return "\n".join(f"{one.question} {one.value or 'not found: ' + one.reason}" for one in agreed)
+
+
+def resting(
+    ids: Iterable[str], ledger: Ledger, agreed: Sequence[Agreed], results: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Handles of the messages that rationales ("r0") and results of tools ("t1") rest on, without repeats."""
+    questions = {r.id: r.question for r in ledger.rationales}
+    known = {one.question: one.sources for one in agreed}
+    sources: list[str] = []
+    for rid in ids:
+        sources += known.get(questions.get(rid, ""), ()) or results.get(rid, {}).get("sources", ())
+    return tuple(dict.fromkeys(sources))
+
+
 def _agreed(one: Rationale, other: Rationale | None) -> Agreed:
     if one.listed:
         return _collected(one, other)
@@ -77,7 +99,7 @@ def pool(held: Iterable[Held]) -> list[Held]:
             if agree(one.value, group.value):
                 have = {item.id for item in group.evidence}
                 fresh = tuple(item for item in one.evidence if item.id not in have)
-                joined[at] = Held(group.value, (*group.evidence, *fresh))
+                joined[at] = replace(group, evidence=(*group.evidence, *fresh))
                 break
         else:
             joined.append(one)

@@ -11,24 +11,16 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from kithnet.agents.disclosure.policy import Sensitivity
-from kithnet.agents.minds.rules import chains, tastes
-from kithnet.agents.tools import calendar as calendars
 from kithnet.agents.wording import agree, normalise
 from kithnet.runtime.errors import LedgerError
 
 Status = Literal["unknown", "asked", "known", "contested", "unavailable"]
+Basis = Literal["stated", "derived"]
+"""Whether a value is told by its evidence, or follows from it."""
 Kind = Literal["whole", "event", "events", "tastes", "person", "count", "name", "place", "text"]
 
 LISTS = ("events", "tastes")
 """Kinds whose values are entries of a list."""
-
-_FIRST_WORDS: dict[str, Kind] = {
-    "when": "event",
-    "who": "name",
-    "whose": "name",
-    "whom": "name",
-    "where": "place",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +44,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One value and all that speaks for it."""
+    """One value and all that speaks for it. basis: whether the evidence states it, or it was concluded from it."""
 
     value: str
     evidence: tuple[Evidence, ...]
+    basis: Basis = "stated"
 
     @property
     def weight(self) -> tuple[float, int, int]:
@@ -79,8 +72,8 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Rationale:
-    """One thing the task needs. held: its values, the preferred first; more than one means contested. follow: the question
-    that the value completes, {} in the value's place.
+    """One thing the task needs. held: its values, the preferred first; more than one means contested. subject: whose it is, as
+    a name, "" where that is open. follow: the question that the value completes, {} in the value's place.
 
     Of the kinds in LISTS all values hold beside each other: the entries of a calendar, or of what somebody likes.
     """
@@ -95,6 +88,7 @@ class Rationale:
     reason: str = ""
     history: tuple[Transition, ...] = ()
     follow: str = ""
+    subject: str = ""
 
     @property
     def listed(self) -> bool:
@@ -155,51 +149,33 @@ class Ledger:
         return rationale.kind == "whole" and any(other.kind != "whole" for other in self.rationales)
 
 
-def kind_of(question: str) -> Kind:
-    """The kind of value a question wants, from its interrogative."""
-    if calendars.whose(question) is not None:
-        return "events"
-    if tastes.whose(question) is not None:
-        return "tastes"
-    if chains.wants_person(question):
-        return "person"
-    head = question.casefold().replace(",", " ").split()
-    if "how many" in question.casefold() or "how much" in question.casefold():
-        return "count"
-    return next((_FIRST_WORDS[word] for word in head if word in _FIRST_WORDS), "text")
+def new_ledger(owner: str, task: str) -> Ledger:
+    """A ledger whose rationale r0 is the task itself."""
+    return Ledger(owner, task, (Rationale("r0", task, "text", history=(Transition(0, "open", task),)),))
 
 
-def new_ledger(owner: str, task: str, questions: tuple[str, ...] = ()) -> Ledger:
-    """A ledger whose rationale r0 is the task itself; `questions` are its separate parts, if it has any."""
-    ledger = Ledger(owner=owner, task=task)
-    first = Rationale("r0", task, "whole" if questions else kind_of(task), history=(Transition(0, "open", task),))
-    ledger = replace(ledger, rationales=(first,))
-    for question in questions:
-        ledger = open_rationale(ledger, question)
-    return ledger
-
-
-def open_rationale(ledger: Ledger, question: str, follow: str = "") -> Ledger:
-    """Add an unknown; a question the ledger has already is left as it is. follow: see `Rationale`."""
+def open_rationale(ledger: Ledger, question: str, kind: Kind = "text", subject: str = "", follow: str = "") -> Ledger:
+    """Add an unknown; a question the ledger has already is left as it is. subject, follow: see `Rationale`."""
     if ledger.find(question):
         return ledger
-    rationale = Rationale(f"r{len(ledger.rationales)}", question, kind_of(question), follow=follow)
+    rationale = Rationale(f"r{len(ledger.rationales)}", question, kind, follow=follow, subject=subject)
     return replace(ledger, rationales=(*ledger.rationales, _record(ledger, rationale, "open", question)))
+
+
+def restate(ledger: Ledger, rid: str, question: str, kind: Kind, subject: str = "") -> Ledger:
+    """Put a rationale in other words, or say what kind of value it wants, while nothing is known of it."""
+
+    def change(rationale: Rationale) -> Rationale:
+        if rationale.held:
+            raise LedgerError(f"{rid} is known as {rationale.value!r} and cannot be restated")
+        return replace(rationale, question=question, kind=kind, subject=subject)
+
+    return _change(ledger, rid, "restate", question, change)
 
 
 def whole(ledger: Ledger) -> Ledger:
     """Leave the task itself to reasoning over its parts."""
     return replace(ledger, rationales=(replace(ledger["r0"], kind="whole"), *ledger.rationales[1:]))
-
-
-def followed(ledger: Ledger) -> Ledger:
-    """Open the questions that known values complete."""
-    for rationale in ledger.rationales:
-        if rationale.follow and rationale.value:
-            ledger = open_rationale(
-                ledger, rationale.follow.replace("{}", chains.essence(rationale.value, rationale.question))
-            )
-    return ledger
 
 
 def ask(ledger: Ledger, rid: str, of: str) -> Ledger:
@@ -222,7 +198,7 @@ def decline(ledger: Ledger, rid: str, by: str) -> Ledger:
     return _change(ledger, rid, "decline", by, change)
 
 
-def fill(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -> Ledger:
+def fill(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...], basis: Basis = "stated") -> Ledger:
     """Mark a rationale known, or corroborate the value it has.
 
     A value without evidence, or another value than the one already known, is a `LedgerError` (see `contest`).
@@ -231,27 +207,27 @@ def fill(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -
 
     def change(rationale: Rationale) -> Rationale:
         if not rationale.held:
-            return replace(rationale, status="known", held=(Held(value, evidence),), reason="")
+            return replace(rationale, status="known", held=(Held(value, evidence, basis),), reason="")
         if not rationale.listed and not any(agree(value, held.value) for held in rationale.held):
             raise LedgerError(f"{rid} is known as {rationale.value!r}: {value!r} contests it")
-        return _hold(rationale, value, evidence)
+        return _hold(rationale, value, evidence, basis)
 
     return _change(ledger, rid, "fill", _said(value, evidence), change)
 
 
-def contest(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -> Ledger:
+def contest(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...], basis: Basis = "stated") -> Ledger:
     """Set another value beside the known one; the better supported is preferred, both stay on record."""
     _need(value, evidence)
 
     def change(rationale: Rationale) -> Rationale:
         if not rationale.held:
             raise LedgerError(f"{rid} has no value to contest")
-        return _hold(rationale, value, evidence)
+        return _hold(rationale, value, evidence, basis)
 
     return _change(ledger, rid, "contest", _said(value, evidence), change)
 
 
-def learn(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) -> Ledger:
+def learn(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...], basis: Basis = "stated") -> Ledger:
     """`fill` where nothing or the same is known, else `contest`; evidence already held changes nothing."""
     rationale = ledger[rid]
     alike = [held for held in rationale.held if not rationale.listed or rationale.agrees(value, held.value)]
@@ -260,7 +236,7 @@ def learn(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) 
     if not fresh:
         return ledger
     known_otherwise = not rationale.listed and alike and not any(agree(value, held.value) for held in alike)
-    return (contest if known_otherwise else fill)(ledger, rid, value, fresh)
+    return (contest if known_otherwise else fill)(ledger, rid, value, fresh, basis)
 
 
 def retract(ledger: Ledger, evidence_id: str) -> Ledger:
@@ -322,7 +298,7 @@ def _with(people: tuple[str, ...], person: str) -> tuple[str, ...]:
     return people if person in people else (*people, person)
 
 
-def _hold(rationale: Rationale, value: str, evidence: tuple[Evidence, ...]) -> Rationale:
+def _hold(rationale: Rationale, value: str, evidence: tuple[Evidence, ...], basis: Basis) -> Rationale:
     held = list(rationale.held)
     for at, one in enumerate(held):
         if rationale.agrees(value, one.value):
@@ -330,7 +306,7 @@ def _hold(rationale: Rationale, value: str, evidence: tuple[Evidence, ...]) -> R
             held[at] = replace(one, evidence=(*one.evidence, *(e for e in evidence if e.id not in have)))
             break
     else:
-        held.append(Held(value, evidence))
+        held.append(Held(value, evidence, basis))
     held.sort(key=lambda one: one.weight, reverse=True)
     return _restated(replace(rationale, held=tuple(held)))
 

@@ -56,7 +56,6 @@ class Parts:
     plan: str | ModelError = '{"questions": []}'
     answer: str | ModelError = ""
     copy: str | ModelError | None = None
-    speak: str | ModelError | None = None
     pick: str | ModelError | None = None
     heard: list[str] = field(default_factory=list)
 
@@ -66,16 +65,12 @@ class Parts:
         if isinstance(said, ModelError):
             raise said
         if said is None:
-            return {"copy": self._copied, "speak": _repeated, "score": _first_id}[spec.purpose](messages)
+            return {"copy": self._copied, "score": _first_id}[spec.purpose](messages)
         return str(said)
 
     def _copied(self, messages: Sequence[Message]) -> str:
         message = part(messages, "Message, ").partition(": ")[2]
         return next((value for word, value in self.copies.items() if word in message), message)
-
-
-def _repeated(messages: Sequence[Message]) -> str:
-    return part(messages, "Notes: ")
 
 
 def _first_id(messages: Sequence[Message]) -> str:

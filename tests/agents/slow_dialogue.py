@@ -33,8 +33,6 @@ def script(messages: Sequence[Message], spec: ReplySpec) -> str:
         return next(line.partition(":")[0] for line in lines if line[:1] == "m" and line[1:2].isdigit())
     if spec.purpose == "copy":
         return "under the blue flower pot"
-    if spec.purpose == "speak":
-        return next(line for line in lines if line.startswith("Notes: ")).removeprefix("Notes: ")
     return "The spare key is under the blue flower pot."
 
 

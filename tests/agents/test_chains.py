@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.minds.rules import chains
 from kithnet.agents.minds.rules.chains import Chain
 
@@ -43,16 +42,6 @@ def test_the_right_way_to_take_a_task_apart_is_among_the_possible(task: str, cha
 @pytest.mark.parametrize("task", ["Where is the spare key?", "Who told Ana about the party?", "", "Ana is the one."])
 def test_a_task_without_a_question_inside_is_left_whole(task: str) -> None:
     assert list(chains.possible(task)) == [] and first_of(task) is None
-
-
-def test_the_second_question_is_opened_with_the_name_that_answers_the_first() -> None:
-    ledger = infonav.open_rationale(
-        infonav.new_ledger("ana", "?"), "What is the shop that Ana's cousin runs?", "Where is {}?"
-    )
-    assert infonav.followed(ledger) == ledger
-    evidence = infonav.Evidence("m1", ("m1",), "ana")
-    ledger = infonav.learn(ledger, "r1", "My cousin runs the Blue Door now", (evidence,))
-    assert infonav.followed(ledger).find("Where is Blue Door?") is not None
 
 
 def test_two_agents_answer_what_each_knows_half_of(bench: Bench) -> None:

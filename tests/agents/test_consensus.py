@@ -6,10 +6,10 @@ from itertools import permutations
 
 import pytest
 
-from kithnet.agents.dialogue.answer import UNKNOWN, Answer, answer, supported
 from kithnet.agents.infonav import ledger as infonav
-from kithnet.agents.infonav.consensus import Agreed, merge, pool
+from kithnet.agents.infonav.consensus import UNKNOWN, Agreed, merge, pool
 from kithnet.agents.infonav.ledger import Evidence, Held, Ledger
+from kithnet.agents.minds.rules.answer import Answer, answer, supported
 from kithnet.agents.settings import Settings
 from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ModelUnavailable, ReplyInvalid
 from kithnet.runtime.scripted import ScriptedModel
@@ -64,7 +64,8 @@ def test_conflicting_values_are_listed_not_merged_away() -> None:
 
 
 def test_the_instructor_s_order_and_reasons_are_kept() -> None:
-    task = infonav.new_ledger("ana", "Two things", ("Who came?", "When was it?"))
+    task = infonav.open_rationale(infonav.new_ledger("ana", "Two things"), "Who came?")
+    task = infonav.whole(infonav.open_rationale(task, "When was it?"))
     task = infonav.unavailable(task, "r2", "nobody left to ask")
     first, second = merge(task, infonav.new_ledger("ben", "Two things"), {})
     assert [first.question, second.question] == ["Who came?", "When was it?"]

@@ -65,7 +65,10 @@ def test_only_the_agent_s_own_memory_is_read(ben: PersonalAgent) -> None:
 
 
 def test_a_third_party_is_worth_asking_when_the_partner_wants_to_know_or_had_nothing() -> None:
-    ledger = infonav.new_ledger("ben", "Two things", ("Who came?", "When was it?"))
+    ledger = infonav.new_ledger("ben", "Two things")
+    for question in ("Who came?", "When was it?"):
+        ledger = infonav.open_rationale(ledger, question)
+    ledger = infonav.whole(ledger)
     assert consult.ready(ledger, asked_by_partner=(), partner="ana") == ()
     assert [r.id for r in consult.ready(ledger, asked_by_partner=("Who came?",), partner="ana")] == ["r1"]
     declined = infonav.decline(infonav.ask(ledger, "r2", "ana"), "r2", "ana")

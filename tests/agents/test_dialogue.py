@@ -244,25 +244,9 @@ def test_every_value_told_leaves_a_row_with_its_messages_its_hearer_and_its_rule
     assert [(d.items, d.partner) for d in key_world.owner("cleo").disclosures()] == [(("m5",), "ben")]
 
 
-def test_a_model_that_blurts_out_a_refused_memory_is_stopped_at_the_gate(bench: Any, scripted: Make) -> None:
-    store = bench.world(
-        [
-            ("ana", "ben", "Nice weather."),
-            ("dora", "ben", "Between us, the passport lies inside the grandfather clock."),
-            ("ed", "ben", "The spare key is under the blue flower pot."),
-        ]
-    )
-    blurt = "The spare key is under the blue flower pot. The passport lies inside the grandfather clock."
-    chat = scripted(capable=True, **keyed(speak=blurt))
-    talk = bench.talk(store, "Where is the spare key? Where is the passport?", ("ana", "ben"), chat)
-    assert all("grandfather" not in u["text"] for u in talk.heard)
-    assert "grandfather" not in talk.state["result"]["answer"]
-    assert "flower pot" in talk.state["result"]["answer"]
-
-
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 9999), capable=st.booleans())
-def test_no_message_is_heard_by_anyone_unless_a_disclosure_says_so(bench: Any, seed: int, capable: bool) -> None:
+@given(seed=st.integers(0, 9999))
+def test_no_message_is_heard_by_anyone_unless_a_disclosure_says_so(bench: Any, seed: int) -> None:
     """Every run of four words of a message that someone hears was told by a row, or they were there themselves."""
     random_ = random.Random(seed)
     people = ["ana", "ben", "cleo", "dora", "ed"]
@@ -282,8 +266,7 @@ def test_no_message_is_heard_by_anyone_unless_a_disclosure_says_so(bench: Any, s
         lines.append((teller, hearer, f"{lead}the old {thing} {way} the {place}."))
     store = bench.world(lines)
     task = " ".join(f"Where is the {thing}?" for thing in random_.sample(things, 2))
-    from_model = _blurt(lines) if capable else None
-    talk = bench.talk(store, task, ("ana", "ben"), from_model)
+    talk = bench.talk(store, task, ("ana", "ben"))
     told = {(d["from"], d["to"], m) for d in talk.state["disclosures"] if d["told"] for m in d["messages"]}
     for utterance in talk.heard:
         spoken, hearer = words(utterance["text"]), utterance["receiver"]
@@ -291,30 +274,6 @@ def test_no_message_is_heard_by_anyone_unless_a_disclosure_says_so(bench: Any, s
             if hearer in (a, b) or not _shared_run(spoken, words(text), words(task)):
                 continue
             assert (utterance["sender"], hearer, f"m{number}") in told, (utterance["text"], text)
-
-
-def _blurt(lines: list[tuple[str, str, str]]) -> ScriptedModel:
-    """A capable model that adds a private message to whatever it is to phrase."""
-    secret = lines[-1][2]
-
-    def script(messages: Any, spec: Any) -> str:
-        prompt = "\n".join(m.content for m in messages)
-        if spec.purpose == "plan":
-            return '{"questions": []}'
-        if spec.purpose == "score":
-            return next(
-                line.partition(":")[0] for line in prompt.splitlines() if line[:1] == "m" and line[1:2].isdigit()
-            )
-        if spec.purpose == "speak":
-            notes = next(line for line in prompt.splitlines() if line.startswith("Notes: "))
-            return f"{notes.removeprefix('Notes: ')} {secret.rpartition(' the old ')[2]}"
-        return (
-            [line for line in prompt.splitlines() if line.startswith("Message, ")][-1].partition(": ")[2]
-            if (spec.purpose == "copy")
-            else ""
-        )
-
-    return ScriptedModel(script)
 
 
 def _shared_run(spoken: list[str], text: list[str], task: list[str], width: int = 4) -> bool:
@@ -343,7 +302,7 @@ def test_no_failure_of_a_model_is_ever_said_in_a_conversation(
     bench: Any, key_world: Store, scripted: Make, broken: Any, capable: bool
 ) -> None:
     pick = "none" if isinstance(broken, str) else broken
-    chat = scripted(capable=capable, plan=broken, copy=broken, speak=broken, answer=broken, pick=pick)
+    chat = scripted(capable=capable, plan=broken, copy=broken, answer=broken, pick=pick)
     talk = bench.talk(key_world, KEY, ("ana", "ben"), chat)
     assert "XYZZY" not in json.dumps([talk.heard, talk.state["ledgers"], talk.state["result"]])
     assert talk.events("model_failed")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.infonav.ledger import Evidence, Ledger, Rationale
+from kithnet.agents.minds.rules import kinds
 from kithnet.runtime.errors import LedgerError
 
 TASK = "Where is the spare key?"
@@ -29,12 +30,14 @@ def actions(rationale: Rationale) -> list[str]:
 
 def test_a_new_ledger_holds_the_task_itself_as_an_unknown(ledger: Ledger) -> None:
     (only,) = ledger.rationales
-    assert (only.id, only.question, only.kind, only.status, only.value) == ("r0", TASK, "place", "unknown", None)
+    assert (only.id, only.question, only.kind, only.status, only.value) == ("r0", TASK, "text", "unknown", None)
     assert ledger.unsettled == (only,)
 
 
 def test_a_task_with_parts_leaves_the_whole_to_reasoning() -> None:
-    ledger = infonav.new_ledger("ana", "Who came? When was it?", ("Who came?", "When was it?"))
+    ledger = infonav.new_ledger("ana", "Who came? When was it?")
+    ledger = infonav.open_rationale(ledger, "Who came?", "name")
+    ledger = infonav.whole(infonav.open_rationale(ledger, "When was it?", "event"))
     assert [r.kind for r in ledger.rationales] == ["whole", "name", "event"]
     assert [r.id for r in ledger.unsettled] == ["r1", "r2"]
 
@@ -53,7 +56,19 @@ def test_a_task_with_parts_leaves_the_whole_to_reasoning() -> None:
     ],
 )
 def test_the_interrogative_says_what_kind_of_value_is_wanted(question: str, kind: str) -> None:
-    assert infonav.kind_of(question) == kind
+    assert kinds.kind_of(question) == kind
+
+
+def test_a_rationale_is_restated_only_while_nothing_is_known_of_it(ledger: Ledger) -> None:
+    better = infonav.restate(ledger, "r0", "Where is it?", "place")
+    assert (better["r0"].question, better["r0"].kind, actions(better["r0"])) == (
+        "Where is it?",
+        "place",
+        ["open", "restate"],
+    )
+    known = infonav.fill(better, "r0", "in the shed", (Evidence("m1", ("m1",), "ana"),))
+    with pytest.raises(LedgerError):
+        infonav.restate(known, "r0", "Who has it?", "name")
 
 
 def test_opening_the_same_question_twice_adds_nothing(ledger: Ledger) -> None:

@@ -96,7 +96,7 @@ def test_a_dialogue_killed_in_the_middle_ends_the_same_and_repeats_no_finished_s
     def lines(what: str) -> list[str]:
         return [line.split()[1] for line in calls.read_text().splitlines() if line.startswith(what)]
 
-    for number in (6, 7):  # the third party speaks; then the one who had asked it
+    for number in (2, 4):  # the third party reads; then the answer is put into words
         child = subprocess.Popen(command)
         try:
             deadline = time.monotonic() + 30

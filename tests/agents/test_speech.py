@@ -1,20 +1,13 @@
-"""Utterances: what is claimed is what is said, and a free wording may neither lose nor add."""
+"""Utterances: what is claimed is what is said."""
 
-import asyncio
 import json
-from collections.abc import Callable
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kithnet.agents.dialogue import utterance as speech
 from kithnet.agents.dialogue.utterance import Claim, Utterance
-from kithnet.agents.settings import Settings
-from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
-from kithnet.runtime.scripted import ScriptedModel
 
-Make = Callable[..., ScriptedModel]
 WORDS = st.sampled_from(["the key", "under the pot", "on Monday", "Paul", "seven cats", "a blue car", "nobody"])
 
 
@@ -53,39 +46,3 @@ def test_a_claim_heard_is_one_hop_further_from_its_witness() -> None:
 def test_an_utterance_survives_json() -> None:
     said = Utterance("u:t1:2", 2, "ben", "ana", "words", (claim(),), ("Who?",), ("When?",))
     assert speech.from_json(json.loads(json.dumps(speech.to_json(said)))) == said
-
-
-DRAFT = "On “Where is it?” I have: under the pot. Dora told me: “It is under the pot.”"
-
-
-def phrased(model: ScriptedModel, facts: tuple[str, ...] = ("under the pot",)) -> str:
-    return asyncio.run(speech.phrase(model, DRAFT, facts, ("Cleo", "Ben"), Settings()))
-
-
-def test_a_capable_model_may_say_it_its_own_way(scripted: Make) -> None:
-    nicer = "Hey Ben! Dora told me it is under the pot."
-    assert phrased(scripted(capable=True, speak=nicer)) == nicer
-
-
-@pytest.mark.parametrize(
-    "wording",
-    [
-        "Dora told me something.",
-        "",
-        "It is under the pot, and the alarm code of the villa in Sintra is four digits long.",
-    ],
-)
-def test_a_wording_that_loses_a_fact_or_adds_one_is_not_said(scripted: Make, wording: str) -> None:
-    assert phrased(scripted(capable=True, speak=wording)) == DRAFT
-
-
-@pytest.mark.parametrize("error", [ReplyInvalid("cut off"), ContextOverflow("too long")])
-def test_a_failed_call_leaves_the_draft(scripted: Make, error: Exception) -> None:
-    assert phrased(scripted(capable=True, speak=error)) == DRAFT
-
-
-def test_a_small_model_is_not_asked_to_phrase_and_nobody_is_where_there_are_no_facts(scripted: Make) -> None:
-    small, large = scripted(), scripted(capable=True)
-    assert phrased(small) == DRAFT
-    assert phrased(large, ()) == DRAFT
-    assert small.calls == large.calls == []

@@ -1,4 +1,4 @@
-"""What a turn does for lists, calendars and tastes: the agent reads its own memory for entries, asks whose they are, tells them.
+"""What the reader does for lists, calendars and tastes: it reads its own memory for entries, and asks whose they are.
 
 Nothing here asks a model. Every entry is weighed by itself before it is told.
 """
@@ -6,100 +6,59 @@ Nothing here asks a model. Every entry is weighed by itself before it is told.
 from collections.abc import Sequence
 from typing import Any
 
-from kithnet.agents.dialogue.state import Stage, State, Turn
-from kithnet.agents.infonav import ledger as infonav
-from kithnet.agents.infonav.ledger import Evidence, Held, Ledger, Rationale
-from kithnet.agents.minds.rules import meanings, tasking, tastes
+from pydantic import TypeAdapter
+
+from kithnet.agents.infonav.ledger import Kind, Rationale
+from kithnet.agents.minds.mind import Cite
+from kithnet.agents.minds.rules import meanings, tastes
 from kithnet.agents.minds.rules.tasking import Plan
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
-from kithnet.agents.settings import Settings
 from kithnet.agents.tools import calendar as calendars
 from kithnet.agents.wording import named_people
 from kithnet.memory.vectors import Embedder
 
-
-def plan_of(state: State, stage: Stage) -> Plan | None:
-    """What the task of a dialogue wants reckoned, as the instructor's agent reads it; None for no tool."""
-    instructor, assistant = state["pair"]
-    return planned(stage, state["task"], (instructor, assistant)) if state["top"] else None
+Found = tuple[str, Cite]
 
 
-def planned(stage: Stage, task: str, pair: tuple[str, str]) -> Plan | None:
-    """The plan of a task between two people."""
-    if not stage.settings.tools:
-        return None
-    agent, other = (stage.agent_of(person) for person in pair)
-    known = {**agent.known_names, other.person: other.names}
-    return tasking.read(task, known, (agent.name, other.name), stage.embedder)
+def lists_of(plan: Plan) -> list[tuple[str, Kind, str]]:
+    """The lists to fill for a plan: question, kind, whose it is ("" for everybody's calendar)."""
+    if plan.tool in meanings.OF_TASTE:
+        return [(tastes.question(name), "tastes", name) for name in plan.people]
+    return [
+        (calendars.question(name) if name else calendars.EVERYBODY, "events", name) for name in plan.people or ("",)
+    ]
 
 
-def opened(ledger: Ledger, plan: Plan) -> Ledger:
-    """The ledger with a calendar to fill for everybody the plan is about; the task itself is left to the tool."""
-    for name in plan.people or ("",):
-        if plan.tool in meanings.OF_TASTE:
-            asked = tastes.question(name)
-        else:
-            asked = calendars.question(name) if name else calendars.EVERYBODY
-        ledger = infonav.open_rationale(ledger, asked)
-    return infonav.whole(ledger)
-
-
-def is_list(rationale: Rationale, settings: Settings) -> bool:
-    """Whether a rationale is filled here."""
-    return settings.tools and rationale.listed
-
-
-def looked_up(agent: PersonalAgent, rationale: Rationale, embedder: Embedder | None) -> list[tuple[str, Evidence]]:
+def looked_up(agent: PersonalAgent, rationale: Rationale, embedder: Embedder | None) -> list[Found]:
     """The entries of a list that the agent's own memory holds, with the messages that tell of each."""
     if rationale.kind == "tastes":
-        return _tastes(agent, tastes.whose(rationale.question) or "", embedder)
-    name = calendars.whose(rationale.question)
-    found: list[tuple[str, Evidence]] = []
+        return _tastes(agent, rationale.subject, embedder)
+    found: list[Found] = []
     for event in agent.memory.events(own=(OUTSIDE,)):
         entry = calendars.shown(event, agent.known_names)
-        if name is None or not calendars.concerns(entry, name):
+        if not calendars.concerns(entry, rationale.subject):
             continue
         handles = tuple(f"m{number}" for number in event.evidence)
         passed_on = event.told_by not in (agent.person, *event.people)
         text = str(entry)
-        found.append((text, Evidence(handles[-1], handles, agent.person, 0, 0.7 if passed_on else 0.9, text)))
+        found.append((text, Cite(handles[-1], text, 0.7 if passed_on else 0.9, handles)))
     return found
 
 
-def _tastes(agent: PersonalAgent, name: str, embedder: Embedder | None) -> list[tuple[str, Evidence]]:
+def _tastes(agent: PersonalAgent, name: str, embedder: Embedder | None) -> list[Found]:
     names = agent.known_names
     person = next(iter(named_people(name, names)), name)
     found = tastes.read(agent.memory.lines(), person, name, names, embedder)
-    return [(str(one), Evidence(i, (i,), agent.person, 0, 0.9, str(one))) for one, i in found]
+    return [(str(one), Cite(i, str(one), 0.9, (i,))) for one, i in found]
 
 
 def to_ask(agent: PersonalAgent, rationale: Rationale, visited: Sequence[str]) -> list[str]:
-    """Contacts to be asked for a calendar: whose it is, as nobody knows it better; for everybody's, all."""
-    name = tastes.whose(rationale.question) if rationale.kind == "tastes" else calendars.whose(rationale.question)
-    if name is None:
-        return []
+    """Contacts to be asked for a list: whose it is, as nobody knows it better; for everybody's, all."""
     contacts = [contact.person for contact in agent.contacts if contact.person not in visited]
-    if not name:
+    if not rationale.subject:
         return contacts
     names = agent.known_names
-    return [person for person in named_people(name, names) if person in contacts]
-
-
-def told_key(question: str, value: str) -> str:
-    """How it is noted that an entry has been told."""
-    return f"{question} {value}"
-
-
-def untold(turn: Turn, rationale: Rationale) -> list[tuple[Held, list[Evidence]]]:
-    """Entries that the partner has not been told and did not tell, each with evidence that may be named."""
-    done = turn.state["told"][turn.speaker]
-    prefix = f"u:{turn.state['id']}:"
-    found = []
-    for held in rationale.held:
-        own = [item for item in held.evidence if not item.id.startswith(prefix)]
-        if own and len(own) == len(held.evidence) and told_key(rationale.question, held.value) not in done:
-            found.append((held, own))
-    return found
+    return [person for person in named_people(rationale.subject, names) if person in contacts]
 
 
 def summary(plan: Plan) -> dict[str, Any]:
@@ -108,3 +67,17 @@ def summary(plan: Plan) -> dict[str, Any]:
         "tool": plan.tool, "people": list(plan.people), "excluded": list(plan.excluded),
         "by": "meaning" if plan.by_meaning else "words",
     }  # fmt: skip
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A plan as plain data; `plan_of` gives it back."""
+    data: dict[str, Any] = _PLANS.dump_python(plan, mode="json")
+    return data
+
+
+def plan_of(kept: object) -> Plan | None:
+    """The plan that `plan_json` made plain, None for no plan."""
+    return _PLANS.validate_python(kept) if kept is not None else None
+
+
+_PLANS: TypeAdapter[Plan] = TypeAdapter(Plan)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kithnet.agents.infonav.consensus import Agreed
+from kithnet.agents.infonav.consensus import UNKNOWN, Agreed, plain
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import content_words, normalise, stem
@@ -13,7 +13,6 @@ from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ReplyInvalid
 
 MOST_FACTS = 3
 """Facts that a model which is not capable can hold in one sentence."""
-UNKNOWN = "I could not find this out: nobody in reach knew or could share it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +79,3 @@ def supported(text: str, task: str, found: Sequence[Agreed]) -> bool:
     if any(normalise(one.question) in said for one in found):
         return False
     return all(normalise(one.value or "") in said for one in found) and used <= given
-
-
-def plain(agreed: Sequence[Agreed]) -> str:
-    """The agreed values as they are, one line a question where there are several."""
-    if len(agreed) == 1:
-        return agreed[0].value or UNKNOWN
-    return "\n".join(f"{one.question} {one.value or 'not found: ' + one.reason}" for one in agreed)

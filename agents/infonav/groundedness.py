@@ -1,0 +1,181 @@
+"""Groundedness: names, numbers, dates and quotations of a text must stand in the evidence it is told on.
+
+What a text adds of those to its evidence was invented, whoever wrote it. Everything else it adds (a conclusion, a wording) is a
+matter of `basis`. Names are told by capital letters, so a language without them is held to its numbers and quotations.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from kithnet.agents.wording import FUNCTION_WORDS, sentences, stem, words
+
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SPELT = {word: str(n) for n, word in enumerate(_UNITS)} | {word: str(20 + 10 * n) for n, word in enumerate(_TENS)}
+_SPELT |= {
+    f"{ten}{joint}{unit}": str(20 + 10 * t + u)
+    for t, ten in enumerate(_TENS)
+    for u, unit in enumerate(_UNITS[1:10], 1)
+    for joint in ("-", " ")
+}
+_MONTHS = "january february march april may june july august september october november december".split()
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_CALENDAR = frozenset((*_MONTHS, *_DAYS, *(word[:3] for word in (*_MONTHS, *_DAYS))))
+_ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
+_MONTH_DAY = re.compile(
+    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({'|'.join(m[:3] for m in _MONTHS)})[a-z]*"
+    rf"|({'|'.join(m[:3] for m in _MONTHS)})[a-z]*\.? (\d{{1,2}})(?:st|nd|rd|th)?)\b(?:,? (\d{{4}}))?",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(
+    r"\b(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm|a\.m\.|p\.m\.)(?!\w)|\b(\d{1,2})[:h](\d{2})\b", re.IGNORECASE
+)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_SPELT_OUT = re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, _SPELT), key=len, reverse=True))})\b", re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,})[\"”“»]")
+_NAME = re.compile(r"[^\W\d_][\w'’.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Ungrounded:
+    """What a text holds that its evidence does not. what: "name", "number", "date" or "quotation"."""
+
+    what: str
+    text: str
+
+    def __str__(self) -> str:
+        return f'the {self.what} "{self.text}"'
+
+
+def ungrounded(
+    text: str,
+    evidence: Iterable[str],
+    *,
+    names: Collection[str] = (),
+    known: str = "",
+    days: Iterable[date] = (),
+    near: int = 0,
+) -> list[Ungrounded]:
+    """Names, numbers, dates and quotations of `text` that stand nowhere in `evidence`, in their order; each once.
+
+    names: how people are called, which makes a word a name wherever it stands. known: what was asked, whose names may be
+    repeated. days: of the evidence, which a date may name: a message is evidence of its own day. near: how many days off a date
+    may be that is reckoned from one of them ("yesterday").
+    """
+    told = "\n".join(evidence)
+    have = _Have(told, known, tuple(days), near)
+    found = [Ungrounded("quotation", part) for part in quotations(text) if not have.quotation(part)]
+    dated, rest = _without_dates(text)
+    found += [Ungrounded("date", shown) for shown, day in dated if not have.date(day)]
+    found += [Ungrounded("number", shown) for shown, number in numbers(rest) if number not in have.numbers]
+    found += [Ungrounded("name", name) for name in names_in(text, names) if not have.name(name)]
+    return list(dict.fromkeys(found))
+
+
+class _Have:
+    """What the evidence holds, in the forms that are compared."""
+
+    def __init__(self, told: str, known: str, days: Sequence[date], near: int) -> None:
+        dated, _ = _without_dates(told)
+        self._plain = _plain(told)
+        reckoned = {day + timedelta(off) for day in days for off in range(-near, near + 1)}
+        self._dates = {day for _, day in dated} | {(day.month, day.day) for day in reckoned}
+        self.numbers = {number for _, number in numbers(told)}
+        for day in days:
+            self.numbers |= {str(day.year), str(day.day), str(day.month)}
+            self.numbers |= {str(day.year + off) for off in (-1, 1) if near}
+        said = set(words(f"{told} {known}"))
+        self._stems = said | {stem(word) for word in said}
+        if days:
+            self._stems |= {stem(w) for day in days for w in (_MONTHS[day.month - 1], _DAYS[day.weekday()])}
+
+    def quotation(self, part: str) -> bool:
+        return _plain(part) in self._plain
+
+    def date(self, day: tuple[int, int]) -> bool:
+        return day in self._dates
+
+    def name(self, name: str) -> bool:
+        said = [word.removesuffix("'s") for word in words(name)]
+        return all(word in self._stems or stem(word) in self._stems for word in said)
+
+
+def quotations(text: str) -> list[str]:
+    """What stands in quotation marks."""
+    return [match[1].strip() for match in _QUOTED.finditer(text)]
+
+
+def numbers(text: str) -> list[tuple[str, str]]:
+    """Numbers as they are shown, and as they are compared: 9 = nine = 9:00 = 9 am; 1,200 = 1200; 21 = twenty-one."""
+    found: list[tuple[int, str, str]] = []
+    clocks = list(_CLOCK.finditer(text))
+    for match in clocks:
+        for value in _clock_forms(match):
+            found.append((match.start(), match[0].strip(), value))
+    taken = [(match.start(), match.end()) for match in clocks]
+    for match in _NUMBER.finditer(text):
+        if not any(start <= match.start() < end for start, end in taken):
+            plain = match[0].replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", match[0]) else match[0]
+            found.append((match.start(), match[0], _trimmed(plain)))
+    found += [(m.start(), m[0], _SPELT[m[0].casefold()]) for m in _SPELT_OUT.finditer(text) if m[0].casefold() != "one"]
+    return [(shown, value) for _, shown, value in sorted(found)]
+
+
+def _clock_forms(match: re.Match[str]) -> list[str]:
+    """A clock time as the hour told, so that "9:00", "9 am" and "nine" agree; minutes count where there are any."""
+    hour, minute = (int(match[1]), match[2]) if match[1] else (int(match[4]), match[5])
+    half = (match[3] or "").casefold().replace(".", "")
+    hour = hour % 12 + 12 if half == "pm" else hour % 12 if half == "am" and hour == 12 else hour
+    shown = str((hour - 1) % 12 + 1)
+    return [shown] if minute in (None, "00") else [f"{shown}:{minute}"]
+
+
+def _trimmed(number: str) -> str:
+    whole, _, rest = number.partition(".")
+    whole = whole.lstrip("0") or "0"
+    return f"{whole}.{rest}" if rest.strip("0") else whole
+
+
+def _without_dates(text: str) -> tuple[list[tuple[str, tuple[int, int]]], str]:
+    """Dates of a text as (shown, (month, day)), and the text without them: 5 March = March 5th = 2019-03-05."""
+    found: list[tuple[str, tuple[int, int]]] = []
+
+    def iso(match: re.Match[str]) -> str:
+        found.append((match[0], (int(match[2]), int(match[3]))))
+        return " "
+
+    def spoken(match: re.Match[str]) -> str:
+        day, month = (match[1], match[2]) if match[1] else (match[4], match[3])
+        place = [m[:3] for m in _MONTHS].index(month.casefold())
+        found.append((match[0], (place + 1, int(day))))
+        return f" {match[5] or ''} "
+
+    rest = _MONTH_DAY.sub(spoken, _ISO.sub(iso, text))
+    return found, rest
+
+
+def names_in(text: str, people: Collection[str] = ()) -> list[str]:
+    """Words that are names: people's wherever they stand, else capitals inside a sentence, or a text of capitals alone."""
+    called = {word for name in people for word in words(name) if word not in FUNCTION_WORDS}
+    found: list[str] = []
+    for sentence in sentences(text):
+        tokens = _NAME.findall(sentence)
+        bare = [token for token in tokens if token.casefold() not in FUNCTION_WORDS]
+        alone = bool(bare) and len(tokens) <= 3 and all(token[:1].isupper() for token in bare)
+        for place, token in enumerate(tokens):
+            low = token.casefold().replace("’", "'").removesuffix("'s").rstrip(".")
+            if low in FUNCTION_WORDS or low in _CALENDAR or low.partition("'")[0] in FUNCTION_WORDS:
+                continue
+            capital = token[:1].isupper()
+            if capital and (low in called or place > 0 or alone):
+                found.append(token.rstrip(".").removesuffix("'s").removesuffix("’s"))
+    return list(dict.fromkeys(found))
+
+
+def _plain(text: str) -> str:
+    return " ".join(words(text))

@@ -1,0 +1,176 @@
+"""Tools a mind may call by name: sums, counts, lengths, free time, sets without a clash, comparison of dates and numbers.
+
+In come labelled items with clock times, days or quantities, out goes a text with what it rests on. Pure functions; an item that
+cannot be read is a ToolError that says which and how to write it.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from kithnet.agents.minds.mind import Part
+from kithnet.agents.tools import calendar as calendars
+from kithnet.agents.tools import intervals
+from kithnet.agents.tools.intervals import DAY, Stretch
+from kithnet.runtime.errors import InputError
+
+_CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm)?", re.IGNORECASE)
+
+
+class ToolError(InputError):
+    """A tool cannot compute over what it was given; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """text: what a tool came to. used: places of the items it rests on."""
+
+    text: str
+    used: tuple[int, ...]
+
+
+def entries_of(value: str) -> list[Part]:
+    """The items of a value that lists entries as "Yoga, 09:00 to 10:30 (Ann, Ben); ..."; those in another form are left out."""
+    found = []
+    for part in value.split(";"):
+        one = calendars.entry(part)
+        if one is not None and one.end is not None:
+            found.append(Part(one.activity, _shown(one.start), _shown(one.end)))
+    return found
+
+
+def compute(tool: str, items: Sequence[Part], window: str = "") -> Result:
+    """The result of a tool. Raises ToolError for an unknown tool, no items, or one that cannot be read."""
+    if tool not in TOOLS:
+        raise ToolError(f"there is no tool {tool!r}", f"choose among {', '.join(TOOLS)}")
+    if not items:
+        raise ToolError("no items to compute over", "give items, or ids of rationales whose values list entries")
+    return _FUNCTIONS[tool](items, _window(window))
+
+
+def _shown(minute: int) -> str:
+    return f"{minute // 60 % 24:02d}:{minute % 60:02d}"
+
+
+def _minute(text: str, item: str) -> int:
+    """Minutes from midnight."""
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        raise ToolError(f"{text!r} of {item!r} is no clock time", "write times as 9:30 or 21:30")
+    hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").casefold()
+    if half:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    if hour > 24 or minute > 59:
+        raise ToolError(f"{text!r} of {item!r} is no clock time", "write times as 9:30 or 21:30")
+    return hour * 60 + minute
+
+
+def _window(text: str) -> tuple[int, int]:
+    if not text:
+        return (0, DAY)
+    first, _, last = text.replace("–", "-").partition("-")
+    return (_minute(first, "window"), _minute(last, "window"))
+
+
+def _stretch(item: Part) -> Stretch:
+    start, end = _minute(item.start, item.label), _minute(item.end, item.label)
+    start %= DAY
+    return Stretch(start, start + ((end - start - 1) % DAY + 1))
+
+
+def _stretches(items: Sequence[Part]) -> list[Stretch]:
+    return [_stretch(item) for item in items]
+
+
+def _all(items: Sequence[Part]) -> tuple[int, ...]:
+    return tuple(range(len(items)))
+
+
+def _count(items: Sequence[Part], window: tuple[int, int]) -> Result:
+    labels = list(dict.fromkeys(item.label for item in items))
+    return Result(f"{len(labels)} ({', '.join(labels)})", _all(items))
+
+
+def _sum(items: Sequence[Part], window: tuple[int, int]) -> Result:
+    if all(item.number for item in items):
+        total = sum(_number(item) for item in items)
+        return Result(f"{total:g}", _all(items))
+    minutes = sum(one.minutes for one in _stretches(items))
+    return Result(_length(minutes), _all(items))
+
+
+def _number(item: Part) -> float:
+    try:
+        return float(item.number.replace(",", ""))
+    except ValueError as error:
+        raise ToolError(f"{item.number!r} of {item.label!r} is no number", "write numbers in digits") from error
+
+
+def _length(minutes: int) -> str:
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+def _longest(most: bool) -> Callable[[Sequence[Part], tuple[int, int]], Result]:
+    def tool(items: Sequence[Part], window: tuple[int, int]) -> Result:
+        lengths = {place: one.minutes for place, one in enumerate(_stretches(items))}
+        chosen = intervals.extreme(lengths, most=most)
+        labels = ", ".join(dict.fromkeys(items[place].label for place in chosen))
+        return Result(f"{labels} ({_length(lengths[chosen[0]])})", _all(items))
+
+    return tool
+
+
+def _free(items: Sequence[Part], window: tuple[int, int]) -> Result:
+    gaps = intervals.free(_stretches(items), window)
+    return Result(", ".join(f"{_clock(a)}-{_clock(b)}" for a, b in gaps) or "none", _all(items))
+
+
+def _clock(minute: int) -> str:
+    return "24:00" if minute == DAY else _shown(minute)
+
+
+def _compatible(items: Sequence[Part], window: tuple[int, int]) -> Result:
+    kept = intervals.compatible(_stretches(items))
+    left = [item.label for place, item in enumerate(items) if place not in kept]
+    names = ", ".join(items[place].label for place in kept)
+    return Result(
+        f"{len(kept)} of {len(items)} ({names}); left out: {len(left)} ({', '.join(left) or 'none'})", _all(items)
+    )
+
+
+def _overlaps(items: Sequence[Part], window: tuple[int, int]) -> Result:
+    pairs = intervals.clashes(_stretches(items))
+    return Result("; ".join(f"{items[a].label} and {items[b].label}" for a, b in pairs) or "none", _all(items))
+
+
+def _ordered(items: Sequence[Part], window: tuple[int, int]) -> Result:
+    keyed = sorted(enumerate(items), key=lambda pair: _key(pair[1]))
+    return Result(" < ".join(f"{item.label} ({item.number or item.start})" for _, item in keyed), _all(items))
+
+
+def _key(item: Part) -> tuple[int, float]:
+    """Days before clock times before numbers; items of one kind are expected."""
+    if item.number:
+        return (2, _number(item))
+    try:
+        return (0, float(date.fromisoformat(item.start[:10]).toordinal()))
+    except ValueError:
+        return (1, float(_minute(item.start, item.label)))
+
+
+_FUNCTIONS: Mapping[str, Callable[[Sequence[Part], tuple[int, int]], Result]] = {
+    "count": _count, "sum": _sum, "longest": _longest(True), "shortest": _longest(False), "free_time": _free,
+    "largest_compatible": _compatible, "overlaps": _overlaps, "order": _ordered,
+}  # fmt: skip
+TOOLS: Mapping[str, str] = {
+    "count": "how many different labels",
+    "sum": "total of numbers, or of lengths",
+    "longest": "the longest of items with start and end",
+    "shortest": "the shortest of items with start and end",
+    "free_time": "gaps between items within a window",
+    "largest_compatible": "the largest set of items without overlap, and how many are left out",
+    "overlaps": "pairs of items that overlap",
+    "order": "items sorted by day (2019-03-05), clock time or number",
+}
+"""What each tool gives."""
