@@ -105,7 +105,7 @@ class PersonalAgent:
         return item, await decide(self.policy, self.owner, item, partner, self.tie(partner), task)
 
     def _item(self, evidence: Evidence, value: str, quote: str) -> Item:
-        if evidence.hops and not evidence.id.startswith(("m", "k")):
+        if not evidence.id.startswith(("m", "k")):  # heard from another agent, or computed
             sensitivity = stronger(evidence.sensitivity, self.discretion.of(quote))
             return Item(evidence.sources, quote, value, sensitivity, frozenset({evidence.witness}))
         hit = self.memory.message(evidence.id)

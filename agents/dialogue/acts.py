@@ -1,6 +1,6 @@
 """Acts carried out: search, open, ask a contact, use a tool, ask back. What they bring is shown to the mind and may be cited."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from kithnet.agents.dialogue import utterance as speech
@@ -10,7 +10,9 @@ from kithnet.agents.dialogue.scenes import Shown
 from kithnet.agents.dialogue.state import Stage, State, Turn, logged, turn_of, with_ledger
 from kithnet.agents.dialogue.turn import LIMIT
 from kithnet.agents.dialogue.views import Update, entry_json, looking, merged, shown_update
+from kithnet.agents.disclosure.policy import Sensitivity, stronger
 from kithnet.agents.infonav import ledger as infonav
+from kithnet.agents.infonav.ledger import Evidence
 from kithnet.agents.minds import mind as minds
 from kithnet.agents.minds.mind import AskBack, AskContact, Cite, Entry, Move, Open, Part, Search, UseTool
 from kithnet.agents.tools import arithmetic
@@ -72,7 +74,7 @@ def _computed(state: State, stage: Stage, turn: Turn, act: UseTool) -> tuple[Upd
     agent = stage.agent_of(turn.speaker)
     evidences = Evidences(state, agent, turn, frozenset(state["shown"][turn.speaker]))
     try:
-        items, sources = _items(act, turn, evidences)
+        items, grounds = _items(act, turn, evidences)
         result = arithmetic.compute(act.tool, items, act.window)
     except InputError as error:
         return {}, f"Not computed: {error.message}. {error.hint}"
@@ -82,21 +84,27 @@ def _computed(state: State, stage: Stage, turn: Turn, act: UseTool) -> tuple[Upd
     stage.trace.emit(
         "computed", dialogue=state["id"], person=turn.speaker, tool=act.tool, result=result.text, id=number, items=labels,
     )  # fmt: skip
-    results = {**state["results"], number: {"text": text, "sources": list(sources), "by": turn.speaker}}
-    return {"results": results}, f"{number} = {text}"
+    sensitivity: Sensitivity = "ordinary"
+    for one in grounds:
+        sensitivity = stronger(sensitivity, one.sensitivity)
+    computed = {
+        "text": text, "by": turn.speaker, "sensitivity": sensitivity,
+        "sources": list(dict.fromkeys(source for one in grounds for source in one.sources)),
+    }  # fmt: skip
+    return {"results": {**state["results"], number: computed}}, f"{number} = {text}"
 
 
-def _items(act: UseTool, turn: Turn, evidences: Evidences) -> tuple[list[Part], Sequence[str]]:
-    """What a tool computes over, each item borne by its evidence, and the messages at their origin."""
+def _items(act: UseTool, turn: Turn, evidences: Evidences) -> tuple[list[Part], list[Evidence]]:
+    """What a tool computes over, each item borne by its evidence, and that evidence."""
     items: list[Part] = []
-    sources: dict[str, None] = {}
+    used: list[Evidence] = []
     for rid in act.rationales:
         rationale = turn.ledger[rid] if any(r.id == rid for r in turn.ledger.rationales) else None
         listed = [one for held in rationale.held for one in arithmetic.entries_of(held.value)] if rationale else []
         if not rationale or not listed:
             raise InputError(f"{rid} lists no entries", 'write them as "Yoga, 09:00 to 10:30 (Ann)", or give items')
         items += [one for one in listed if one not in items]
-        sources |= dict.fromkeys(source for item in rationale.evidence for source in item.sources)
+        used += rationale.evidence
     for item in act.items:
         if not item.evidence:
             raise InputError(f"{item.label!r} has no evidence", "give the ids that tell of it")
@@ -104,8 +112,8 @@ def _items(act: UseTool, turn: Turn, evidences: Evidences) -> tuple[list[Part], 
         said = " ".join(filter(None, (item.label, item.start, item.end, item.number)))
         need_grounds(said, grounds, evidences.agent, turn.state["task"], "derived")
         items.append(item)
-        sources |= dict.fromkeys(source for ground in grounds for source in ground.evidence.sources)
-    return items, list(sources)
+        used += [ground.evidence for ground in grounds]
+    return items, used
 
 
 async def consult(state: State, stage: Stage, turn: Turn, move: Move, ask_third: AskThird) -> tuple[Update, str]:

@@ -51,7 +51,10 @@ class Evidences:
             return [g for item in rationale.evidence for g in self.look(Cite(item.id), rationale.question)]
         result = self.state["results"].get(cite.id)
         if result and result["by"] == self.agent.person:
-            evidence = Evidence(cite.id, tuple(result["sources"]), self.agent.person, 0, HEARD_SUPPORT, result["text"])
+            evidence = Evidence(
+                cite.id, tuple(result["sources"]), self.agent.person, 0, HEARD_SUPPORT, result["text"],
+                result["sensitivity"],
+            )  # fmt: skip
             return [Ground(evidence, result["text"])]
         if self.shown is not None and cite.id not in self.shown:
             raise InputError(f"{cite.id} was not shown to you", "cite only ids that you were shown")
@@ -79,7 +82,10 @@ class Evidences:
         evidence = claims[0].heard_in(cite.id)
         sources = tuple(dict.fromkeys(source for claim in claims for source in claim.sources))
         quote = " / ".join(dict.fromkeys(claim.quote for claim in claims))[: 2 * LONGEST_QUOTE]
-        text = "\n".join(f"{claim.said} {claim.question} {claim.value} {claim.quote}" for claim in claims)
+        text = "\n".join(
+            f"{called(self.agent, claim.witness)}: {claim.said} {claim.question} {claim.value} {claim.quote}"
+            for claim in claims
+        )
         hops, support = max(claim.hops for claim in claims) + 1, min(claim.support for claim in claims)
         return Ground(replace(evidence, sources=sources, quote=quote, hops=hops, support=support), text)
 

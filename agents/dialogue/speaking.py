@@ -14,6 +14,7 @@ from kithnet.agents.infonav.ledger import Evidence, Held, Ledger, Rationale
 from kithnet.agents.minds import mind as minds
 from kithnet.agents.minds.mind import Cite, Speak
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
+from kithnet.agents.wording import content_stems
 from kithnet.runtime.errors import InputError
 
 
@@ -146,7 +147,8 @@ async def _claim_one(
 ) -> None:  # fmt: skip
     """Claim a value on evidence that may be told; what may not is noted as refused.
 
-    A stated value may stand on one piece of its evidence; a derived one follows from all, so all of it must be tellable.
+    A stated value stands on as many pieces of its evidence as hold its words; a derived one follows from all, so all of it must
+    be tellable.
     """
     told: list[tuple[Evidence, Item]] = []
     for evidence in own:
@@ -160,10 +162,15 @@ async def _claim_one(
                 return
             continue
         told.append((evidence, item))
-        if held.basis == "stated":
+        if held.basis == "stated" and _borne(held.value, told):
             break
     if told:
         saying.claims.append(_claim(agent, rationale, held, told))
+
+
+def _borne(value: str, told: Sequence[tuple[Evidence, Item]]) -> bool:
+    """Whether the words of a value stand in what may be told of its evidence."""
+    return content_stems(value) <= content_stems(" ".join(f"{e.quote} {item.text}" for e, item in told))
 
 
 def _claim(agent: PersonalAgent, rationale: Rationale, held: Held, told: Sequence[tuple[Evidence, Item]]) -> Claim:

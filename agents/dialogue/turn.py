@@ -102,7 +102,10 @@ async def think(state: State, stage: Stage) -> Update:
         stage.trace.emit(
             "refused", dialogue=state["id"], person=turn.speaker, problems=list(tried.problems), attempt=attempt + 1,
         )  # fmt: skip
-        entries += [Entry("assistant", tried.raw), Entry("user", _told_off(tried.problems))]
+        told_off = _told_off(tried.problems, again=not tried.goes_on)
+        entries += [Entry("assistant", tried.raw), Entry("user", told_off)]
+        if tried.goes_on:
+            break
         view = replace(view, log=(*view.log, *entries[-2:]))
     if tried.move is None or not tried.usable:
         stage.trace.emit("fell_back", dialogue=state["id"], person=turn.speaker, mind=mind.name)
@@ -125,6 +128,11 @@ class _Tried:
     problems: tuple[str, ...] = ()
     usable: bool = True
     raw: str = UNREADABLE
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the act is carried out though notes were refused: it ends nothing, and they can be mended after it."""
+        return self.move is not None and self.usable and not isinstance(self.move.act, Speak | Conclude)
 
 
 async def _try(mind: Mind, view: View, state: State, stage: Stage, turn: Turn, agent: PersonalAgent) -> _Tried:
@@ -205,5 +213,6 @@ def _taken(state: State, turn: Turn, tried: _Tried) -> Update:
     }
 
 
-def _told_off(problems: Sequence[str]) -> str:
-    return "Refused:\n" + "\n".join(f"- {problem}" for problem in problems) + "\nMake the move again, mended."
+def _told_off(problems: Sequence[str], *, again: bool) -> str:
+    refused = "Refused:\n" + "\n".join(f"- {problem}" for problem in problems)
+    return f"{refused}\nMake the move again, mended." if again else refused

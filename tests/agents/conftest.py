@@ -13,6 +13,7 @@ from kithnet.agents.dialogue.checkpoints import open_saver
 from kithnet.agents.dialogue.graph import Dialogues
 from kithnet.agents.dialogue.state import Stage, State
 from kithnet.agents.disclosure.policy import Owner, Policy
+from kithnet.agents.minds.mind import Mind
 from kithnet.agents.settings import Settings
 from kithnet.app.cast import Cast
 from kithnet.memory.store import Store
@@ -122,13 +123,14 @@ class Bench:
         owner: Owner | None = None,
         journal: bool = False,
         name: str = "t1",
+        minds: Mapping[str, Mind] | None = None,
         **bounds: object,
     ) -> Talk:
         """One dialogue from its beginning, or from its last checkpoint if `name` was begun in this folder."""
         trace = MemoryTrace()
         cast = Cast(store, policy or Policy(), owner=owner)
         settings = replace(Settings(), **bounds)  # type: ignore[arg-type]
-        stage = Stage(chat or model(), cast.agent, settings, trace, journal)
+        stage = Stage(chat or model(), cast.agent, settings, trace, journal, minds=minds or {})
         state_file = store.database.path.parent / "state.db"
 
         async def go() -> State:
