@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kithnet.agents.dialogue import notes as noting
 from kithnet.agents.dialogue.consult import forbidden
@@ -115,6 +116,8 @@ async def think(state: State, stage: Stage) -> Update:
         entries.append(Entry("assistant", tried.raw))
     if tried.move and isinstance(tried.move.act, Stop):
         stage.trace.emit("limit", dialogue=state["id"], why=tried.move.act.why)
+    if mind.wants_brief and tried.move is not None:
+        stage.trace.emit("move", dialogue=state["id"], person=turn.speaker, step=state["step"], **_told_of(tried.move))
     logs = logged(state, turn.speaker, *map(entry_json, entries))
     return {**_taken(state, turn, tried), "logs": logs, "refusals": state["refusals"] + refusals}
 
@@ -211,6 +214,12 @@ def _taken(state: State, turn: Turn, tried: _Tried) -> Update:
         "asked_back": asked_back,
         **({"stopped": f"{LIMIT}{move.act.why}"} if isinstance(move.act, Stop) else {}),
     }
+
+
+def _told_of(move: Move) -> dict[str, Any]:
+    """A move as an event of the trace shows it."""
+    notes = [f"{n.do} {n.rationale or n.question}" + (f" = {n.value}" if n.value else "") for n in move.notes]
+    return {"mind": move.mind, "act": move.act.do, "notes": notes}
 
 
 def _told_off(problems: Sequence[str], *, again: bool) -> str:
