@@ -116,14 +116,13 @@ def fails(kind: type[KithnetError], url: str, *args: Any, **options: Any) -> Kit
 
 def test_a_reply_and_its_usage_come_through(server: Server) -> None:
     server.acts = [answer("Hi.", prompt_tokens=9, completion_tokens=2, prompt_tokens_details={"cached_tokens": 4})]
-    reply = say(server.url, ReplySpec(max_tokens=7, temperature=0.2, seed=5, stop=("\n",)), api_key="secret")
+    reply = say(server.url, ReplySpec(max_tokens=7, temperature=0.2, seed=5), api_key="secret")
     assert (reply.text, reply.finish) == ("Hi.", "stop")
     usage = reply.usage
     assert (usage.sent, usage.evaluated, usage.generated, usage.calls) == (9, 5, 2, 1)
     assert usage.seconds > 0
     body = server.bodies[0]
     assert (body["model"], body["max_tokens"], body["temperature"], body["seed"]) == ("tiny", 7, 0.2, 5)
-    assert body["stop"] == ["\n"]
     assert body["messages"] == [{"role": m.role, "content": m.content} for m in ASK]
     assert server.headers[0]["authorization"] == "Bearer secret"
 
@@ -136,9 +135,18 @@ def test_raw_prompts_are_one_user_message(server: Server) -> None:
 
 def test_a_stream_is_delivered_piece_by_piece(server: Server) -> None:
     usage = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
-    server.acts = [events(delta("Hé"), delta("llo"), delta("", "length"), usage, "[DONE]")]
+    server.acts = [answer("Hi."), events(delta("Hé"), delta("llo"), delta("", "length"), usage, "[DONE]")]
     pieces: list[str] = []
-    reply = say(server.url, on_text=pieces.append)
+
+    async def go() -> Reply:
+        model = RemoteModel(server.url, "tiny")
+        await model.reply(ASK, ReplySpec())
+        try:
+            return await model.reply(ASK, ReplySpec(), pieces.append)
+        finally:
+            await model.close()
+
+    reply = asyncio.run(go())
     assert pieces == ["Hé", "llo"]
     assert (reply.text, reply.finish, reply.usage.sent) == ("Héllo", "length", 5)
 
