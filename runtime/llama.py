@@ -23,13 +23,12 @@ from kithnet.runtime.errors import ModelFileError, SetupError
 from kithnet.runtime.fencing import fenced, is_turn_mark
 from kithnet.runtime.layout import check_layout
 from kithnet.runtime.reasoning import CHANNEL, HARMONY, TAGS
-from kithnet.runtime.template import CHATML, OPEN, ChatTemplate
+from kithnet.runtime.template import CHATML, ChatTemplate
 
 BINDING = "0.3.36"
 Ids = npt.NDArray[np.int32]
 _ERROR_LEVEL = 4  # GGML_LOG_LEVEL_ERROR
 _LONGEST_PIECE = 256  # bytes of one token
-_ENDING = 8  # tokens in which the end of a prompt is looked for
 
 _errors: deque[str] = deque(maxlen=20)
 
@@ -160,13 +159,11 @@ class LlamaModel:
         several tokens."""
         known = self._pieces.get(token)
         if known is None:
-            known = self._pieces[token] = self._spelled(token, special=False) or self._reasoning_marks.get(token, b"")
+            buffer = ctypes.create_string_buffer(_LONGEST_PIECE)
+            size = lib.llama_token_to_piece(self.vocab, token, buffer, _LONGEST_PIECE, 0, False)
+            known = buffer.raw[: max(size, 0)] or self._reasoning_marks.get(token, b"")
+            self._pieces[token] = known
         return known
-
-    def _spelled(self, token: int, *, special: bool) -> bytes:
-        buffer = ctypes.create_string_buffer(_LONGEST_PIECE)
-        size = lib.llama_token_to_piece(self.vocab, token, buffer, _LONGEST_PIECE, 0, special)
-        return buffer.raw[: max(size, 0)]
 
     @functools.cached_property
     def _marks(self) -> dict[str, int]:
@@ -226,11 +223,6 @@ class LlamaModel:
         ]
         return self._tokenised(self.template.render(turns, closed=closed), border, begin=False, special=True)
 
-    def opens_reasoning(self, prompt: Sequence[int]) -> bool:
-        """Whether the end of a prompt has begun a block of reasoning."""
-        end = b"".join(self._spelled(token, special=True) for token in prompt[-_ENDING:])
-        return end.rstrip().endswith(OPEN.encode())
-
     def _split(self, content: str, border: str) -> str:
         """The content with a border behind the first character of every mark in it."""
         return self._mark_start.sub(lambda m: m[0] + border, content)
@@ -255,8 +247,7 @@ class LlamaModel:
 
 def _absent_from(texts: Sequence[str]) -> str:
     """A private character that is in none of the texts."""
-    used = set().union(*texts)
-    return next(one for one in map(chr, range(0x10FFFD, 0, -1)) if one not in used)
+    return next(one for one in map(chr, range(0x10FFFD, 0, -1)) if not any(one in text for text in texts))
 
 
 def _check_magic(file: Path) -> None:

@@ -269,7 +269,7 @@ class LocalModel:
         choice = Choice(spec.temperature, spec.seed, spec.top_p, spec.min_p, spec.logit_bias)
         request = Request(
             prompt, spec.max_tokens, choice, grammar, spec.stop, spec.schema is not None, spec.adapter,
-            spec.owner, budget, self._model.opens_reasoning(prompt),
+            spec.owner, budget, bool(budget) and self._model.template.opens,
         )  # fmt: skip
         return Generation(self._model, request, self._room(len(prompt)), show)
 

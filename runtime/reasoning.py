@@ -299,7 +299,7 @@ def _first(text: str, marks: Sequence[str]) -> tuple[int, str]:
 def _overlap(text: str, marks: Sequence[str]) -> int:
     """Length of the longest end of a text that could be the start of a mark."""
     longest = max(map(len, marks), default=1) - 1
-    for size in range(min(longest, len(text)), 0, -1):
-        if any(mark.startswith(text[-size:]) for mark in marks):
-            return size
-    return 0
+    end = text[max(len(text) - longest, 0) :]
+    heads = {mark[0] for mark in marks}
+    may = (end[at:] for at, letter in enumerate(end) if letter in heads)
+    return next((len(part) for part in may if any(mark.startswith(part) for mark in marks)), 0)

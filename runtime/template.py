@@ -1,5 +1,6 @@
 """A model's chat template: a conversation as one text, with or without room for reasoning before the reply."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -29,6 +30,11 @@ class ChatTemplate:
         if CHANNEL in self.source and BODY in self.source:
             return "channels"
         return "tags" if CLOSE in self.source or "enable_thinking" in self.source else ""
+
+    @functools.cached_property
+    def opens(self) -> bool:
+        """Whether a prompt that is not closed ends inside a block of reasoning."""
+        return self._render([{"role": "user", "content": "Hello"}], {}).rstrip().endswith(OPEN)
 
     def render(self, turns: Turns, *, closed: bool = False) -> str:
         """The text before the assistant's next turn. closed: the reply begins at once, after reasoning that is empty.

@@ -158,13 +158,14 @@ class Generation:
         self._count += 1
         if self._model.is_end(token):
             return self._end("stop")
+        thought = self._out.parting.thinking
         self._shown(self._out.feed(self._model.piece(token)))
         if self._grammar is not None:
             self._grammar.accept(token)
         if self._out.stopped or (self._grammar is not None and self._grammar.complete()):
             return self._end("stop")
         budget = self._request.reasoning
-        self._thought += bool(budget) and self._out.parting.thinking
+        self._thought += bool(budget) and (thought or self._out.parting.thinking)
         strand.todo.append(token)
         if budget and self._thought == budget and self._out.parting.thinking:
             strand.todo.extend(self._closed())

@@ -54,6 +54,7 @@ def test_a_closed_prompt_ends_where_the_reply_begins(source: str, form: str, end
     assert made.reasoning == form
     assert made.render(TURNS, closed=True).endswith(end)
     opened = made.render(TURNS)
+    assert made.opens == opened.rstrip().endswith("<think>") == (source in (QWEN3_THINKING, R1))
     assert "</think>" not in opened and "final<|message|>" not in opened
 
 
