@@ -213,14 +213,13 @@ class LlamaModel:
 
         Nothing in a content is a control token or a turn mark. closed: see `ChatTemplate.render`.
         """
-        contents = [m.content for m in messages] if not raw else ["".join(m.content for m in messages)]
-        border = _absent_from([self.template.source, *contents])
-        split = [self._split(content, border) for content in contents]
+        contents = [m.content for m in messages]
         if raw:
-            return self._tokenised(split[0], border, begin=True, special=False)
-        turns = [
-            {"role": m.role, "content": fenced(text, tools=False)} for m, text in zip(messages, split, strict=True)
-        ]
+            whole = "".join(contents)
+            border = _absent_from([whole])
+            return self._tokenised(self._split(whole, border), border, begin=True, special=False)
+        border = _absent_from([self.template.source, *contents])
+        turns = [{"role": m.role, "content": fenced(self._split(m.content, border), tools=False)} for m in messages]
         return self._tokenised(self.template.render(turns, closed=closed), border, begin=False, special=True)
 
     def _split(self, content: str, border: str) -> str:

@@ -6,7 +6,7 @@ import functools
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -264,12 +264,14 @@ class LocalModel:
     ) -> Generation:
         grammar = _grammar_of(spec)
         self._ready(messages, spec.adapter)
-        budget = 0 if spec.raw or grammar is not None else self._budget(spec)
+        with self._templating():
+            budget = 0 if spec.raw or grammar is not None else self._budget(spec)
+            opened = bool(budget) and self._model.template.opens
         prompt = self._prompt(messages, raw=spec.raw, closed=not budget)
         choice = Choice(spec.temperature, spec.seed, spec.top_p, spec.min_p, spec.logit_bias)
         request = Request(
             prompt, spec.max_tokens, choice, grammar, spec.stop, spec.schema is not None, spec.adapter,
-            spec.owner, budget, bool(budget) and self._model.template.opens,
+            spec.owner, budget, opened,
         )  # fmt: skip
         return Generation(self._model, request, self._room(len(prompt)), show)
 
@@ -288,16 +290,22 @@ class LocalModel:
         return given if self._model.template.reasoning else 0
 
     def _prompt(self, messages: Sequence[Message], *, raw: bool, closed: bool) -> list[int]:
-        try:
+        with self._templating():
             tokens = self._model.prompt(messages, raw=raw, closed=closed)
+        if not tokens:
+            raise ConfigError("the prompt is empty", "give messages with content")
+        return tokens
+
+    @contextlib.contextmanager
+    def _templating(self) -> Iterator[None]:
+        """What the chat template refuses is the caller's error."""
+        try:
+            yield
         except (jinja2.TemplateError, ValueError) as error:
             raise ConfigError(
                 f"the chat template of {self._traits.name} refuses these messages: {error}",
                 "most templates want user and assistant turns in alternation, a system turn only at the start",
             ) from error
-        if not tokens:
-            raise ConfigError("the prompt is empty", "give messages with content")
-        return tokens
 
     def _room(self, sent: int) -> int:
         """Tokens left for the reply."""

@@ -10,6 +10,7 @@ import pytest
 from gguf import TokenType
 
 from kithnet.runtime.chat import Message, Reply, ReplySpec
+from kithnet.runtime.errors import ConfigError
 from kithnet.runtime.llama import LlamaModel
 from kithnet.runtime.local import LocalModel, LocalOptions
 
@@ -91,6 +92,21 @@ def test_reasoning_may_fill_the_context_without_harm(tmp_path: Path) -> None:
     reply = asyncio.run(go())
     assert (reply.text, reply.finish) == ("", "length")
     assert reply.reasoning
+
+
+def test_a_template_that_is_no_jinja_is_a_clear_error_in_chats_and_none_in_raw_prompts(tmp_path: Path) -> None:
+    path = write_dense(tmp_path / "tiny.gguf", template="{% if </think>")
+
+    async def go() -> Reply:
+        model = LocalModel.load(path, LocalOptions(context=128, threads=1))
+        try:
+            with pytest.raises(ConfigError, match="chat template"):
+                await model.reply(ASK, ReplySpec())
+            return await model.reply(ASK, ReplySpec(max_tokens=2, raw=True))
+        finally:
+            await model.close()
+
+    assert asyncio.run(go()).usage.generated
 
 
 def test_marks_of_reasoning_are_spelled_though_they_are_control_tokens(tmp_path: Path) -> None:
