@@ -47,13 +47,14 @@ def open_chat_model(config: Config, models: Path) -> ChatModel:
         key = os.environ.get(chosen.api_key_env) if chosen.api_key_env else None
         return RemoteModel(
             chosen.url, chosen.name, api_key=key, timeout=chosen.timeout, retries=chosen.retries,
-            context=chosen.context or REMOTE_CONTEXT,
+            context=chosen.context or REMOTE_CONTEXT, reasoning_tokens=chosen.reasoning_tokens,
         )  # fmt: skip
     path = model_path(chosen.name, models)
     adapters = tuple(AdapterFile(one.name, Path(one.path), one.scale) for one in chosen.adapters)
     options = LocalOptions(
         context=chosen.context or CONTEXT, parallel=chosen.parallel, kv_mb=chosen.kv_mb, threads=chosen.threads,
         adapters=adapters, kv=_kv(chosen.kv, path), experts=_experts(config.experts, path),
+        reasoning_tokens=chosen.reasoning_tokens,
     )  # fmt: skip
     return LocalModel.load(path, options)
 

@@ -28,7 +28,9 @@ class ReplySpec:
     top_p: draw from the likeliest tokens that make up this share. min_p: tokens less likely than this share of the
     likeliest are never drawn. logit_bias: (token id, added to its logit) pairs. timeout: seconds until the call is
     given up as ModelUnavailable, None for no end. adapter: name of a LoRA adapter the model was loaded with, empty
-    for none. owner: whose agent asks; what was evaluated last under a name can be saved under it.
+    for none. owner: whose agent asks; what was evaluated last under a name can be saved under it. reasoning_tokens:
+    tokens that a model which reasons may spend on it beside max_tokens; None for what the model was opened with, 0 to
+    answer without, where its template can be told so. A local model does not reason before a schema or a grammar.
     """
 
     max_tokens: int = 128
@@ -45,6 +47,7 @@ class ReplySpec:
     stop: tuple[str, ...] = ()
     raw: bool = False
     purpose: str = "reply"
+    reasoning_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1 or self.temperature < 0 or self.seed < 0:
@@ -57,6 +60,8 @@ class ReplySpec:
                 f"top_p={self.top_p}, min_p={self.min_p}, timeout={self.timeout} is out of range",
                 "top_p is above 0 and at most 1, min_p from 0 to 1, timeout above 0 or None",
             )
+        if self.reasoning_tokens is not None and self.reasoning_tokens < 0:
+            raise ConfigError(f"reasoning_tokens={self.reasoning_tokens} is out of range", "it is 0 or more, or None")
         if self.schema is not None and self.grammar is not None:
             raise ConfigError("a reply takes a schema or a grammar, not both", "drop one of the two")
 
@@ -84,12 +89,15 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`finish` is "length" when max_tokens cut the text off. stopped_by: which of the stop strings ended it, empty
-    where none did or the backend does not say."""
+    where none did or the backend does not say. reasoning: what the model said besides (see runtime/reasoning.py): never
+    part of `text`, never given to `on_text`; it may be traced and is not to be shown, remembered or told. A model that
+    only reasoned has an empty text."""
 
     text: str
     finish: Literal["stop", "length"]
     usage: Usage
     stopped_by: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +137,10 @@ class ChatModel(Protocol):
     def traits(self) -> Traits: ...
 
     async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
-        """Continue `messages` as `spec` asks; `on_text` receives the pieces as they are made.
+        """Continue `messages` as `spec` asks; `on_text` receives the pieces of the text as they are made.
 
         Raises ContextOverflow when the prompt does not fit, ModelUnavailable when the backend cannot answer,
-        ReplyInvalid when the text was cut off inside its schema or does not match it.
+        ReplyInvalid when the text was cut off inside its schema, does not match it, or never came after reasoning.
         """
 
     async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:

@@ -39,7 +39,8 @@ class ModelConfig:
     conversation, 0 for the model's own. parallel: requests evaluated at once. kv_mb: megabytes that the KV cache may
     take, 0 for two contexts of tokens. kv: its precision, keys/values; auto: what `kith model kv` chose, else f16.
     threads: 0 for all cores. timeout: seconds a call may take. retries: of a call that failed in passing. mind: whether the
-    model thinks for the agents, or the reader does and the model only copies; auto: what `kith model check` found."""
+    model thinks for the agents, or the reader does and the model only copies; auto: what `kith model check` found.
+    reasoning_tokens: that a model which reasons may spend on it beside a reply's own tokens."""
 
     name: str = "smollm2-135m"
     url: str = ""
@@ -54,6 +55,7 @@ class ModelConfig:
     seed: int = _within(0, 0, (1 << 32) - 1)
     timeout: float = _within(120.0, 0.1, 86_400.0)
     retries: int = _within(4, 0, 20)
+    reasoning_tokens: int = _within(2048, 0, 1 << 20)
     adapters: tuple[AdapterConfig, ...] = ()
 
     def __post_init__(self) -> None:

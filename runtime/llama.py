@@ -13,25 +13,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import llama_cpp
 import numpy as np
 import numpy.typing as npt
 from llama_cpp import llama_cpp as lib
-from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from kithnet.runtime.chat import Message
 from kithnet.runtime.errors import ModelFileError, SetupError
+from kithnet.runtime.fencing import fenced, is_turn_mark
 from kithnet.runtime.layout import check_layout
+from kithnet.runtime.reasoning import CHANNEL, HARMONY, TAGS
+from kithnet.runtime.template import CHATML, ChatTemplate
 
 BINDING = "0.3.36"
 Ids = npt.NDArray[np.int32]
 _ERROR_LEVEL = 4  # GGML_LOG_LEVEL_ERROR
 _LONGEST_PIECE = 256  # bytes of one token
-_CHATML = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
 
 _errors: deque[str] = deque(maxlen=20)
 
@@ -79,8 +76,6 @@ class LlamaModel:
         self.vocab = lib.llama_model_get_vocab(handle)
         self.vocab_size: int = lib.llama_vocab_n_tokens(self.vocab)
         self._pieces: dict[int, bytes] = {}
-        self._formatter: Jinja2ChatFormatter | None = None
-        self._control: re.Pattern[str] | None = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, mapped: bool = True, repack: bool = True) -> "LlamaModel":
@@ -160,13 +155,33 @@ class LlamaModel:
         return list(buffer[:count])
 
     def piece(self, token: int) -> bytes:
-        """The bytes of one token; empty for control tokens. A code point may span several tokens."""
+        """The bytes of one token; empty for control tokens, but for those that mark reasoning. A code point may span
+        several tokens."""
         known = self._pieces.get(token)
         if known is None:
             buffer = ctypes.create_string_buffer(_LONGEST_PIECE)
             size = lib.llama_token_to_piece(self.vocab, token, buffer, _LONGEST_PIECE, 0, False)
-            known = self._pieces[token] = buffer.raw[: max(size, 0)]
+            known = buffer.raw[: max(size, 0)] or self._reasoning_marks.get(token, b"")
+            self._pieces[token] = known
         return known
+
+    @functools.cached_property
+    def _marks(self) -> dict[str, int]:
+        """Texts that the tokeniser takes for one token wherever they stand: control words, and marks beside them."""
+        taken = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
+        marks = {}
+        for token in range(self.vocab_size):
+            attributes = lib.llama_vocab_get_attr(self.vocab, token)
+            if attributes & taken or attributes & lib.LLAMA_TOKEN_ATTR_USER_DEFINED:
+                text = self._text(token)
+                if len(text) > 1 and (attributes & taken or is_turn_mark(text)):
+                    marks[text] = token
+        return marks
+
+    @functools.cached_property
+    def _reasoning_marks(self) -> dict[int, bytes]:
+        marks = [mark for pair in TAGS.items() for mark in pair] + [*HARMONY] * (CHANNEL in self._marks)
+        return {self._marks[mark]: mark.encode() for mark in marks if mark in self._marks}
 
     @functools.cached_property
     def visible_tokens(self) -> tuple[Ids, Ids]:
@@ -186,41 +201,52 @@ class LlamaModel:
         """Whether the token ends a generation (EOS, end of turn)."""
         return bool(lib.llama_vocab_is_eog(self.vocab, token))
 
-    def prompt(self, messages: Sequence[Message], *, raw: bool) -> list[int]:
-        """Token ids of a conversation, ready for the assistant's turn (raw: of the joined contents)."""
-        if raw:
-            return self.tokenise("".join(m.content for m in messages), begin=True, special=False)
-        turns = [{"role": m.role, "content": self._defused(m.content)} for m in messages]
-        return self.tokenise(self._render(turns), begin=False, special=True)
+    @functools.cached_property
+    def template(self) -> ChatTemplate:
+        """The chat template of the file, ChatML where it has none."""
+        source = lib.llama_model_chat_template(self.handle, None)
+        ends = lib.llama_vocab_bos(self.vocab), lib.llama_vocab_eos(self.vocab)
+        return ChatTemplate(source.decode() if source else CHATML, *map(self._text, ends))
 
-    def _render(self, turns: list[dict[str, str]]) -> str:
-        if self._formatter is None:
-            template = lib.llama_model_chat_template(self.handle, None)
-            self._formatter = Jinja2ChatFormatter(
-                template=template.decode() if template else _CHATML,
-                bos_token=self._text(lib.llama_vocab_bos(self.vocab)),
-                eos_token=self._text(lib.llama_vocab_eos(self.vocab)),
-            )
-        try:
-            return str(self._formatter(messages=turns).prompt)  # type: ignore[arg-type]
-        except (jinja2.TemplateError, ValueError):
-            if len(turns) < 2 or turns[0]["role"] != "system":
-                raise
-            # Some templates (Gemma) refuse a system turn: its text goes before the first turn's.
-            head, first, *rest = turns
-            joined = {"role": first["role"], "content": f"{head['content']}\n\n{first['content']}"}
-            return str(self._formatter(messages=[joined, *rest]).prompt)  # type: ignore[list-item]
+    def prompt(self, messages: Sequence[Message], *, raw: bool, closed: bool = False) -> list[int]:
+        """Token ids of a conversation, ready for the assistant's turn (raw: of the joined contents).
+
+        Nothing in a content is a control token or a turn mark. closed: see `ChatTemplate.render`.
+        """
+        contents = [m.content for m in messages]
+        if raw:
+            whole = "".join(contents)
+            border = _absent_from([whole])
+            return self._tokenised(self._split(whole, border), border, begin=True, special=False)
+        border = _absent_from([self.template.source, *contents])
+        turns = [{"role": m.role, "content": fenced(self._split(m.content, border), tools=False)} for m in messages]
+        return self._tokenised(self.template.render(turns, closed=closed), border, begin=False, special=True)
+
+    def _split(self, content: str, border: str) -> str:
+        """The content with a border behind the first character of every mark in it."""
+        return self._mark_start.sub(lambda m: m[0] + border, content)
+
+    @functools.cached_property
+    def _mark_start(self) -> re.Pattern[str]:
+        marks = "|".join(map(re.escape, self._marks))
+        return re.compile(rf"(?=(?:{marks})).", re.DOTALL) if marks else re.compile(r"(?!)")
+
+    def _tokenised(self, text: str, border: str, *, begin: bool, special: bool) -> list[int]:
+        """Token ids of the parts between borders one by one: what a border divides cannot become one token."""
+        parts = text.split(border)
+        return [
+            token
+            for number, part in enumerate(parts)
+            for token in self.tokenise(part, begin=begin and number == 0, special=special)
+        ]
 
     def _text(self, token: int) -> str:
         return "" if token < 0 else str(lib.llama_vocab_get_text(self.vocab, token).decode())
 
-    def _defused(self, content: str) -> str:
-        """Content whose control words, such as an end-of-turn mark, stay text: a zero-width space splits them."""
-        if self._control is None:
-            control = (t for t in range(self.vocab_size) if lib.llama_vocab_is_control(self.vocab, t))
-            marks = [re.escape(mark) for mark in map(self._text, control) if len(mark) > 1]
-            self._control = re.compile("|".join(marks) or r"(?!)")
-        return self._control.sub(lambda m: m[0][0] + "\u200b" + m[0][1:], content)
+
+def _absent_from(texts: Sequence[str]) -> str:
+    """A private character that is in none of the texts."""
+    return next(one for one in map(chr, range(0x10FFFD, 0, -1)) if not any(one in text for text in texts))
 
 
 def _check_magic(file: Path) -> None:

@@ -6,7 +6,7 @@ import functools
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class LocalOptions:
     tokens again as one context, for prompts that are kept evaluated. threads: 0 for all cores this process may use.
     capable: see Traits; by default, whether the model has at least 3e9 parameters. adapters: LoRA files, chosen by
     name in a ReplySpec. hook: see runtime/hook.py. experts: how those of a mixture are kept, see ExpertOptions.
+    reasoning_tokens: that a model whose template lets it reason may spend on it beside a reply's own; 0: it does not.
     """
 
     context: int = 8192
@@ -59,13 +60,14 @@ class LocalOptions:
     adapters: Sequence[AdapterFile] = ()
     hook: EvalHook | None = None
     experts: ExpertOptions = field(default_factory=ExpertOptions)
+    reasoning_tokens: int = 2048
 
     def __post_init__(self) -> None:
-        bad = self.context < 1 or self.threads < 0 or self.kv_mb < 0
+        bad = self.context < 1 or self.threads < 0 or self.kv_mb < 0 or self.reasoning_tokens < 0
         if bad or not 1 <= self.parallel <= MOST_SEQUENCES - KEPT:
             raise ConfigError(
                 f"context={self.context}, parallel={self.parallel}, threads={self.threads}, kv_mb={self.kv_mb} is out of range",
-                f"context is at least 1, parallel 1 to {MOST_SEQUENCES - KEPT}, threads and kv_mb 0 or more",
+                f"context is at least 1, parallel 1 to {MOST_SEQUENCES - KEPT}, threads, kv_mb and reasoning_tokens 0 or more",
             )
 
 
@@ -161,7 +163,7 @@ class LocalModel:
         if spec.schema is not None:
             parse_reply(made.text, spec.schema)
         usage = Usage(len(job.prompt), made.evaluated, made.generated, job.seconds, calls=1)
-        return Reply(made.text, made.finish, usage, made.stopped_by)
+        return Reply(made.text, made.finish, usage, made.stopped_by, made.reasoning)
 
     async def score(
         self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False, adapter: str = ""
@@ -261,39 +263,49 @@ class LocalModel:
         self, messages: Sequence[Message], spec: ReplySpec, show: Callable[[str], None] | None
     ) -> Generation:
         grammar = _grammar_of(spec)
-        self._known_adapter(spec.adapter)
-        prompt = self._prompt(messages, raw=spec.raw)
+        self._ready(messages, spec.adapter)
+        with self._templating():
+            budget = 0 if spec.raw or grammar is not None else self._budget(spec)
+            opened = bool(budget) and self._model.template.opens
+        prompt = self._prompt(messages, raw=spec.raw, closed=not budget)
         choice = Choice(spec.temperature, spec.seed, spec.top_p, spec.min_p, spec.logit_bias)
         request = Request(
             prompt, spec.max_tokens, choice, grammar, spec.stop, spec.schema is not None, spec.adapter,
-            spec.owner,
+            spec.owner, budget, opened,
         )  # fmt: skip
         return Generation(self._model, request, self._room(len(prompt)), show)
 
     def _scoring(
         self, messages: Sequence[Message], choices: Sequence[str], raw: bool, adapter: str
     ) -> tuple[Scoring, tuple[int, ...]]:
-        self._known_adapter(adapter)
-        prompt = self._prompt(messages, raw=raw)
+        self._ready(messages, adapter)
+        prompt = self._prompt(messages, raw=raw, closed=True)
         options = [self._model.tokenise(c, begin=False, special=False) for c in choices]
         self._room(len(prompt) + max(map(len, options)))
         return Scoring(ScoreRequest(prompt, options, adapter)), tuple(map(len, options))
 
-    def _prompt(self, messages: Sequence[Message], *, raw: bool) -> list[int]:
-        if not messages:
-            raise ConfigError("no messages to continue", "give at least one message")
-        if self._closed:
-            raise ModelUnavailable(f"{self._traits.name} has been closed", "load the model again")
+    def _budget(self, spec: ReplySpec) -> int:
+        """Tokens for reasoning; 0 for a model that does none."""
+        given = self._options.reasoning_tokens if spec.reasoning_tokens is None else spec.reasoning_tokens
+        return given if self._model.template.reasoning else 0
+
+    def _prompt(self, messages: Sequence[Message], *, raw: bool, closed: bool) -> list[int]:
+        with self._templating():
+            tokens = self._model.prompt(messages, raw=raw, closed=closed)
+        if not tokens:
+            raise ConfigError("the prompt is empty", "give messages with content")
+        return tokens
+
+    @contextlib.contextmanager
+    def _templating(self) -> Iterator[None]:
+        """What the chat template refuses is the caller's error."""
         try:
-            tokens = self._model.prompt(messages, raw=raw)
+            yield
         except (jinja2.TemplateError, ValueError) as error:
             raise ConfigError(
                 f"the chat template of {self._traits.name} refuses these messages: {error}",
                 "most templates want user and assistant turns in alternation, a system turn only at the start",
             ) from error
-        if not tokens:
-            raise ConfigError("the prompt is empty", "give messages with content")
-        return tokens
 
     def _room(self, sent: int) -> int:
         """Tokens left for the reply."""
@@ -304,10 +316,14 @@ class LocalModel:
             )
         return self._traits.context - sent
 
-    def _known_adapter(self, name: str) -> None:
-        if name and name not in self._adapters.names:
+    def _ready(self, messages: Sequence[Message], adapter: str) -> None:
+        if not messages:
+            raise ConfigError("no messages to continue", "give at least one message")
+        if self._closed:
+            raise ModelUnavailable(f"{self._traits.name} has been closed", "load the model again")
+        if adapter and adapter not in self._adapters.names:
             there = ", ".join(self._adapters.names) or "none"
-            raise ConfigError(f"{self._traits.name} has no adapter {name!r}", f"loaded with it: {there}")
+            raise ConfigError(f"{self._traits.name} has no adapter {adapter!r}", f"loaded with it: {there}")
 
 
 class AdaptedModel:

@@ -5,9 +5,8 @@ import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -15,48 +14,18 @@ import openai
 import pydantic
 from openai import AsyncOpenAI
 
-from kithnet.runtime.chat import Message, OnText, Reply, ReplySpec, Scores, Traits, Usage
+from kithnet.runtime.chat import Message, OnText, Reply, ReplySpec, Scores, Traits
 from kithnet.runtime.errors import ConfigError, ContextOverflow, KithnetError, ModelUnavailable, ReplyInvalid
+from kithnet.runtime.fencing import fenced
+from kithnet.runtime.reasoning import Visible
 from kithnet.runtime.scripted import picked
 from kithnet.runtime.structured import check_schema, parse_reply
+from kithnet.runtime.wire import Answer, Tokens, Told, both, usage_of
 
+TELLING = 16  # tokens: a reply cut off sooner does not tell whether it is one
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds before a retry; the wait doubles each time
 RETRIED = frozenset({408, 409, 429})  # and every 5xx
 T = TypeVar("T")
-
-
-class _Text(pydantic.BaseModel):
-    content: str | None = None
-
-
-class _Choice(pydantic.BaseModel):
-    message: _Text = _Text()
-    delta: _Text = _Text()
-    finish_reason: str | None = None
-
-
-class _Details(pydantic.BaseModel):
-    cached_tokens: int | None = None
-
-
-class _Tokens(pydantic.BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_tokens_details: _Details | None = None
-
-
-class _Answer(pydantic.BaseModel):
-    """What we read of a chat completion, or of one piece of a streamed one."""
-
-    choices: list[_Choice]
-    usage: _Tokens | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    text: str
-    finish: str | None
-    usage: _Tokens
 
 
 class RemoteModel:
@@ -64,6 +33,12 @@ class RemoteModel:
 
     url: the base, up to and including /v1. timeout: seconds one attempt may take. retries: further attempts
     after 408, 409, 429, 5xx, a timeout or a refused connection, with doubling waits or the server's Retry-After.
+    reasoning_tokens: that a model which reasons may spend on it, beside a reply's own.
+
+    That a model reasons is learnt from its first reply that shows it. From then on it gets the tokens for it, and stop
+    strings are looked for here, in the reply alone. Until a free reply has shown whether the template opens the block of
+    reasoning by itself, a stream is shown at its end only, and stop strings are not sent. A first reply that was used up
+    by reasoning, or is cut off before that shows, is asked for once more, with the tokens for reasoning.
     """
 
     def __init__(
@@ -76,15 +51,23 @@ class RemoteModel:
         retries: int = 3,
         capable: bool = True,
         context: int = 32768,
+        reasoning_tokens: int = 2048,
     ) -> None:
         if not _is_web_address(url):
             raise ConfigError(f"{url!r} is not a web address", "give a base URL such as http://127.0.0.1:8080/v1")
-        if timeout <= 0 or retries < 0 or context < 1:
-            raise ConfigError(f"timeout={timeout}, retries={retries}, context={context} is out of range")
+        if timeout <= 0 or retries < 0 or context < 1 or reasoning_tokens < 0:
+            raise ConfigError(
+                f"timeout={timeout}, retries={retries}, context={context}, reasoning_tokens={reasoning_tokens} "
+                "is out of range"
+            )
         self._url = url
         self._model = model
         self._timeout = timeout
         self._retries = retries
+        self._reasoning_tokens = reasoning_tokens
+        self._reasons = False
+        self._sought = False
+        self._opened: bool | None = None  # whether the template opens the block of reasoning
         self._traits = Traits(model, context, capable, grammar=False)
         self._closed = False
         # Local servers take any key, but the client refuses to start without one. It would retry by itself, but
@@ -97,20 +80,67 @@ class RemoteModel:
 
     async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
         """See `ChatModel.reply`. A grammar is a ConfigError: the wire format has none."""
-        body = self._body(messages, spec)
         start = time.perf_counter()
-        if on_text is None:
-            told = await self._patiently(lambda: self._whole(body))
-        else:
-            told = await self._stream(body, on_text)
-        cut = told.finish == "length"
+        given = self._reasoning_tokens if spec.reasoning_tokens is None else spec.reasoning_tokens
+        budget = given if self._reasons else 0
+        told = await self._told(messages, spec, budget, on_text)
+        used = told.usage
+        if given and not budget and self._unclear(told, spec):
+            self._sought = True
+            second = await self._told(messages, spec, given, None)
+            used = both(used, second.usage)
+            if told.reasoned or second.reasoned:
+                told, budget = second, given
+                told.rest = told.visible.text
+        if on_text is not None and told.rest:
+            on_text(told.rest)
         if spec.schema is not None:
-            if cut:
-                raise ReplyInvalid(
-                    f"{self._model} was cut off inside its schema by max_tokens={spec.max_tokens}", "raise max_tokens"
-                )
-            parse_reply(told.text, spec.schema)
-        return Reply(told.text, "length" if cut else "stop", _usage(told.usage, time.perf_counter() - start))
+            self._check(told, spec, budget)
+        finish: Literal["stop", "length"] = "length" if told.cut else "stop"
+        usage = usage_of(used, time.perf_counter() - start)
+        return Reply(told.visible.text, finish, usage, told.visible.stopped, told.reasoning)
+
+    async def _told(self, messages: Sequence[Message], spec: ReplySpec, budget: int, on_text: OnText | None) -> Told:
+        """One answer, and what it tells of the model's ways. budget: tokens for reasoning."""
+        body = self._body(messages, spec, budget)
+        # A grammar at the server begins with the reply: a structured one may come without the block being closed.
+        told = Told(Visible(spec.stop, None if spec.schema is not None and self._opened else self._opened))
+        if on_text is None:
+            answer = await self._patiently(lambda: self._whole(body))
+            told.finish, told.usage = answer.choices[0].finish_reason, answer.usage or Tokens()
+            told.hear(answer.choices[0].message)
+        else:
+            await self._stream(body, told, on_text)
+        told.rest = told.visible.finish(told.finish == "length")
+        self._reasons = self._reasons or told.reasoned
+        if told.visible.parting.lone:
+            self._opened = True
+        elif self._opened is None and (told.thought or (spec.schema is None and not told.cut)):
+            self._opened = False
+        return told
+
+    def _unclear(self, told: Told, spec: ReplySpec) -> bool:
+        """Whether an answer without tokens for reasoning holds reasoning alone, or may."""
+        if told.reasoned:
+            return not told.visible.text and (told.cut or bool(spec.stop))
+        unknown = self._opened is None and not self._sought and spec.schema is None
+        return unknown and told.cut and not told.shown and spec.max_tokens >= TELLING
+
+    def _check(self, told: Told, spec: ReplySpec, budget: int) -> None:
+        """Raises ReplyInvalid unless there is a whole reply that matches the schema."""
+        assert spec.schema is not None
+        if told.reasoned and not told.visible.text.strip():
+            raise ReplyInvalid(
+                f"{self._model} only reasoned and gave no reply within max_tokens={spec.max_tokens} and "
+                f"reasoning_tokens={budget}",
+                "raise model.reasoning_tokens",
+            )
+        if told.cut:
+            raise ReplyInvalid(
+                f"{self._model} was cut off inside its schema by max_tokens={spec.max_tokens}",
+                "raise max_tokens, or model.reasoning_tokens where it reasons" if told.reasoned else "raise max_tokens",
+            )
+        parse_reply(told.visible.text, spec.schema)
 
     async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
         """The model's pick among the choices, by schema: the wire format gives no log-probability of a given text."""
@@ -131,24 +161,25 @@ class RemoteModel:
             self._closed = True
             await self._client.close()
 
-    def _body(self, messages: Sequence[Message], spec: ReplySpec) -> dict[str, Any]:
+    def _body(self, messages: Sequence[Message], spec: ReplySpec, budget: int) -> dict[str, Any]:
+        """The request. Contents are fenced: a server may take marks in them for what they look like."""
         if self._closed:
             raise ModelUnavailable(f"the connection to {self._url} has been closed", "make a new RemoteModel")
         if not messages:
             raise ConfigError("no messages to continue", "give at least one message")
         if spec.grammar is not None:
             raise ConfigError(f"{self._model} is remote and takes no grammar", "use a JSON schema, or a local model")
-        turns = [{"role": m.role, "content": m.content} for m in messages]
+        turns = [(m.role, m.content) for m in messages]
         if spec.raw:
-            turns = [{"role": "user", "content": "".join(m.content for m in messages)}]
+            turns = [("user", "".join(m.content for m in messages))]
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": turns,
-            "max_tokens": spec.max_tokens,
+            "messages": [{"role": role, "content": fenced(content, tools=False)} for role, content in turns],
+            "max_tokens": spec.max_tokens + budget,
             "temperature": spec.temperature,
             "seed": spec.seed,
         }
-        if spec.stop:
+        if spec.stop and self._opened is False and not self._reasons:  # a server looks for them in reasoning, too
             body["stop"] = list(spec.stop)
         if spec.schema is not None:
             check_schema(spec.schema)
@@ -156,42 +187,37 @@ class RemoteModel:
             body["response_format"] = {"type": "json_schema", "json_schema": named}
         return body
 
-    async def _whole(self, body: dict[str, Any]) -> _Told:
+    async def _whole(self, body: dict[str, Any]) -> Answer:
         response = await self._client.chat.completions.with_raw_response.create(**body)
         content = response.http_response.content
         try:
-            answer = _Answer.model_validate_json(content)
+            answer = Answer.model_validate_json(content)
         except pydantic.ValidationError as error:
             raise self._nonsense(f"its answer is {content[:120]!r}") from error
-        if not answer.choices or answer.choices[0].message.content is None:
+        if not answer.choices or (answer.choices[0].message.content is None and not answer.choices[0].message.thought):
             raise self._nonsense(f"its answer holds no text: {content[:120]!r}")
-        choice = answer.choices[0]
-        return _Told(choice.message.content or "", choice.finish_reason, answer.usage or _Tokens())
+        return answer
 
-    async def _stream(self, body: dict[str, Any], on_text: OnText) -> _Told:
+    async def _stream(self, body: dict[str, Any], told: Told, on_text: OnText) -> None:
         """Only the connection is retried: what has been shown cannot be taken back."""
         body = {**body, "stream": True, "stream_options": {"include_usage": True}}
         stream = await self._patiently(lambda: self._client.chat.completions.create(**body))
-        pieces: list[str] = []
-        finish: str | None = None
-        usage = _Tokens()
         try:
             async with stream:
                 async for event in stream:
-                    chunk = _Answer.model_validate(event.model_dump(warnings=False))
-                    usage = chunk.usage or usage
+                    chunk = Answer.model_validate(event.model_dump(warnings=False))
+                    told.usage = chunk.usage or told.usage
                     for choice in chunk.choices[:1]:
-                        finish = choice.finish_reason or finish
-                        if choice.delta.content:
-                            pieces.append(choice.delta.content)
-                            on_text(choice.delta.content)
+                        told.finish = choice.finish_reason or told.finish
+                        if shown := told.hear(choice.delta):
+                            told.shown = True
+                            on_text(shown)
         except (openai.OpenAIError, httpx2.TransportError) as error:
             raise self._failed(error, 1) from error
         except (json.JSONDecodeError, UnicodeDecodeError, pydantic.ValidationError) as error:
             raise self._nonsense(f"its stream makes no sense: {error}") from error
-        if finish is None:
+        if told.finish is None:
             raise self._nonsense("its stream ended before the reply did")
-        return _Told("".join(pieces), finish, usage)
 
     def _nonsense(self, what: str) -> ModelUnavailable:
         """Whatever is there, it is no chat model: a person should hear of it, not get answers made without one."""
@@ -285,12 +311,6 @@ def _is_overflow(error: openai.APIStatusError, said: str) -> bool:
     if "context_length_exceeded" in (code, kind) or kind == "exceed_context_size_error":
         return True
     return "context" in said.lower() and any(word in said.lower() for word in ("length", "size", "window", "exceed"))
-
-
-def _usage(tokens: _Tokens, seconds: float) -> Usage:
-    cached = (tokens.prompt_tokens_details or _Details()).cached_tokens or 0
-    evaluated = max(tokens.prompt_tokens - cached, 0)
-    return Usage(tokens.prompt_tokens, evaluated, tokens.completion_tokens, seconds, calls=1)
 
 
 def _is_web_address(url: str) -> bool:

@@ -21,6 +21,7 @@ from kithnet.runtime.errors import (
     RecordError,
     ReplyInvalid,
 )
+from kithnet.runtime.reasoning import parted
 from kithnet.runtime.structured import check_schema, parse_reply
 
 Script = Callable[[Sequence[Message], ReplySpec], str]
@@ -30,7 +31,8 @@ class ScriptedModel:
     """A model that says what it is told to: for tests and demonstrations that must be exact.
 
     replies: texts (or errors to raise) in the order of the calls, or a function of messages and spec.
-    A token is a word here. `stop`, `max_tokens` and `schema` act on the scripted text as on a real reply.
+    A token is a word here. Reasoning is parted from the scripted text as from a real reply, and costs nothing; `stop`,
+    `max_tokens` and `schema` act on what is left.
     `calls` keeps the conversations and specs it was asked to continue.
     """
 
@@ -56,7 +58,9 @@ class ScriptedModel:
         if spec.schema is not None:
             check_schema(spec.schema)
         sent = self._sent(messages)
-        text = self._next(messages, spec)
+        text, reasoning = parted(self._next(messages, spec))
+        if spec.schema is not None and reasoning and not text:
+            raise ReplyInvalid(f"{self._traits.name} only reasoned and gave no reply", "add one to the script")
         text, stopped_by = _stopped(text, spec.stop)
         pieces = _pieces(text)
         cut = len(pieces) > spec.max_tokens
@@ -69,7 +73,7 @@ class ScriptedModel:
                 on_text(piece)
         await asyncio.sleep(0)  # a real model gives other tasks a turn
         usage = Usage(sent, sent, len(pieces), 0.0, calls=1)
-        return Reply(text, "length" if cut else "stop", usage, "" if cut else stopped_by)
+        return Reply(text, "length" if cut else "stop", usage, "" if cut else stopped_by, reasoning)
 
     async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
         """The next scripted reply names the pick; ReplyInvalid when it is not among the choices."""
@@ -152,7 +156,10 @@ def request_key(messages: Sequence[Message], request: Mapping[str, Any]) -> str:
 
 
 def _reply_request(spec: ReplySpec) -> dict[str, Any]:
-    return {"kind": "reply", **asdict(spec), "stop": list(spec.stop)}
+    request = {"kind": "reply", **asdict(spec), "stop": list(spec.stop)}
+    if spec.reasoning_tokens is None:
+        del request["reasoning_tokens"]  # so that recordings from before there was such a thing keep their keys
+    return request
 
 
 def _score_request(choices: Sequence[str], raw: bool) -> dict[str, Any]:
@@ -236,7 +243,9 @@ class ReplayModel:
         await asyncio.sleep(0)
         if on_text is not None and row["text"]:
             on_text(row["text"])
-        return Reply(row["text"], row["finish"], Usage(**row["usage"]), row.get("stopped_by", ""))
+        told = {"stopped_by": "", "reasoning": "", **row}  # recordings older than these say nothing of them
+        usage = Usage(**row["usage"])
+        return Reply(row["text"], row["finish"], usage, told["stopped_by"], told["reasoning"])
 
     async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
         row = self._take(messages, _score_request(choices, raw), "score")["scores"]

@@ -174,6 +174,8 @@ class Conversation:
             try:
                 messages, spec = self._prompt(text, shown[:NOTES], self.exchanges[len(self.exchanges) - kept :])
                 reply = await self._model.reply(messages, spec, on_text)
+                if not reply.text.strip() and on_text:  # it only reasoned, and nothing was shown
+                    on_text(UNKNOWN)
                 return reply.text.strip() or UNKNOWN
             except ContextOverflow:
                 if not kept:

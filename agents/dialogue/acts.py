@@ -17,6 +17,7 @@ from kithnet.agents.minds import mind as minds
 from kithnet.agents.minds.mind import AskBack, AskContact, Cite, Entry, Move, Open, Part, Search, UseTool
 from kithnet.agents.tools import arithmetic
 from kithnet.runtime.errors import InputError
+from kithnet.runtime.fencing import fenced
 
 AskThird = Callable[[State, str, str, str, Reach, int], Awaitable[State]]
 
@@ -162,7 +163,9 @@ def _taken_back(
     counts = {**state["minds"]}
     for name, moves in ended["minds"].items():
         counts[name] = counts.get(name, 0) + moves
-    text = "\n".join(f"{third}'s agent says ({u.id}): {u.text}" for u in heard) or f"{third}'s agent says nothing."
+    text = (
+        fenced("\n".join(f"{third}'s agent says ({u.id}): {u.text}" for u in heard)) or f"{third}'s agent says nothing."
+    )
     return {
         "ledgers": with_ledger(state, ledger),
         "visited": {**visited, question: [*visited[question], *also]},

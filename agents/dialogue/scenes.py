@@ -16,6 +16,7 @@ from kithnet.agents.settings import Settings
 from kithnet.agents.wording import named_people, words
 from kithnet.memory.owner import Hit
 from kithnet.runtime.errors import InputError
+from kithnet.runtime.fencing import fenced
 
 AROUND = 2
 """Lines before and after a hit."""
@@ -208,7 +209,7 @@ def _block(agent: PersonalAgent, lines: Sequence[Hit], hits: set[str], known: It
 
 
 def _line(agent: PersonalAgent, line: Hit, hit: bool) -> str:
-    text = " / ".join(line.text.split("\n"))
+    text = fenced(" / ".join(line.text.split("\n")))
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]} … (open {line.id} for the rest)"
     if line.kind == "message":
         said = f"{called(agent, line.sender)} -> {called(agent, line.receiver)}"

@@ -9,6 +9,7 @@ from kithnet.agents.infonav.ledger import Ledger
 from kithnet.agents.minds.mind import Entry, Reachable, View
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.tools.arithmetic import TOOLS
+from kithnet.runtime.fencing import fenced
 
 Update = dict[str, Any]
 MOST_CONTACTS = 30
@@ -83,7 +84,7 @@ def said(turn: Turn) -> str:
         lines.append(f"  tells “{claim.question}”: {claim.value}{words}")
     lines += [f"  asks: {question}" for question in turn.heard.asks]
     lines += [f"  has nothing on: {question}" for question in turn.heard.declined]
-    return "\n".join(lines)
+    return fenced("\n".join(lines))
 
 
 def ledger_lines(ledger: Ledger) -> Sequence[str]:

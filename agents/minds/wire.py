@@ -9,6 +9,7 @@ from kithnet.agents.infonav.ledger import Basis
 from kithnet.agents.minds import mind
 from kithnet.agents.minds.mind import Cite, Move, Note, View
 from kithnet.runtime.errors import ReplyInvalid
+from kithnet.runtime.fencing import unfenced
 
 MOST_NOTES, MOST_QUERIES, MOST_ITEMS = 12, 3, 48
 LONGEST_TEXT = 1200
@@ -111,7 +112,7 @@ class _Reply(_Wire):
 def parse(text: str, view: View) -> Move:
     """The move that a reply means. Raises ReplyInvalid, saying where it is wrong."""
     try:
-        reply = _Reply.model_validate_json(text)
+        reply = _Reply.model_validate_json(unfenced(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = "/".join(map(str, first["loc"])) or "the top"

@@ -30,10 +30,11 @@ class Call(BaseModel):
 
 
 class Said(BaseModel):
-    """The assistant's message."""
+    """The assistant's message. reasoning_content: what a model that reasons said before it; of a personal agent, never."""
 
     role: Literal["assistant"]
     content: str | None
+    reasoning_content: str | None = None
     refusal: None = None
     tool_calls: list[Call] = []
 

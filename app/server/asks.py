@@ -67,13 +67,15 @@ class UserTurn(Ask):
 
 
 class AssistantTurn(Ask):
-    """An earlier reply; null and empty fields of a reply that is sent back are accepted."""
+    """An earlier reply; null and empty fields of a reply that is sent back are accepted, and its reasoning, which the
+    model does not see again."""
 
     role: Literal["assistant"]
     content: Content | None = None
     tool_calls: list[ToolCall] | None = None
     name: str | None = None
     refusal: str | None = None
+    reasoning_content: str | None = None
     annotations: (
         Annotated[None, _refuse("annotations of a message", [])] | Annotated[list[Any], Field(max_length=0)]
     ) = None

@@ -23,7 +23,8 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One finished reply. prompt: what its first prompt cost. total: of all its model calls."""
+    """One finished reply. prompt: what its first prompt cost. total: of all its model calls. reasoning: what the model
+    said besides, never a part of the text."""
 
     index: int
     text: str
@@ -31,6 +32,7 @@ class Made:
     finish: Literal["stop", "length", "tool_calls"]
     prompt: Usage
     total: Usage
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ async def _reply(model: ChatModel, order: Order, index: int, emit: Emit) -> Made
         made = await _perhaps_call(model, order, index, calling, heard)
     else:
         reply = await _ask(model, order, spec, heard)
-        made = Made(index, reply.text, None, reply.finish, reply.usage, reply.usage)
+        made = Made(index, reply.text, None, reply.finish, reply.usage, reply.usage, reply.reasoning)
     emit(made)
     return made
 
@@ -91,10 +93,10 @@ async def _perhaps_call(model: ChatModel, order: Order, index: int, calling: Cal
     spec = order.spec_of(index)
     spoken = await _ask(model, order, replace(spec, stop=(*spec.stop, tools.OPEN)), heard)
     if spoken.stopped_by != tools.OPEN:
-        return Made(index, spoken.text, None, spoken.finish, spoken.usage, spoken.usage)
+        return Made(index, spoken.text, None, spoken.finish, spoken.usage, spoken.usage, spoken.reasoning)
     called = await _ask(model, order, _for_call(spec, calling), None)
     total = spoken.usage + called.usage
-    return Made(index, spoken.text, tools.read_call(called.text), "tool_calls", spoken.usage, total)
+    return Made(index, spoken.text, tools.read_call(called.text), "tool_calls", spoken.usage, total, spoken.reasoning)
 
 
 def _for_call(spec: ReplySpec, calling: Calling) -> ReplySpec:

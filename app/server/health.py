@@ -40,7 +40,8 @@ class Pulse:
             return "the model is gone"
         for name in list(self._failed):
             try:
-                await self._models[name].reply(PROBE, ReplySpec(max_tokens=1, timeout=PROBE_SECONDS, purpose="health"))
+                spec = ReplySpec(max_tokens=1, timeout=PROBE_SECONDS, purpose="health", reasoning_tokens=0)
+                await self._models[name].reply(PROBE, spec)
             except ModelBusy:
                 continue
             except ModelUnavailable as error:

@@ -70,6 +70,8 @@ class Heading:
 
 def _choice(made: Made) -> ChatChoice:
     said = Said(role="assistant", content=made.text, refusal=None)
+    if made.reasoning:
+        said.reasoning_content = made.reasoning
     if made.call is not None:
         function = CalledFunction(name=made.call.name, arguments=made.call.arguments)
         said.content = made.text.strip() or None

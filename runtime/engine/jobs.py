@@ -16,6 +16,7 @@ from kithnet.runtime.engine.tree import Tokens
 from kithnet.runtime.errors import ReplyInvalid
 from kithnet.runtime.llama import LlamaModel
 
+CLOSING = 24  # tokens that may be put after reasoning which has used up its budget
 SCORED = 64  # outputs of one batch for scoring: each holds a whole vocabulary of logits
 
 _GREEDY = Choice()
@@ -25,7 +26,8 @@ _GREEDY = Choice()
 class Request:
     """What to generate. whole: the text must be complete when it ends (the grammar came from a schema).
 
-    adapter, owner: see ReplySpec.
+    adapter, owner: see ReplySpec. reasoning: tokens of it that do not count; 0: all count. opened: the prompt ends
+    inside a block of reasoning.
     """
 
     prompt: Sequence[int]
@@ -36,6 +38,8 @@ class Request:
     whole: bool = False
     adapter: str = ""
     owner: str = ""
+    reasoning: int = 0
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Generated:
     evaluated: int
     generated: int
     stopped_by: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +127,25 @@ class Job(Protocol):
 
 
 class Generation:
-    """Continues a prompt token by token. `show` gets the pieces of text as they become certain."""
+    """Continues a prompt token by token. `show` gets the pieces of text as they become certain.
+
+    Reasoning that has used up its budget is closed as the model would close it, and the reply begins.
+    """
 
     def __init__(self, model: LlamaModel, request: Request, room: int, show: Callable[[str], None] | None) -> None:
         """room: tokens that the context leaves for the reply. Raises ConfigError for a bad grammar or bias."""
         self.generates = True
         self.prompt = np.array(request.prompt, np.int32)
         self.adapter, self.owner = request.adapter, request.owner
-        self.limit = min(request.max_tokens, room)
+        self.limit = min(request.max_tokens + (request.reasoning + CLOSING if request.reasoning else 0), room)
         self.longest = len(request.prompt) + self.limit
         self.cancelled = False
         self.evaluated = 0
         self.seconds = 0.0
         self.result: Generated | None = None
         self._request, self._model, self._show = request, model, show
-        self._out = TextOut(request.stop)
-        self._count = 0
+        self._out = TextOut(request.stop, request.opened)
+        self._count = self._thought = self._put = 0
         self._grammar = Grammar(model, request.grammar) if request.grammar is not None else None
         try:
             self._sampler = Sampler(model, request.choice, self._grammar)
@@ -150,27 +158,46 @@ class Generation:
         self._count += 1
         if self._model.is_end(token):
             return self._end("stop")
-        text = self._out.feed(self._model.piece(token))
-        if text and self._show:
-            self._show(text)
+        thought = self._out.parting.thinking
+        self._shown(self._out.feed(self._model.piece(token)))
         if self._grammar is not None:
             self._grammar.accept(token)
         if self._out.stopped or (self._grammar is not None and self._grammar.complete()):
             return self._end("stop")
-        if self._count >= self.limit:
-            return self._end("length")
+        budget = self._request.reasoning
+        self._thought += bool(budget) and (thought or self._out.parting.thinking)
         strand.todo.append(token)
+        if budget and self._thought == budget and self._out.parting.thinking:
+            strand.todo.extend(self._closed())
+        if self._count - self._thought >= self._request.max_tokens or self._count + self._put >= self.limit:
+            strand.todo.clear()
+            return self._end("length")
+
+    def _closed(self) -> list[int]:
+        """Tokens that end the reasoning here, as far as there is room for them and a reply."""
+        text = self._out.parting.closing
+        tokens = self._model.tokenise(text, begin=False, special=True)
+        if len(tokens) > CLOSING:
+            return []
+        self._put += len(tokens)
+        self._shown(self._out.feed(text.encode()))
+        return tokens
+
+    def _shown(self, text: str) -> None:
+        if text and self._show:
+            self._show(text)
 
     def _end(self, finish: Literal["stop", "length"]) -> None:
-        rest = self._out.finish()
-        if rest and self._show:
-            self._show(rest)
+        self._shown(self._out.finish(cut=finish == "length"))
         if finish == "length" and self._request.whole:
             raise ReplyInvalid(
                 f"the reply was cut off inside its schema after {self._count} tokens",
                 "raise max_tokens, or bound the schema with maxLength and maxItems",
             )
-        self.result = Generated(self._out.text, finish, self.evaluated, self._count, self._out.stopped)
+        self.result = Generated(
+            self._out.text, finish, self.evaluated, self._count, self._out.stopped,
+            self._out.parting.reasoning,
+        )  # fmt: skip
 
     def forks(self, most: int) -> Sequence[tuple[int, Sequence[int]]]:
         return ()

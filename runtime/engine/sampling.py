@@ -14,6 +14,7 @@ from llama_cpp.llama_grammar import json_schema_to_gbnf
 
 from kithnet.runtime.errors import ConfigError
 from kithnet.runtime.llama import LlamaModel, forget_errors, last_error
+from kithnet.runtime.reasoning import Parting, Visible
 
 Logits = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int32]
@@ -181,43 +182,31 @@ def _dead_end() -> ConfigError:
 
 
 class TextOut:
-    """Turns token bytes into text that may be shown: whole code points, and never a part of a stop string."""
+    """Turns token bytes into text that may be shown: whole code points, no reasoning, never a part of a stop string."""
 
-    def __init__(self, stop: tuple[str, ...]) -> None:
+    def __init__(self, stop: tuple[str, ...], opened: bool = False) -> None:
+        """opened: the prompt ends inside a block of reasoning."""
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._stop = tuple(s for s in stop if s)
-        self._held = ""
-        self._shown: list[str] = []
-        self.stopped = ""
-        """The stop string that came."""
+        self._visible = Visible(stop, opened)
 
     @property
     def text(self) -> str:
-        return "".join(self._shown)
+        return self._visible.text
+
+    @property
+    def stopped(self) -> str:
+        """The stop string that came."""
+        return self._visible.stopped
+
+    @property
+    def parting(self) -> Parting:
+        """What is reasoning."""
+        return self._visible.parting
 
     def feed(self, piece: bytes) -> str:
         """Take a token's bytes; returns the text now safe to show. Sets `stopped` to the first stop string."""
-        self._held += self._decode(piece)
-        found = [(at, s) for at, s in ((self._held.find(s), s) for s in self._stop) if at >= 0]
-        if found:
-            at, self.stopped = min(found)
-            return self._show(at, drop=True)
-        return self._show(len(self._held) - self._hold_back())
+        return self._visible.feed(self._decode(piece))
 
-    def finish(self) -> str:
-        """The text still held back, once no more tokens come. Half a code point is dropped."""
-        return "" if self.stopped else self._show(len(self._held))
-
-    def _show(self, count: int, drop: bool = False) -> str:
-        text, self._held = self._held[:count], "" if drop else self._held[count:]
-        if text:
-            self._shown.append(text)
-        return text
-
-    def _hold_back(self) -> int:
-        """Length of the longest end of the held text that could be the start of a stop string."""
-        longest = max((len(s) for s in self._stop), default=1) - 1
-        for size in range(min(longest, len(self._held)), 0, -1):
-            if any(s.startswith(self._held[-size:]) for s in self._stop):
-                return size
-        return 0
+    def finish(self, cut: bool = False) -> str:
+        """The text still held back, once no more tokens come. Half a code point is dropped. cut: by a limit."""
+        return self._visible.finish(cut)

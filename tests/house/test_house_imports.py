@@ -15,7 +15,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "runtime": ("runtime",),
     "network": ("network", "runtime.errors"),
     "memory": ("memory", "runtime.errors"),
-    "agents": ("agents", "memory", "network", "runtime.chat", "runtime.errors", "runtime.trace"),
+    "agents": ("agents", "memory", "network", "runtime.chat", "runtime.errors", "runtime.fencing", "runtime.trace"),
     "bench": ROOMS,
     "app": ROOMS,
 }

@@ -1,12 +1,10 @@
 """The remote model against a real HTTP server on this machine that behaves well, badly, or not at all."""
 
 import asyncio
-import http.server
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,39 +13,9 @@ from kithnet.runtime.chat import Message, Reply, ReplySpec
 from kithnet.runtime.errors import ConfigError, ContextOverflow, KithnetError, ModelUnavailable, ReplyInvalid
 from kithnet.runtime.remote import RemoteModel
 
+from .endpoint import Act, Handler, Server, answer, delta, error, events, hang, hang_up, send
+
 ASK = [Message("system", "Be brief."), Message("user", "Hello")]
-Handler = http.server.BaseHTTPRequestHandler
-Act = Callable[[Handler], None]
-
-
-class Server:
-    """Answers request i with `acts[i]`, the last one repeated; keeps the request bodies."""
-
-    def __init__(self) -> None:
-        self.acts: list[Act] = []
-        self.bodies: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        outer = self
-
-        class _Handler(Handler):
-            def do_POST(self) -> None:
-                data = self.rfile.read(int(self.headers["content-length"]))
-                outer.bodies.append(json.loads(data))
-                outer.headers.append({k.lower(): v for k, v in self.headers.items()})
-                outer.acts[min(len(outer.bodies), len(outer.acts)) - 1](self)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -55,45 +23,6 @@ def server() -> Iterator[Server]:
     made = Server()
     yield made
     made.close()
-
-
-def send(text: str, status: int = 200, kind: str = "application/json", **headers: str) -> Act:
-    def act(handler: Handler) -> None:
-        handler.send_response(status)
-        handler.send_header("content-type", kind)
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.send_header("content-length", str(len(text.encode())))
-        handler.end_headers()
-        handler.wfile.write(text.encode())
-
-    return act
-
-
-def answer(text: str, finish: str = "stop", **usage: Any) -> Act:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
-    return send(json.dumps({"choices": [choice], "usage": usage or None}))
-
-
-def events(*chunks: dict[str, Any] | str) -> Act:
-    lines = "".join(f"data: {c if isinstance(c, str) else json.dumps(c)}\n\n" for c in chunks)
-    return send(lines, kind="text/event-stream")
-
-
-def delta(text: str, finish: str | None = None) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
-
-
-def error(status: int, message: str, code: str = "", **headers: str) -> Act:
-    return send(json.dumps({"error": {"message": message, "code": code}}), status, **headers)
-
-
-def hang(seconds: float) -> Act:
-    return lambda handler: time.sleep(seconds)
-
-
-def hang_up(handler: Handler) -> None:
-    handler.connection.shutdown(socket.SHUT_RDWR)
 
 
 def say(url: str, spec: ReplySpec | None = None, on_text: Any = None, **options: Any) -> Reply:
@@ -116,14 +45,13 @@ def fails(kind: type[KithnetError], url: str, *args: Any, **options: Any) -> Kit
 
 def test_a_reply_and_its_usage_come_through(server: Server) -> None:
     server.acts = [answer("Hi.", prompt_tokens=9, completion_tokens=2, prompt_tokens_details={"cached_tokens": 4})]
-    reply = say(server.url, ReplySpec(max_tokens=7, temperature=0.2, seed=5, stop=("\n",)), api_key="secret")
+    reply = say(server.url, ReplySpec(max_tokens=7, temperature=0.2, seed=5), api_key="secret")
     assert (reply.text, reply.finish) == ("Hi.", "stop")
     usage = reply.usage
     assert (usage.sent, usage.evaluated, usage.generated, usage.calls) == (9, 5, 2, 1)
     assert usage.seconds > 0
     body = server.bodies[0]
     assert (body["model"], body["max_tokens"], body["temperature"], body["seed"]) == ("tiny", 7, 0.2, 5)
-    assert body["stop"] == ["\n"]
     assert body["messages"] == [{"role": m.role, "content": m.content} for m in ASK]
     assert server.headers[0]["authorization"] == "Bearer secret"
 
@@ -136,9 +64,18 @@ def test_raw_prompts_are_one_user_message(server: Server) -> None:
 
 def test_a_stream_is_delivered_piece_by_piece(server: Server) -> None:
     usage = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
-    server.acts = [events(delta("Hé"), delta("llo"), delta("", "length"), usage, "[DONE]")]
+    server.acts = [answer("Hi."), events(delta("Hé"), delta("llo"), delta("", "length"), usage, "[DONE]")]
     pieces: list[str] = []
-    reply = say(server.url, on_text=pieces.append)
+
+    async def go() -> Reply:
+        model = RemoteModel(server.url, "tiny")
+        await model.reply(ASK, ReplySpec())
+        try:
+            return await model.reply(ASK, ReplySpec(), pieces.append)
+        finally:
+            await model.close()
+
+    reply = asyncio.run(go())
     assert pieces == ["Hé", "llo"]
     assert (reply.text, reply.finish, reply.usage.sent) == ("Héllo", "length", 5)
 

@@ -12,6 +12,7 @@ from kithnet.runtime.errors import ContextOverflow, InputError, ModelUnavailable
 from kithnet.runtime.scripted import RecordingModel, ReplayModel, ScriptedModel
 
 HELLO = [Message("user", "Hello there")]
+OLD_KEY = "6d3b3f706e2c129dcc36d91365dbfa88a47ac577d70439568f4e04c0f73a604e"  # of "Hello there" with a spec of defaults
 
 
 def say(model: ScriptedModel | RecordingModel | ReplayModel, text: str = "Hello there", **spec: object) -> Reply:
@@ -51,6 +52,14 @@ def test_a_scripted_reply_obeys_stop_length_and_schema_as_a_real_one() -> None:
         say(model, schema={"type": "object", "required": ["name"]})
 
 
+def test_reasoning_in_a_script_is_parted_as_from_a_real_reply() -> None:
+    model = ScriptedModel(["<think>one two three</think>\n\nfour five", "<think>one two"])
+    reply = say(model, max_tokens=1)
+    assert (reply.text, reply.finish, reply.reasoning) == ("four", "length", "one two three")
+    with pytest.raises(ReplyInvalid, match="only reasoned"):
+        say(model, schema={"type": "object"})
+
+
 def test_a_scripted_pick_must_be_among_the_choices() -> None:
     model = ScriptedModel(["no", "perhaps"])
     scores = asyncio.run(model.score(HELLO, ["yes", "no"]))
@@ -74,6 +83,23 @@ def test_a_replay_gives_what_was_recorded(tmp_path: Path) -> None:
         say(replay, "other")
     assert error.value.hint == "mend it"
     assert asyncio.run(replay.score(HELLO, ["yes", "no"])) == scores
+
+
+def test_reasoning_is_recorded_and_replayed_beside_the_reply(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    recorded = say(RecordingModel(ScriptedModel(["<think>Hm.</think>Yes."]), path))
+    assert say(ReplayModel(path)) == recorded
+    assert (recorded.text, recorded.reasoning) == ("Yes.", "Hm.")
+
+
+def test_a_recording_from_before_there_was_reasoning_is_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "old.jsonl"
+    usage = {"sent": 2, "evaluated": 2, "generated": 1, "seconds": 0.0, "calls": 1}
+    row = {"key": OLD_KEY, "reply": {"text": "Hi.", "finish": "stop", "usage": usage}}
+    path.write_text(json.dumps(row) + "\n")
+    assert (say(ReplayModel(path)).text, say(ReplayModel(path)).reasoning) == ("Hi.", "")
+    with pytest.raises(ModelUnavailable, match="holds no answer"):
+        say(ReplayModel(path), reasoning_tokens=5)
 
 
 def test_a_request_that_was_never_recorded_is_a_clear_error(tmp_path: Path) -> None:

@@ -48,6 +48,24 @@ def test_a_reply_has_its_text_its_end_and_what_it_cost(serve: Serve) -> None:
     assert model.calls[0][0] == (Message("user", "Hello"),)
 
 
+def test_reasoning_is_beside_the_content_and_may_be_sent_back(serve: Serve) -> None:
+    thought = "<think>Let me see.</think>\n\nGood day."
+    live, model = server(serve, [thought, thought, "And to you."])
+    said = live.client.chat.completions.create(model="scripted", messages=HELLO).choices[0].message
+    assert (said.content, said.reasoning_content) == ("Good day.", "Let me see.")
+    stream = live.client.chat.completions.create(model="scripted", messages=HELLO, stream=True)
+    chunks = [chunk.model_dump_json() for chunk in stream]
+    assert "Good" in "".join(chunks) and "see" not in "".join(chunks)
+    back = [*HELLO, said.model_dump(exclude_unset=True), *HELLO]
+    again = live.client.chat.completions.create(model="scripted", messages=back).choices[0].message
+    assert again.model_dump(exclude_unset=True).keys() == {
+        "role",
+        "content",
+        "refusal",
+    }  # a plain reply has no such field
+    assert model.calls[-1][0][1] == Message("assistant", "Good day.")
+
+
 def test_the_settings_of_a_request_reach_the_model(serve: Serve) -> None:
     live, model = server(serve, ["one two three"])
     got = live.client.chat.completions.create(
