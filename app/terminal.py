@@ -16,6 +16,14 @@ class TerminalOwner:
         async with self._one_at_a_time:
             return await asyncio.to_thread(self._put, item, partner, task)
 
+    async def clarify(self, question: str) -> str:
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._asked, question)
+
+    def _asked(self, question: str) -> str:
+        print(f"\nYour agent asks: {question}\n  > ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip()
+
     def _put(self, item: Item, partner: str, task: str) -> bool:
         print(f"\n{partner} would learn ({item.sensitivity}): {item.text}\n  for: {task}", file=sys.stderr)
         print("  tell? [y/N] ", end="", file=sys.stderr, flush=True)
