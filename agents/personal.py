@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 
-from kithnet.agents.disclosure.policy import Decision, Discretion, Item, Owner, Policy, decide, stronger
+from kithnet.agents.disclosure.policy import Decision, Item, Owner, Policy, decide
+from kithnet.agents.disclosure.sensitivity import Discretion, stronger
 from kithnet.agents.infonav.ledger import Evidence
 from kithnet.agents.wording import content_words, named_people, unknown_names
 from kithnet.memory.owner import Hit, OwnerMemory, Recall

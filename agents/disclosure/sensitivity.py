@@ -1,11 +1,17 @@
-"""What people would not want passed on, told by meaning: asked for silence, or of a matter that is delicate in itself."""
+"""How sensitive a message is: asked for silence, or of a matter that is delicate in itself, by words and by meaning."""
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
+
+import numpy as np
 
 from kithnet.agents.minds.rules import sides
 from kithnet.agents.minds.rules.likeness import Likeness
+from kithnet.agents.wording import sentences, stem, words
 from kithnet.memory.vectors import Embedder
+
+Sensitivity = Literal["ordinary", "private", "confidence"]
 
 MATTER, TRUST, NEARBY = 1.2, 0.9, 1.4
 """How far a sentence must score above ordinary talk, of about 2 where it is clear: as a matter, as told in trust, and as told
@@ -189,9 +195,166 @@ def _kinds(embedder: Embedder) -> Likeness:
     )
 
 
-def judge(sentences: Sequence[str], embedder: Embedder) -> list[tuple[float, float]]:
+def judge(parts: Sequence[str], embedder: Embedder) -> list[tuple[float, float]]:
     """How far each sentence scores above ordinary talk: as a delicate matter, and as told in trust."""
-    if not sentences:
+    if not parts:
         return []
-    scores = _kinds(embedder).scores(sentences)  # type: ignore[arg-type]  # an object: it can be hashed
+    scores = _kinds(embedder).scores(parts)  # type: ignore[arg-type]  # an object: it can be hashed
     return [(float(delicate - ordinary), float(trusted - ordinary)) for delicate, trusted, ordinary in scores]
+
+
+CONFIDENCE_EXAMPLES = (
+    # asking for silence
+    "Please keep this between us.",
+    "Don't tell anyone about this.",
+    "Promise you won't repeat this to anybody.",
+    "Not a word to the others.",
+    "It goes no further than you.",
+    "This must not get around.",
+    "Please, no gossip about this.",
+    "This is for your eyes only.",
+    "Guard this with your life.",
+    "Lock it away and forget it.",
+    "Take it to the grave.",
+    "Don't let it slip to anyone.",
+    "Please be discreet about this.",
+    # why
+    "This is a secret.",
+    "I'm only telling you.",
+    "I haven't told anybody else.",
+    "You are the only one who knows.",
+    "I would be so embarrassed if people found out.",
+    "Nobody is supposed to know.",
+    "Can you keep a secret?",
+    # promising silence
+    "I won't tell anyone.",
+    "Your secret is safe with me.",
+    "My lips are sealed.",
+    "Wild horses couldn't drag it out of me.",
+    "I am silent as the grave.",
+    "I have already forgotten it.",
+    "Locked up, and I threw away the key.",
+)
+OPEN_EXAMPLES = (
+    "Tell everyone the good news!",
+    "Did you hear what happened yesterday?",
+    "I told them all about it at dinner.",
+    "Let me know when you get there.",
+    "Tell your sister, she will love it.",
+    "Nobody knows where the keys are.",
+    "I can't tell which one is better.",
+    "I promise to be on time.",
+    "I have never told you about my trip.",
+    "Don't forget to call them.",
+    "Please pass me the salt.",
+    "I don't know anyone there.",
+    "Keep it, I have another one.",
+    "You can tell me later.",
+    "I forgot my keys at home again.",
+    "We locked the door and went to bed.",
+    "She looked embarrassed at the party.",
+    "Please don't judge me.",
+    "It was a horse race.",
+    "Don't be late.",
+    "I know, right?",
+    # what opens news, and surprise at it: such words ask for nothing
+    "While I think of it.",
+    "Before it slips my mind.",
+    "I almost forgot to mention it.",
+    "By the way, I have news.",
+    "You will never guess what happened.",
+    "I can hardly believe it.",
+    "Can you believe that?",
+    "I would not have thought so.",
+    "Who would have guessed that?",
+    "He does not talk to me any more.",
+)
+_CONFIDENCE_PHRASES = tuple(
+    tuple(phrase.split())
+    for phrase in """
+    between us, between you and me, between the two of us, keep it quiet, keep this quiet, keep it to yourself,
+    keep this to yourself, keep that to yourself, in confidence, confidential, not a word, our secret, a secret,
+    my secret, don't tell, do not tell, dont tell, don't breathe, don't mention, don't repeat, don't share,
+    promise not to, mum's the word, off the record, nobody else knows, no one else knows, for your ears only,
+    stays with you, stays here, stays with me, goes no further, tell nobody, tell no one, swear you, pass this on,
+    pass it on, lips are sealed, leave this room, leave the room, hush hush, keep mum, be discreet, under wraps,
+    nobody needs to know, nobody should know, no one should know, nobody must know, no one must know, delete this,
+    burn this""".split(",")
+)
+_PRIVATE_STEMS = frozenset(
+    stem(word)
+    for word in """pregnant pregnancy miscarriage diagnosis diagnosed cancer tumour tumor hiv std depression depressed
+    therapy therapist psychiatrist medication rehab addicted addiction alcoholic overdose suicide salary debt bankrupt
+    bankruptcy loan mortgage fired redundant lawsuit arrested prison probation affair cheating divorce divorcing
+    abortion adoption password pin abuse""".split()
+)
+
+
+class Discretion:
+    """Tells how sensitive a message is, from its words and the messages around it.
+
+    Phrases of confidence are found by a word list and, where an embedder is given, by meaning: a message nearer to
+    examples of confidence than to examples of openness, by a margin, counts whatever its wording. Sentences are
+    compared one by one. A regression over further examples finds delicate matters and what is told in trust (`judge`). It
+    errs towards confidence: a needless refusal harms less than a leak.
+    """
+
+    NEAR = 0.40
+    MARGIN = 0.15
+
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        self._embedder = embedder
+        self._known: dict[tuple[str, ...], Sensitivity] = {}
+        self._confidence = embedder.embed(CONFIDENCE_EXAMPLES) if embedder else None
+        self._open = embedder.embed(OPEN_EXAMPLES) if embedder else None
+
+    def of(self, text: str, around: Sequence[str] = ()) -> Sensitivity:
+        """Sensitivity of `text`, said amid the messages `around` (same session, nearest few)."""
+        key = (text, *around)
+        if key not in self._known:
+            self._known[key] = self._judge(text, around)
+        return self._known[key]
+
+    def _judge(self, text: str, around: Sequence[str]) -> Sensitivity:
+        if any(_has_phrase(part) for part in (text, *around)) or self._by_meaning((text, *around)):
+            return "confidence"
+        own, beside = self._marks((text,)), self._marks(around)
+        if own[1] >= TRUST or beside[1] >= NEARBY:
+            return "confidence"
+        if {stem(word) for word in words(text)} & _PRIVATE_STEMS or own[0] >= MATTER:
+            return "private"
+        return "ordinary"
+
+    def _marks(self, texts: Sequence[str]) -> tuple[float, float]:
+        """The most that any sentence is of a delicate matter, and told in trust."""
+        parts = [part for text in texts for part in sentences(text)]
+        if self._embedder is None or not parts:
+            return -9.0, -9.0
+        matters, trusts = zip(*judge(parts, self._embedder), strict=True)
+        return max(matters), max(trusts)
+
+    def _by_meaning(self, texts: Sequence[str]) -> bool:
+        if self._embedder is None or self._confidence is None or self._open is None:
+            return False
+        parts = [part for text in texts for part in sentences(text)]
+        if not parts:
+            return False
+        vectors = self._embedder.embed(parts)
+        near = np.max(vectors @ self._confidence.T, axis=1)
+        away = np.max(vectors @ self._open.T, axis=1)
+        return bool(np.any((near >= self.NEAR) & (near - away >= self.MARGIN)))
+
+
+def stronger(left: Sensitivity, right: Sensitivity) -> Sensitivity:
+    """The more sensitive of the two."""
+    order: tuple[Sensitivity, ...] = ("ordinary", "private", "confidence")
+    return max(left, right, key=order.index)
+
+
+def _has_phrase(text: str) -> bool:
+    spoken = words(text)
+    return any(
+        tuple(spoken[at : at + len(phrase)]) == phrase
+        for phrase in _CONFIDENCE_PHRASES
+        for at in range(len(spoken) - len(phrase) + 1)
+    )
