@@ -10,7 +10,7 @@ from typing import Any
 
 from kithnet.app import engines
 from kithnet.app.locate import Place
-from kithnet.memory import dossier, people
+from kithnet.memory import correcting, dossier, people
 from kithnet.memory.owner import Hit, OwnerMemory
 from kithnet.memory.recall import as_json
 from kithnet.memory.store import Store
@@ -86,6 +86,15 @@ def show(place: Place, person: str, item: str | None, about: str | None, limit: 
             "person": memory.owner,
             "items": [_item(memory.message(item), dossier.behind(store.database, memory.owner, item))],
         }
+
+
+def correct(place: Place, person: str, item: str, text: str) -> dict[str, Any]:
+    """Put `text` in the place of a memory; gives the new one, and the old one as it is now."""
+    with Store.open(place.folder / "kith.db") as store:
+        memory = store.owner(people.resolve(store.people(outside=True), person).id)
+        new = correcting.correct(store.database, memory.owner, item, text)
+        shown = [_item(memory.message(one), dossier.behind(store.database, memory.owner, one)) for one in (new, item)]
+    return {"person": memory.owner, "memory": shown[0], "corrected": shown[1]}
 
 
 def explain(place: Place, config: Config, asked: Asked, query: str | None) -> dict[str, Any]:
@@ -185,6 +194,12 @@ def show_text(shown: Mapping[str, Any]) -> str:
         ]
         lines += [f"  {name:<12} {value}" for name, value in facts if value]
     return "\n".join(lines)
+
+
+def correct_text(corrected: Mapping[str, Any]) -> str:
+    """The new memory and what it replaced."""
+    new, old = corrected["memory"], corrected["corrected"]
+    return f"{_line(new)}\n  in the place of {_line(old)}"
 
 
 def explain_text(explained: Mapping[str, Any]) -> str:
