@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 
-from kithnet.agents.disclosure.policy import Decision, Item, Owner, Policy, decide
-from kithnet.agents.disclosure.sensitivity import Discretion, stronger
+from kithnet.agents.disclosure.gate import Past
+from kithnet.agents.disclosure.policy import Decision, Owner, Policy, decide, would_tell
+from kithnet.agents.disclosure.sensitivity import Discretion, Item, stronger
 from kithnet.agents.infonav.ledger import Evidence
 from kithnet.agents.wording import content_words, named_people, unknown_names
 from kithnet.memory.owner import Hit, OwnerMemory, Recall
 from kithnet.memory.recall import cost
+from kithnet.memory.search import abstains
 from kithnet.memory.writing.extract import Senses
 
 AROUND = 2
@@ -62,13 +64,32 @@ class PersonalAgent:
         """What the owner's memory holds on a question.
 
         People the question names weigh as speakers. partner: for whom it is recalled; memories whose audience leaves
-        them out are no candidates.
+        them out are no candidates, unless a grant of the owner's is for them.
         """
         speakers = tuple(named_people(question, self.known_names))
         query = f"{question} {' '.join(content_words(hint))}".strip()
-        return await asyncio.to_thread(
+        found = await asyncio.to_thread(
             self.memory.recall, query, partner=partner, speakers=speakers, k=k, budget=budget
         )
+        if partner is None or all(hit.audience is None or partner in hit.audience for hit in found.hits):
+            return found
+        return await asyncio.to_thread(self._open_to, found, partner, question)
+
+    def _open_to(self, found: Recall, partner: str, task: str) -> Recall:
+        """Without the memories that are for others and that no grant opens to the partner for this task."""
+        barred = [hit for hit in found.hits if hit.audience is not None and partner not in hit.audience]
+        closed = {hit.id for hit in barred if not self.may_tell(hit, partner, task)}
+        kept = tuple(hit for hit in found.hits if hit.id not in closed)
+        return replace(found, hits=kept, searched=found.searched - len(closed), abstained=abstains(kept))
+
+    def sensitive(self, hit: Hit) -> bool:
+        """Whether a memory is more than ordinary, by its words, the words around it or its audience."""
+        return self._item(self.evidence(hit), "", hit.text).sensitivity != "ordinary"
+
+    def may_tell(self, hit: Hit, partner: str, task: str) -> bool:
+        """Whether what was recalled could be told now, with nobody asked and no grant used up."""
+        item = self._item(self.evidence(hit), "", hit.text)
+        return would_tell(self.policy, item, partner, self.tie(partner), task, self.memory.grants.to(partner))
 
     async def latest(self, *, k: int, budget: int) -> Recall:
         """The owner's last messages, newest first: what an agent without a memory has before it."""
@@ -103,7 +124,13 @@ class PersonalAgent:
     async def weigh(self, evidence: Evidence, value: str, quote: str, partner: str, task: str) -> tuple[Item, Decision]:
         """Decide whether a value that stands on `evidence` may be told to `partner`."""
         item = await asyncio.to_thread(self._item, evidence, value, quote)
-        return item, await decide(self.policy, self.owner, item, partner, self.tie(partner), task)
+        past = await asyncio.to_thread(self._past, partner)
+        granted = self.memory.grants
+        return item, await decide(self.policy, self.owner, item, partner, self.tie(partner), task, granted, past)
+
+    def _past(self, partner: str) -> Past:
+        told, refused = self.memory.grants.ledger(partner)
+        return Past(told, refused)
 
     def _item(self, evidence: Evidence, value: str, quote: str) -> Item:
         if evidence.hops and not evidence.id.startswith(("m", "k")):
@@ -117,4 +144,5 @@ class PersonalAgent:
         own = OUTSIDE in present
         if (hit.audience is not None or own) and sensitivity == "ordinary":
             sensitivity = "confidence"  # noted for few, or said by the agent's own person: whatever its words
-        return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at)
+        audience = None if hit.audience is None else frozenset(hit.audience)
+        return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at, audience, hit.id)

@@ -10,7 +10,7 @@ from typing import Any
 from kithnet.app import collaborate, tasks
 from kithnet.app.collaborate import Asked, Scene
 from kithnet.app.report import write_report
-from kithnet.app.runs import Run, all_runs, new_run
+from kithnet.app.runs import Run, all_runs, kept_if_begun, new_run
 from kithnet.app.tasks import Planned
 from kithnet.app.worlds import stored_graph
 from kithnet.memory.store import Store
@@ -60,9 +60,11 @@ Tell = Callable[[Tally, int], None]
 
 def simulate(
     world: Path, models: Path, config: Config, plan: Plan, tell: Tell, *, fresh: bool = False,
-    model: ChatModel | None = None,
+    model: ChatModel | None = None, operator: bool = False,
 ) -> Done:  # fmt: skip
     """Run the plan, or go on with the newest unfinished run of the same plan; returns how it ended.
+
+    operator: whether the report also shows what agents withheld, and the talks of others than those who asked.
 
     Raises InputError when the world has too few tasks, WorldBusy when another process is at the run.
     """
@@ -73,9 +75,10 @@ def simulate(
         run = new_run(world, "simulate", config)
         tasks.save(run.folder / "tasks.json", drawn)
     started = time.perf_counter()
-    asyncio.run(_work(world, models, config, plan, run, tell, model))
+    with kept_if_begun(run):
+        asyncio.run(_work(world, models, config, plan, run, tell, model))
     with Store.open(world / "kith.db") as store:
-        write_report(run.folder, stored_graph(store))
+        write_report(run.folder, stored_graph(store), operator=operator)
     return _ended(run, time.perf_counter() - started)
 
 

@@ -19,6 +19,7 @@ from kithnet.memory.scope import Scope
 from kithnet.runtime.errors import InputError
 
 Term = Literal["once", "always", "until"]
+LEDGER = 500
 NEVER = datetime(1, 1, 1)
 """The end of a memory that is closed and has no beginning: it holds at no time."""
 
@@ -76,6 +77,18 @@ class Grants:
                 return []
             query = _rows(self._scope).where(*self._scope.grants_to(int(key), now()))
             return [_grant(row) for row in connection.execute(query)]
+
+    def ledger(self, partner: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Texts by id of the owner's items that `partner` was told, and of those that were last refused to them.
+
+        Of the newest `LEDGER` decisions; nothing was told when nothing was refused, as nobody needs it then.
+        """
+        with self._database.read() as connection:
+            last = _last_actions(connection, self._scope, partner)
+            refused = [item for item, action in last.items() if action == "refuse"]
+            told = [item for item, action in last.items() if action == "tell"] if refused else []
+            texts = _texts(connection, self._scope, [*told, *refused])
+        return {item: texts[item] for item in told if item in texts}, {i: texts[i] for i in refused if i in texts}
 
     def give(
         self,
@@ -152,6 +165,31 @@ class Grants:
 def now() -> datetime:
     """UTC without a zone, as the database keeps it."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _last_actions(connection: Connection, scope: Scope, partner: str) -> dict[str, str]:
+    """What was last decided of each of the owner's items towards a partner."""
+    entry, item = schema.disclosure.c, schema.disclosed.c
+    query = (
+        select(item.message, item.memory, entry.action)
+        .join(schema.disclosure, entry.id == item.disclosure)
+        .join(schema.person, schema.person.c.key == entry.partner)
+        .where(entry.owner == scope.owner, schema.person.c.id == partner)
+        .order_by(entry.id.desc())
+        .limit(LEDGER)
+    )
+    last: dict[str, str] = {}
+    for message, memory, action in connection.execute(query):
+        last.setdefault(f"m{message}" if message is not None else f"k{memory}", action)
+    return last
+
+
+def _texts(connection: Connection, scope: Scope, items: list[str]) -> dict[str, str]:
+    messages, memories = ([int(item[1:]) for item in items if item[0] == kind] for kind in "mk")
+    said = scope.message_rows().where(schema.message.c.id.in_(messages))
+    noted = scope.memory_rows().where(schema.memory.c.id.in_(memories))
+    texts = {f"m{row.id}": str(row.body) for row in connection.execute(said)} if messages else {}
+    return texts | ({f"k{row.id}": str(row.body) for row in connection.execute(noted)} if memories else {})
 
 
 def _close(connection: Connection, memories: list[int]) -> dict[str, int]:

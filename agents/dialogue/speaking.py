@@ -1,5 +1,6 @@
 """The last step of a turn: answer what disclosure allows, ask for what is unknown, let nothing refused out."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 from kithnet.agents.dialogue import utterance as speech
 from kithnet.agents.dialogue.state import Stage, State, Turn, turn_of, with_ledger
 from kithnet.agents.dialogue.utterance import Claim, Utterance
-from kithnet.agents.disclosure.policy import Decision, Item
+from kithnet.agents.disclosure.asking import barred
+from kithnet.agents.disclosure.policy import Decision
+from kithnet.agents.disclosure.sensitivity import Item
 from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.infonav.ledger import Evidence, Held, Ledger, Rationale
 from kithnet.agents.minds.rules import appointments
@@ -19,12 +22,16 @@ OWN = ("m", "k")
 
 @dataclass
 class _Saying:
-    """What one utterance will hold, and what was decided on the way."""
+    """What one utterance will hold, and what was decided on the way.
+
+    waits: a refusal is not said yet, as one who did not know would still ask around (see `_would_still_ask`).
+    """
 
     claims: list[Claim] = field(default_factory=list)
     declined: list[str] = field(default_factory=list)
     refused: list[Item] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    waits: bool = False
 
 
 async def speak(state: State, stage: Stage) -> dict[str, Any]:
@@ -34,7 +41,8 @@ async def speak(state: State, stage: Stage) -> dict[str, Any]:
     saying = _Saying(refused=[_item(agent, one) for one in state["refused"][turn.speaker]])
     for rationale in turn.ledger.rationales:
         await _answer(stage, agent, turn, rationale, saying)
-    ledger, asks = turn.ledger, _asks(turn)
+    asks, kept = await _askable(stage, agent, turn)
+    ledger = turn.ledger
     for rationale in asks:
         ledger = infonav.ask(ledger, rationale.id, turn.partner)
     text = await _worded(stage, agent, turn, saying, [r.question for r in asks])
@@ -46,12 +54,34 @@ async def speak(state: State, stage: Stage) -> dict[str, Any]:
     used = [e.id for r in ledger.rationales for e in r.evidence if e.id.startswith(OWN)]
     if used:
         agent.memory.record_usage(said.id, used, turn.partner)
-    return _after(state, turn, ledger, said, saying)
+    visited = {q: sorted({*state["visited"].get(q, state["pair"]), *people}) for q, people in kept.items()}
+    return {**_after(state, turn, ledger, said, saying), "visited": {**state["visited"], **visited}}
+
+
+async def _askable(stage: Stage, agent: PersonalAgent, turn: Turn) -> tuple[list[Rationale], dict[str, list[str]]]:
+    """What the partner may be asked; and by question, to whom it may not be passed on.
+
+    A question that rests on a secret of the asker's goes to nobody who may not hear of that (see `asking`).
+    """
+    asks, kept = [], {}
+    people = [turn.partner, *(contact.person for contact in agent.contacts if contact.person != turn.partner)]
+    for rationale in _asks(turn):
+        held = await asyncio.to_thread(barred, agent, rationale.question, people)
+        if turn.partner in held:
+            stage.trace.emit(
+                "not_asked", dialogue=turn.state["id"], person=agent.person, asks=turn.partner,
+                question=rationale.question, rests_on=list(held[turn.partner]),
+            )  # fmt: skip
+            continue
+        asks.append(rationale)
+        if held:
+            kept[rationale.question] = sorted(held)
+    return asks, kept
 
 
 def _after(state: State, turn: Turn, ledger: Ledger, said: Utterance, saying: _Saying) -> dict[str, Any]:
     me = turn.speaker
-    changed = infonav.to_json(ledger)["rationales"] != state["before"].get("rationales")
+    changed = saying.waits or infonav.to_json(ledger)["rationales"] != state["before"].get("rationales")
     answered = {claim.question for claim in said.claims} | set(said.declined)
     refused = [{"sources": i.messages, "value": i.value, "text": i.text} for i in saying.refused]
     return {
@@ -83,8 +113,22 @@ async def _answer(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rat
     if wanted and rationale.held and await _claim_one(stage, agent, turn, question, rationale.held[0], own, saying):
         return
     last_word = turn.state["turn"] + 2 >= turn.state["max_turns"]
-    if question in turn.pending and (rationale.settled or last_word):
+    if question not in turn.pending or not (rationale.settled or last_word):
+        return
+    if rationale.held and not last_word and _would_still_ask(stage, agent, turn, question):
+        saying.waits = True
+    else:
         saying.declined.append(question)
+
+
+def _would_still_ask(stage: Stage, agent: PersonalAgent, turn: Turn, question: str) -> bool:
+    """Whether a speaker who did not know would not have asked everybody in reach by now: a refusal takes as long."""
+    state = turn.state
+    others = sum(contact.person not in state["pair"] for contact in agent.contacts)
+    rounds = min(others, state["budget"]) // stage.settings.fan_out if state["depth"] > 0 else 0
+    asked = next((u["turn"] for u in state["utterances"] if u["sender"] == turn.partner and question in u["asks"]), 0)
+    taken = sum(u["sender"] == turn.speaker and u["turn"] > asked for u in state["utterances"])
+    return taken < rounds
 
 
 async def _tell_entries(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying) -> None:
@@ -100,8 +144,11 @@ async def _tell_entries(stage: Stage, agent: PersonalAgent, turn: Turn, rational
 async def _claim_one(
     stage: Stage, agent: PersonalAgent, turn: Turn, question: str, held: Held, own: Sequence[Evidence], saying: _Saying
 ) -> bool:
-    """Claim a value on the first evidence that may be told; what may not is noted as refused."""
+    """Claim a value on the first evidence that may be told; what may not is noted as refused, and not weighed again."""
+    refused = {(item.messages, item.value) for item in saying.refused}
     for evidence in own:
+        if (evidence.sources, held.value) in refused:
+            continue
         item, decision = await agent.weigh(evidence, held.value, evidence.quote, turn.partner, turn.state["task"])
         row = _row(agent, turn, evidence.id, item, decision)
         saying.rows.append(row)
@@ -179,7 +226,7 @@ async def _worded(stage: Stage, agent: PersonalAgent, turn: Turn, saying: _Sayin
     """The text that leaves: phrased, then gated; a claim that would repeat something refused is held back."""
     heard = " ".join(
         [
-            turn.state["task"],
+            *_put(turn),
             *asks,
             *(u["text"] for u in turn.state["utterances"] if u["sender"] == turn.partner),
         ]
@@ -195,6 +242,12 @@ async def _worded(stage: Stage, agent: PersonalAgent, turn: Turn, saying: _Sayin
     saying.declined.extend(c.question for c in saying.claims if c not in kept and c.question in turn.pending)
     saying.claims[:] = kept
     return speech.compose(saying.claims, asks, saying.declined)
+
+
+def _put(turn: Turn) -> list[str]:
+    """The task, where the partner knows it: who has it, and who was asked for it."""
+    asked = not turn.is_instructor or any(u["asks"] for u in turn.state["utterances"] if u["sender"] == turn.speaker)
+    return [turn.state["task"]] if asked else []
 
 
 def _item(agent: PersonalAgent, saved: dict[str, Any]) -> Item:

@@ -8,8 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from kithnet.agents.disclosure.gate import leak
-from kithnet.agents.disclosure.policy import Item
-from kithnet.agents.disclosure.sensitivity import Sensitivity
+from kithnet.agents.disclosure.sensitivity import Item, Sensitivity
 from kithnet.agents.infonav.ledger import Evidence
 from kithnet.agents.minds.rules import tastes
 from kithnet.agents.prompting import prompt, shaped

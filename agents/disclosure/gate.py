@@ -1,9 +1,53 @@
-"""The last gate: what repeats a refused item does not leave, whoever worded it."""
+"""What may leave: no text that repeats a refused item, and no fact that completes one out of others.
 
-from collections.abc import Iterable, Sequence
+A gate on every outgoing text stops whatever repeats a refused message, whoever wrote the text. Composition is weighed before:
+answers that each may be told can together give away what may not, in one talk or over many.
+"""
 
-from kithnet.agents.disclosure.policy import Item
-from kithnet.agents.wording import content_words, stem, words
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from kithnet.agents.disclosure.sensitivity import Item
+from kithnet.agents.wording import content_stems, content_words, stem, words
+
+MOST = 0.7
+"""The share of a refused item's content words that facts may not reach together."""
+RELATED = 2
+"""Content words that a fact shares with a refused item before it counts towards it; half of them for a short one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Between an owner and one partner, over all runs: texts by id of what was told, and of what was last refused."""
+
+    told: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Past()
+_stems = lru_cache(maxsize=4096)(content_stems)
+
+
+def given_away(item: Item, past: Past, task: str) -> str | None:
+    """The id of the refused item that `item` would complete, out of what the partner was told and asks itself; or None.
+
+    Facts that share hardly anything with a refused item do not count towards it: nobody can put them together.
+    """
+    if not past.refused:
+        return None
+    fresh, asked = _stems(f"{item.text} {item.value}"), _stems(task)
+    told = [_stems(text) for text in past.told.values()]
+    for name, text in past.refused.items():
+        if name == item.id or name in item.messages:
+            continue
+        secret = _stems(text)
+        need = min(RELATED, max(1, len(secret) // 2))
+        known = asked.union(*(fact for fact in told if len(fact & secret) >= need))
+        added = (fresh & secret) - known
+        if added and len(fresh & secret) >= need and len((known | fresh) & secret) >= MOST * len(secret):
+            return name
+    return None
 
 
 def leak(text: str, refused: Iterable[Item], known: str = "") -> Item | None:

@@ -1,29 +1,22 @@
 """Disclosure: code decides what an agent may tell whom (AGENTS: Disclosure). No model is asked to keep a secret.
 
-An ordered list of rules, first match wins. What no rule names is told when it is ordinary and put to the owner
-when it is sensitive; an unattended owner refuses, and the refusal is counted.
+Who was there knows it. A memory for some is for nobody else. Then an ordered list of rules, first match wins; what no rule
+names is told when it is ordinary and put to the owner when it is sensitive; an unattended owner refuses, and the refusal is
+counted. Where all this would not tell, a grant of the owner's does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from kithnet.agents.disclosure.sensitivity import Sensitivity
+from kithnet.agents.disclosure import gate, grants
+from kithnet.agents.disclosure.grants import Granted
+from kithnet.agents.disclosure.sensitivity import Item
 from kithnet.agents.wording import stem, words
+from kithnet.memory.grants import Grant
 
 Action = Literal["tell", "ask", "refuse"]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """Something an agent is about to tell: messages of its own memory and the words it would repeat."""
-
-    messages: tuple[str, ...]
-    text: str
-    value: str
-    sensitivity: Sensitivity
-    shared_with: frozenset[str]
-    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +83,40 @@ class UnattendedOwner:
         return False
 
 
-async def decide(policy: Policy, owner: Owner, item: Item, partner: str, tie: int, task: str) -> Decision:
-    """First matching rule wins; what the partner said or heard itself is no disclosure."""
-    if partner in item.shared_with:
-        return Decision(True, "tell", "the partner was there")
+def ruled(policy: Policy, item: Item, partner: str, tie: int) -> tuple[Action, str]:
+    """What audience, rules and defaults say of telling `item`, and which of them."""
+    if item.audience is not None and partner not in item.audience:
+        return "refuse", "audience"
     rule = next((rule for rule in policy.rules if rule.fits(item, partner, tie)), None)
     if rule:
-        action, name = rule.action, str(rule)
-    elif item.sensitivity == "ordinary":
-        action, name = "tell", "default: ordinary"
-    else:
-        action, name = policy.default_sensitive, f"default: {item.sensitivity}"
+        return rule.action, str(rule)
+    if item.sensitivity == "ordinary":
+        return "tell", "default: ordinary"
+    return policy.default_sensitive, f"default: {item.sensitivity}"
+
+
+async def decide(
+    policy: Policy, owner: Owner, item: Item, partner: str, tie: int, task: str, granted: Granted | None = None,
+    past: gate.Past = gate.NOTHING,
+) -> Decision:  # fmt: skip
+    """Whether `item` may be told. What the partner said or heard itself is no disclosure.
+
+    granted: the owner's grants; one is used, and counted, where the rules would not tell. past: what the partner was told
+    and refused before; what would give away something refused together with it is not told by a rule.
+    """
+    if partner in item.shared_with:
+        return Decision(True, "tell", "the partner was there")
+    action, name = ruled(policy, item, partner, tie)
+    if action == "tell" and (secret := gate.given_away(item, past, task)) is not None:
+        action, name = "refuse", f"composition: with what was told it gives away {secret}"
+    if action != "tell" and granted and (grant := await grants.allowed(granted, item, partner, task)):
+        return Decision(True, "tell", grants.rule_of(grant))
     told = await owner.approve(item, partner, task) if action == "ask" else action == "tell"
     return Decision(told, action, name)
+
+
+def would_tell(policy: Policy, item: Item, partner: str, tie: int, task: str, given: Sequence[Grant] = ()) -> bool:
+    """Whether `item` could be told now with nobody asked and nothing used up. given: the owner's grants to the partner."""
+    if partner in item.shared_with or ruled(policy, item, partner, tie)[0] == "tell":
+        return True
+    return any(grants.fitting(given, item, task))

@@ -1,6 +1,8 @@
 """How sensitive a message is: asked for silence, or of a matter that is delicate in itself, by words and by meaning."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 
@@ -12,6 +14,25 @@ from kithnet.agents.wording import sentences, stem, words
 from kithnet.memory.vectors import Embedder
 
 Sensitivity = Literal["ordinary", "private", "confidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something an agent is about to tell: messages of its own memory and the words it would repeat.
+
+    shared_with: who was there when it was said. audience: the only people it may be told, None for everybody. id: of the
+    agent's own message or memory ("m17", "k4"), "" where it only heard of it.
+    """
+
+    messages: tuple[str, ...]
+    text: str
+    value: str
+    sensitivity: Sensitivity
+    shared_with: frozenset[str]
+    at: datetime | None = None
+    audience: frozenset[str] | None = None
+    id: str = ""
+
 
 MATTER, TRUST, NEARBY = 1.2, 0.9, 1.4
 """How far a sentence must score above ordinary talk, of about 2 where it is clear: as a matter, as told in trust, and as told
