@@ -46,8 +46,9 @@ def write_report(run_folder: Path, graph: nx.Graph, *, operator: bool = False) -
     of but not drawn. operator: with all that anybody's agent did, said and withheld; else as those see it who asked
     (see `run_views`). Raises StorageError when the trace cannot be read or the page not written.
     """
-    events = read_trace(run_folder / "trace.jsonl")
-    page = _page(tell(typed(events if operator else seen(events))), graph)
+    events = list(read_trace(run_folder / "trace.jsonl"))
+    whole = tell(typed(events))
+    page = _page(whole if operator else tell(typed(seen(events))), graph)
     path = run_folder / "report.html"
     beside = run_folder / "report.html.part"
     try:

@@ -40,7 +40,7 @@ class View:
         if kind in ("task", "task_done", "ledgers"):
             return self._task(event)
         if kind == "chat":
-            return event if self._chats(event["person"], event["partner"]) else None
+            return event if self._chats(event.get("person", ""), event.get("partner", "")) else None
         return self._step(event)
 
     def _begin(self, event: Event) -> None:
@@ -55,8 +55,8 @@ class View:
         """What a task was and came to, for who asked; of the ledgers each side its own."""
         kind = event["kind"]
         if kind == "task":
-            self._pairs[event["task"]] = event["instructor"], event["assistant"]
-        name = str(event["dialogue"] if kind == "ledgers" else event["task"])
+            self._pairs[event["task"]] = event.get("instructor", ""), event.get("assistant", "")
+        name = str(event.get("dialogue" if kind == "ledgers" else "task"))
         asker, asked = self._pairs.get(name, ("", ""))
         viewer = self.owner or asker
         if kind == "ledgers" and viewer in (asker, asked):
@@ -79,21 +79,21 @@ class View:
         if not viewer:
             return None
         if kind == "utterance":
-            return event if viewer in (event["sender"], event["receiver"]) else None
+            return event if viewer in (event.get("sender"), event.get("receiver")) else None
         if kind in _OF_THE_TASK:
             return event if viewer == asker else None
         own = event.get("from" if kind == "disclosure" else "person", asker)
         if kind not in _OWN or viewer != own:
             return None
         if kind == "consult":
-            self._asked.setdefault(name, []).append(event["asks"])
+            self._asked.setdefault(name, []).append(event.get("asks", ""))
         return event
 
     def _dialogue(self, event: Event, viewer: str | None) -> Event | None:
         """That two people talk; about what, who was asked hears in the talk."""
-        pair = tuple(event["pair"])
-        if event.get("top") and event["dialogue"] not in self._pairs:  # begun outside a task, as by /ask in a chat
-            self._pairs[event["dialogue"]] = pair[0], pair[1]
+        pair, name = tuple(event.get("pair") or ("", "")), event.get("dialogue", "")
+        if event.get("top") and name not in self._pairs:  # begun outside a task, as by /ask in a chat
+            self._pairs[name] = pair[0], pair[1]
             viewer = self.owner or pair[0]
         if viewer not in pair:
             return None

@@ -10,7 +10,7 @@ from typing import Any
 from kithnet.app import collaborate, tasks
 from kithnet.app.collaborate import Asked, Scene
 from kithnet.app.report import write_report
-from kithnet.app.runs import Run, all_runs, kept_if_begun, new_run
+from kithnet.app.runs import Run, all_runs, new_run
 from kithnet.app.tasks import Planned
 from kithnet.app.worlds import stored_graph
 from kithnet.memory.store import Store
@@ -75,8 +75,7 @@ def simulate(
         run = new_run(world, "simulate", config)
         tasks.save(run.folder / "tasks.json", drawn)
     started = time.perf_counter()
-    with kept_if_begun(run):
-        asyncio.run(_work(world, models, config, plan, run, tell, model))
+    asyncio.run(_work(world, models, config, plan, run, tell, model))
     with Store.open(world / "kith.db") as store:
         write_report(run.folder, stored_graph(store), operator=operator)
     return _ended(run, time.perf_counter() - started)
