@@ -141,9 +141,8 @@ class Grants:
             ).rowcount:
                 return False
             if item[:1] in ("m", "k") and item[1:].isdigit():
-                values = {"permit": key, "partner": person_key(connection, partner)}
-                values |= _own_item(connection, self._scope, item)
-                connection.execute(insert(schema.grant_use).values(**values, at=now()))
+                told = {"partner": person_key(connection, partner), **_own_item(connection, self._scope, item)}
+                connection.execute(insert(schema.grant_use).values(permit=key, at=now(), **told))
         return True
 
     def revoke(self, grant: str) -> Revoked:

@@ -58,11 +58,11 @@ def _knew(connection: Connection, teller: int, handle: str, rule: str) -> set[in
         for pair in connection.execute(select(message.sender, message.receiver).where(message.id == number)):
             keep |= {pair.sender, pair.receiver}
     cites = memory.handles.contains(f'"{handle}"', autoescape=True)
-    of_it = [item.memory.in_(select(memory.id).where(cites))]
-    of_it.append(item.message == number if handle.startswith("m") else item.memory == number)
+    told = item.message == number if handle.startswith("m") else item.memory == number
+    of_it = or_(told, item.memory.in_(select(memory.id).where(cites)))
     query = select(entry.owner, entry.partner).join(schema.disclosed, item.disclosure == entry.id)
     others = or_(entry.owner != teller, ~entry.rule.startswith(rule, autoescape=True))
-    rows = connection.execute(query.where(entry.action == "tell", others, or_(*of_it))).all()
+    rows = connection.execute(query.where(entry.action == "tell", others, of_it)).all()
     while True:
         more = {row.partner for row in rows if row.owner in keep} - keep
         if not more:

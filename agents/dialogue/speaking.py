@@ -54,8 +54,8 @@ async def speak(state: State, stage: Stage) -> dict[str, Any]:
     used = [e.id for r in ledger.rationales for e in r.evidence if e.id.startswith(OWN)]
     if used:
         agent.memory.record_usage(said.id, used, turn.partner)
-    visited = {q: sorted({*state["visited"].get(q, state["pair"]), *people}) for q, people in kept.items()}
-    return {**_after(state, turn, ledger, said, saying), "visited": {**state["visited"], **visited}}
+    kept = {q: sorted({*state["kept_from"].get(q, ()), *people}) for q, people in kept.items()}
+    return {**_after(state, turn, ledger, said, saying), "kept_from": {**state["kept_from"], **kept}}
 
 
 async def _askable(stage: Stage, agent: PersonalAgent, turn: Turn) -> tuple[list[Rationale], dict[str, list[str]]]:
@@ -126,9 +126,11 @@ def _would_still_ask(stage: Stage, agent: PersonalAgent, turn: Turn, question: s
     state = turn.state
     others = sum(contact.person not in state["pair"] for contact in agent.contacts)
     rounds = min(others, state["budget"]) // stage.settings.fan_out if state["depth"] > 0 else 0
-    asked = next((u["turn"] for u in state["utterances"] if u["sender"] == turn.partner and question in u["asks"]), 0)
-    taken = sum(u["sender"] == turn.speaker and u["turn"] > asked for u in state["utterances"])
-    return taken < rounds
+    asked: int = next(
+        (int(u["turn"]) for u in state["utterances"] if u["sender"] == turn.partner and question in u["asks"]), 0
+    )
+    taken: int = sum(u["sender"] == turn.speaker and int(u["turn"]) > asked for u in state["utterances"])
+    return bool(taken < rounds)
 
 
 async def _tell_entries(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Rationale, saying: _Saying) -> None:

@@ -35,7 +35,8 @@ class State(TypedDict):
 
     turn: utterances said so far. pending: questions put to a person and not yet answered. told: questions a person
     has claimed an answer to. seen: memories already read, by person and question. refused: evidence a person would
-    not tell. visited: by question, who has been asked. briefed: whose own memory was read before the dialogue.
+    not tell. visited: by question, who has been asked. kept_from: by question, to whom those who asked it so far may not put
+    it (see `disclosure.asking`). briefed: whose own memory was read before the dialogue.
     """
 
     id: str
@@ -54,6 +55,7 @@ class State(TypedDict):
     seen: dict[str, dict[str, list[str]]]
     refused: dict[str, list[dict[str, Any]]]
     visited: dict[str, list[str]]
+    kept_from: dict[str, list[str]]
     consulted: list[dict[str, Any]]
     disclosures: list[dict[str, Any]]
     briefed: list[str]
@@ -76,6 +78,7 @@ def opening(
     max_stalled: int,
     questions: tuple[str, ...] = (),
     visited: dict[str, list[str]] | None = None,
+    kept_from: dict[str, list[str]] | None = None,
     briefed: tuple[str, ...] = (),
 ) -> State:
     """The state before the first turn: the instructor knows its task, the assistant nothing."""
@@ -89,7 +92,8 @@ def opening(
         id=dialogue, task=task, pair=both, top=top, depth=depth, budget=budget, turn=0, max_turns=max_turns,
         max_stalled=max_stalled,
         ledgers=ledgers, utterances=[], pending={p: [] for p in both}, told={p: [] for p in both},
-        seen={p: {} for p in both}, refused={p: [] for p in both}, visited=visited or {}, consulted=[],
+        seen={p: {} for p in both}, refused={p: [] for p in both}, visited=visited or {},
+        kept_from=kept_from or {}, consulted=[],
         disclosures=[], briefed=list(briefed), searched=0, stalled=0, before={}, stopped="", result={},
     )  # fmt: skip
 

@@ -323,7 +323,7 @@ async def _ask_around(
     """Ask up to fan_out contacts about one rationale, until one knows; close it when nobody is left to ask."""
     question = rationale.question
     visited = work.visited.setdefault(question, sorted({*state["pair"]}))
-    ranked = await asyncio.to_thread(consult.rank, agent, question)
+    ranked = await asyncio.to_thread(consult.rank, agent, question, state["kept_from"].get(question, ()))
     if rationale.held:
         ranked = tuple(candidate for candidate in ranked if candidate.reason == "named")
     for _ in range(stage.settings.fan_out):

@@ -31,7 +31,7 @@ def trace(
 
     A refusal looks like not knowing there. `--owner` and `--operator` show what was withheld.
 
-    Example: kith trace last --kind utterance --kind disclosure --task t1
+    Example: kith trace last --operator --kind utterance --kind disclosure --task t1
     """
     from kithnet.app import trace_view
     from kithnet.app.home import worlds_folder
