@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 
-from kithnet.agents.disclosure.policy import Decision, Discretion, Item, Owner, Policy, decide, stronger
+from kithnet.agents.disclosure.gate import Past
+from kithnet.agents.disclosure.policy import Decision, Owner, Policy, decide, ruled, would_tell
+from kithnet.agents.disclosure.sensitivity import Discretion, Item, Sensitivity, stronger
 from kithnet.agents.infonav.ledger import Evidence
 from kithnet.agents.wording import content_words, named_people, unknown_names
 from kithnet.memory.owner import Hit, OwnerMemory, Recall
 from kithnet.memory.recall import cost
+from kithnet.memory.search import abstains
 from kithnet.memory.writing.extract import Senses
 
 AROUND = 2
@@ -61,13 +64,48 @@ class PersonalAgent:
         """What the owner's memory holds on a question.
 
         People the question names weigh as speakers. partner: for whom it is recalled; memories whose audience leaves
-        them out are no candidates.
+        them out are no candidates, unless a grant of the owner's is for them.
         """
         speakers = tuple(named_people(question, self.known_names))
         query = f"{question} {' '.join(content_words(hint))}".strip()
-        return await asyncio.to_thread(
+        found = await asyncio.to_thread(
             self.memory.recall, query, partner=partner, speakers=speakers, k=k, budget=budget
         )
+        if partner is None or all(hit.audience is None or partner in hit.audience for hit in found.hits):
+            return found
+        return await asyncio.to_thread(self._open_to, found, partner, question)
+
+    def _open_to(self, found: Recall, partner: str, task: str) -> Recall:
+        """Without the memories that are for others and that no grant opens to the partner for this task."""
+        barred = [hit for hit in found.hits if hit.audience is not None and partner not in hit.audience]
+        closed = {hit.id for hit in barred if not self.may_tell(hit, partner, task)}
+        kept = tuple(hit for hit in found.hits if hit.id not in closed)
+        return replace(found, hits=kept, searched=found.searched - len(closed), abstained=abstains(kept))
+
+    def sensitive(self, hit: Hit) -> bool:
+        """Whether a memory is more than ordinary, by its words, the words around it or its audience."""
+        return self._item(self.evidence(hit), "", hit.text).sensitivity != "ordinary"
+
+    def may_tell(self, hit: Hit, partner: str, task: str) -> bool:
+        """Whether what was recalled could be told now, with nobody asked and no grant used up."""
+        item = self._item(self.evidence(hit), "", hit.text)
+        return would_tell(self.policy, item, partner, self.tie(partner), task, self.memory.grants.to(partner))
+
+    def tellable(self, lines: Sequence[Hit], partner: str, task: str) -> list[tuple[Item, Decision]]:
+        """For each line, what would be told and what is decided of it, with nobody asked and no grant used up.
+
+        What the partner was there for is not judged; the rest is judged all at once.
+        """
+        around = {line.id: self._around(line) for line in lines if partner not in self._present(line)}
+        self.discretion.read([text for line in lines if line.id in around for text in (line.text, *around[line.id])])
+        granted = self.memory.grants.to(partner) if around else []
+        found = []
+        for line in lines:
+            item = self._told_as(line, self.evidence(line).sources, line.text, around.get(line.id))
+            action, rule = ruled(self.policy, item, partner, self.tie(partner))
+            told = would_tell(self.policy, item, partner, self.tie(partner), task, granted)
+            found.append((item, Decision(told, action, rule)))
+        return found
 
     async def latest(self, *, k: int, budget: int) -> Recall:
         """The owner's last messages, newest first: what an agent without a memory has before it."""
@@ -102,18 +140,37 @@ class PersonalAgent:
     async def weigh(self, evidence: Evidence, value: str, quote: str, partner: str, task: str) -> tuple[Item, Decision]:
         """Decide whether a value that stands on `evidence` may be told to `partner`."""
         item = await asyncio.to_thread(self._item, evidence, value, quote)
-        return item, await decide(self.policy, self.owner, item, partner, self.tie(partner), task)
+        past = await asyncio.to_thread(self._past, partner)
+        granted = self.memory.grants
+        return item, await decide(self.policy, self.owner, item, partner, self.tie(partner), task, granted, past)
+
+    def _past(self, partner: str) -> Past:
+        told, refused = self.memory.grants.ledger(partner)
+        return Past(told, refused)
 
     def _item(self, evidence: Evidence, value: str, quote: str) -> Item:
         if not evidence.id.startswith(("m", "k")):  # heard from another agent, or computed
             sensitivity = stronger(evidence.sensitivity, self.discretion.of(quote))
             return Item(evidence.sources, quote, value, sensitivity, frozenset({evidence.witness}))
         hit = self.memory.message(evidence.id)
-        around = self.memory.neighbours(evidence.id, before=AROUND, after=AROUND) if hit.kind == "message" else ()
+        return self._told_as(hit, evidence.sources, value, self._around(hit))
+
+    def _around(self, hit: Hit) -> list[str]:
+        """The words said just before and after a message."""
+        if hit.kind != "message":
+            return []
+        return [other.text for other in self.memory.neighbours(hit.id, before=AROUND, after=AROUND)]
+
+    def _present(self, hit: Hit) -> frozenset[str]:
+        """Who else knows a line by having been there, or is meant to hear it."""
         may_know = (hit.sender, hit.receiver, hit.told_by, *(hit.audience or ()))
-        present = frozenset(p for p in may_know if p and p != self.person)
-        sensitivity = self.discretion.of(hit.text, [other.text for other in around])
-        own = OUTSIDE in present
-        if (hit.audience is not None or own) and sensitivity == "ordinary":
+        return frozenset(p for p in may_know if p and p != self.person)
+
+    def _told_as(self, hit: Hit, sources: tuple[str, ...], value: str, around: Sequence[str] | None) -> Item:
+        """A line as something to be told. around: the words around it; None where whoever hears it was there."""
+        present = self._present(hit)
+        sensitivity: Sensitivity = "ordinary" if around is None else self.discretion.of(hit.text, around)
+        if (hit.audience is not None or OUTSIDE in present) and sensitivity == "ordinary":
             sensitivity = "confidence"  # noted for few, or said by the agent's own person: whatever its words
-        return Item(evidence.sources, hit.text, value, sensitivity, present, hit.at)
+        audience = None if hit.audience is None else frozenset(hit.audience)
+        return Item(sources, hit.text, value, sensitivity, present, hit.at, audience, hit.id)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
 
-from kithnet.agents.disclosure.policy import Discretion, Owner, Policy, Rule, UnattendedOwner
+from kithnet.agents.disclosure.policy import Owner, Policy, Rule, UnattendedOwner
+from kithnet.agents.disclosure.sensitivity import Discretion
 from kithnet.agents.personal import Contact, PersonalAgent
 from kithnet.memory.rows import Person, Tie
 from kithnet.memory.store import Store

@@ -15,7 +15,7 @@ from kithnet.agents.infonav.ledger import Ledger, Rationale
 from kithnet.agents.personal import OUTSIDE
 from kithnet.app import collaborate
 from kithnet.app.collaborate import Scene
-from kithnet.app.runs import Run, new_run
+from kithnet.app.runs import Run, kept_if_begun, new_run
 from kithnet.app.warmth import warm
 from kithnet.memory.store import Store
 from kithnet.runtime.chat import ChatModel
@@ -77,10 +77,14 @@ def chat(
 
     async def go() -> None:
         async with collaborate.scene(world, models, config, run, model=model) as scene:
-            scene.trace.emit("run", run=run.id, command="chat", world=world.name, model=scene.stage.model.traits.name)
+            scene.trace.emit(
+                "run", run=run.id, command="chat", world=world.name, model=scene.stage.model.traits.name, person=ego,
+                partner=other,
+            )  # fmt: skip
             await _Chat(scene, world, ego, other, lines).hold()
 
-    asyncio.run(go())
+    with kept_if_begun(run):
+        asyncio.run(go())
     return run
 
 
@@ -168,8 +172,7 @@ class _Chat:
             self._lines.say(f"\n({error.message}; {error.hint or 'try again'})")
             return
         sources = ", ".join(f"{hit.id} from {hit.sender}" for hit in exchange.used)
-        held_back = f", {exchange.held_back} held back" if exchange.held_back else ""
-        self._lines.say(f"\n  [{sources or 'no memory used'}{held_back}]")
+        self._lines.say(f"\n  [{sources or 'no memory used'}]")
 
     async def _ask(self, whom: str, question: str) -> None:
         """Collaborate with someone else's agent and tell what came of it."""
@@ -183,7 +186,7 @@ class _Chat:
         except KithnetError as error:
             self._lines.say(f"({error.message}; {error.hint})")
             return
-        for said in asked.utterances:
+        for said in asked.heard:
             self._lines.say(f"  {said['sender']} -> {said['receiver']}: {said['text']}")
         result = asked.state["result"]
         self._lines.say(f"{result['answer']}  [{', '.join(result['citations']) or 'no evidence'}]")

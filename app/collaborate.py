@@ -16,7 +16,7 @@ from kithnet.agents.minds.mind import Mind
 from kithnet.agents.settings import MindName, Settings
 from kithnet.app import engine_stats, engines
 from kithnet.app.cast import Cast, policy_of
-from kithnet.app.runs import Run, held, new_run
+from kithnet.app.runs import Run, held, kept_if_begun, new_run
 from kithnet.memory.store import Store
 from kithnet.runtime.chat import ChatModel, Usage
 from kithnet.runtime.config import Config
@@ -120,6 +120,18 @@ class Asked:
         """All that was said, consultations included, in the order it was said."""
         return spoken(self.state)
 
+    @property
+    def consulted_by_asker(self) -> list[str]:
+        """People whom the asker's own agent consulted."""
+        asker = self.state["pair"][0]
+        return list(dict.fromkeys(entry["person"] for entry in self.state["consulted"] if entry["by"] == asker))
+
+    @property
+    def heard(self) -> list[dict[str, Any]]:
+        """What was said by or to the asker, in the order it was said."""
+        asker = self.state["pair"][0]
+        return [said for said in self.utterances if asker in (said["sender"], said["receiver"])]
+
 
 def spoken(state: State) -> list[dict[str, Any]]:
     """Utterances of the main dialogue and its consultations; a consultation stands before the turn it served."""
@@ -139,9 +151,7 @@ async def collaborate(scene: Scene, task_id: str, question: str, instructor: str
 
     The configured limits are this task's; reaching one ends it with what is known (an event in the trace).
     """
-    if instructor == assistant:
-        raise InputError(f"{instructor} cannot ask itself", "name two people: kith ask FROM TO 'question'")
-    scene.cast.need_ties(instructor, assistant)
+    _check_pair(scene.cast, instructor, assistant)
     meter, started = Meter(), time.perf_counter()
     model = limited(metered(scene.stage.model, meter), scene.limits)
     dialogues = Dialogues(replace(scene.stage, model=model), scene.saver)
@@ -149,6 +159,12 @@ async def collaborate(scene: Scene, task_id: str, question: str, instructor: str
     ledgers = {"instructor": _rationales(state, instructor), "assistant": _rationales(state, assistant)}
     scene.trace.emit("ledgers", dialogue=task_id, **ledgers)
     return Asked(state, meter.total, time.perf_counter() - started)
+
+
+def _check_pair(cast: Cast, instructor: str, assistant: str) -> None:
+    if instructor == assistant:
+        raise InputError(f"{instructor} cannot ask itself", "name two people: kith ask FROM TO 'question'")
+    cast.need_ties(instructor, assistant)
 
 
 def _rationales(state: State, person: str) -> list[dict[str, Any]]:
@@ -165,6 +181,7 @@ def ask(
         raise InputError("the question is empty", "kith ask FROM TO 'question'")
     with Store.open(world / "kith.db") as store:
         instructor, assistant = (store.resolve(name).id for name in people)
+        _check_pair(Cast(store, policy_of(config.disclosure)), instructor, assistant)
         stats = store.stats()
     run = new_run(world, "ask", config)
 
@@ -182,7 +199,8 @@ def ask(
             s.trace.emit("run_done", seconds=asked.seconds, usage=usage_json(asked.usage))
             return asked
 
-    return asyncio.run(go()), run
+    with kept_if_begun(run):
+        return asyncio.run(go()), run
 
 
 def summary(asked: Asked) -> dict[str, Any]:
@@ -212,22 +230,33 @@ def usage_json(usage: Usage) -> dict[str, float]:
     }
 
 
-def contract(asked: Asked, run: Run) -> dict[str, Any]:
-    """The JSON of `kith ask --json` (docs/json.md)."""
+def contract(asked: Asked, run: Run, *, operator: bool = False) -> dict[str, Any]:
+    """The JSON of `kith ask --json` (docs/json.md).
+
+    It is what the asker may see: what their agent asked, heard and made of it. What others withheld leaves no trace in it,
+    not even in a count. operator: with everybody's side, and all that was decided about telling.
+    """
     state, usage = asked.state, asked.usage
     instructor, assistant = state["pair"]
-    return {
+    heard = asked.utterances if operator else asked.heard
+    mine = {
         "answer": state["result"]["answer"],
         "citations": state["result"]["citations"],
-        "ledgers": {"instructor": _rationales(state, instructor), "assistant": _rationales(state, assistant)},
-        "utterances": [{"from": u["sender"], "to": u["receiver"], "text": u["text"]} for u in asked.utterances],
-        "consulted": asked.consulted,
+        "ledgers": {"instructor": _rationales(state, instructor)},
+        "utterances": [{"from": u["sender"], "to": u["receiver"], "text": u["text"]} for u in heard],
+        "consulted": asked.consulted if operator else asked.consulted_by_asker,
         "stopped_because": state["stopped"],
         "turns": state["turn"],
+        "seconds": round(asked.seconds, 3),
+        "run": run.id,
+    }
+    if not operator:
+        return mine
+    return {
+        **mine,
+        "ledgers": {**mine["ledgers"], "assistant": _rationales(state, assistant)},
         "calls": usage.calls,
         "tokens": {"sent": usage.sent, "evaluated": usage.evaluated, "generated": usage.generated},
         "messages_searched": state["searched"],
         "disclosures": state["disclosures"],
-        "seconds": round(asked.seconds, 3),
-        "run": run.id,
     }

@@ -3,20 +3,25 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from textwrap import shorten
 from typing import Any
 
 from kithnet.app import engines
+from kithnet.app.cast import Cast, policy_of
 from kithnet.app.locate import Place
-from kithnet.memory import dossier, people
+from kithnet.memory import correcting, dossier, people
 from kithnet.memory.owner import Hit, OwnerMemory
 from kithnet.memory.recall import as_json
+from kithnet.memory.search import abstains
 from kithnet.memory.store import Store
+from kithnet.memory.vectors import Embedder
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import InputError
 
+DEEPER = 8
+"""How many times more candidates are looked at where some may not be told."""
 WIDTH = 160
 """Characters of a text that a line for a person shows."""
 
@@ -36,6 +41,7 @@ class _Open:
     memory: OwnerMemory
     partner: str | None
     at: datetime | None
+    embedder: Embedder | None
 
 
 @contextmanager
@@ -47,7 +53,7 @@ def _opened(place: Place, config: Config, asked: Asked) -> Iterator[_Open]:
         person = people.resolve(everybody, asked.person).id
         partner = people.resolve(everybody, asked.partner).id if asked.partner is not None else None
         with engines.vectors(store, place.folder, embedder) as index:
-            yield _Open(store, store.owner(person, index, embedder), partner, at)
+            yield _Open(store, store.owner(person, index, embedder), partner, at, embedder)
 
 
 def moment(text: str | None) -> datetime | None:
@@ -61,9 +67,19 @@ def moment(text: str | None) -> datetime | None:
 
 
 def search(place: Place, config: Config, asked: Asked, query: str, k: int) -> dict[str, Any]:
-    """What the person's agent recalls of `query`, for its owner or towards a partner."""
+    """What the person's agent recalls of `query`, for its owner or towards a partner.
+
+    Towards a partner the agent's own rules decide: what may not be told is no candidate and not counted; `searched` are then
+    the candidates that may be. Nothing is written down, no grant is used up, and where a rule says to ask it is left out.
+    """
     with _opened(place, config, asked) as it:
-        found = it.memory.recall(query, partner=it.partner, k=k, at=it.at)
+        if it.partner is None:
+            found = it.memory.recall(query, k=k, at=it.at)
+        else:
+            found = it.memory.recall(query, partner=it.partner, k=k * DEEPER, budget=800 * DEEPER, at=it.at)
+            agent = Cast(it.store, policy_of(config.disclosure), embedder=it.embedder).agent(it.memory.owner)
+            told = tuple(hit for hit in found.hits if agent.may_tell(hit, it.partner, query))
+            found = replace(found, hits=told[:k], searched=len(told), abstained=abstains(told))
     return {
         "hits": [as_json(hit) for hit in found.hits],
         "abstained": found.abstained,
@@ -86,6 +102,15 @@ def show(place: Place, person: str, item: str | None, about: str | None, limit: 
             "person": memory.owner,
             "items": [_item(memory.message(item), dossier.behind(store.database, memory.owner, item))],
         }
+
+
+def correct(place: Place, person: str, item: str, text: str) -> dict[str, Any]:
+    """Put `text` in the place of a memory; gives the new one, and the old one as it is now."""
+    with Store.open(place.folder / "kith.db") as store:
+        memory = store.owner(people.resolve(store.people(outside=True), person).id)
+        new = correcting.correct(store.database, memory.owner, item, text)
+        shown = [_item(memory.message(one), dossier.behind(store.database, memory.owner, one)) for one in (new, item)]
+    return {"person": memory.owner, "memory": shown[0], "corrected": shown[1]}
 
 
 def explain(place: Place, config: Config, asked: Asked, query: str | None) -> dict[str, Any]:
@@ -185,6 +210,12 @@ def show_text(shown: Mapping[str, Any]) -> str:
         ]
         lines += [f"  {name:<12} {value}" for name, value in facts if value]
     return "\n".join(lines)
+
+
+def correct_text(corrected: Mapping[str, Any]) -> str:
+    """The new memory and what it replaced."""
+    new, old = corrected["memory"], corrected["corrected"]
+    return f"{_line(new)}\n  in the place of {_line(old)}"
 
 
 def explain_text(explained: Mapping[str, Any]) -> str:

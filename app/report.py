@@ -17,6 +17,7 @@ from kithnet.app.report_drawing import NARROW, WIDE, Drawing, draw, lay_out, rol
 from kithnet.app.report_events import typed
 from kithnet.app.report_paths import Paths, paths_of
 from kithnet.app.report_story import RunStory, TaskStory, tell
+from kithnet.app.run_views import seen
 from kithnet.runtime.errors import StorageError
 from kithnet.runtime.trace import read_trace
 
@@ -37,14 +38,17 @@ class TaskPage:
         return role_of(person, self.paths)
 
 
-def write_report(run_folder: Path, graph: nx.Graph) -> Path:
+def write_report(run_folder: Path, graph: nx.Graph, *, operator: bool = False) -> Path:
     """Write `report.html` beside the run's `trace.jsonl`; returns its path.
 
     The page asks for nothing outside itself, and can be written while the run goes on. graph: people are nodes, by
     id, with the shown name as the attribute `name`; ties are edges. People of the trace who are not in it are told
-    of but not drawn. Raises StorageError when the trace cannot be read or the page not written.
+    of but not drawn. operator: with all that anybody's agent did, said and withheld; else as those see it who asked
+    (see `run_views`). Raises StorageError when the trace cannot be read or the page not written.
     """
-    page = _page(tell(typed(read_trace(run_folder / "trace.jsonl"))), graph)
+    events = list(read_trace(run_folder / "trace.jsonl"))
+    whole = tell(typed(events))
+    page = _page(whole if operator else tell(typed(seen(events))), graph)
     path = run_folder / "report.html"
     beside = run_folder / "report.html.part"
     try:

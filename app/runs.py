@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kithnet.runtime.config import Config
-from kithnet.runtime.errors import StorageError, UnknownRun, WorldBusy
+from kithnet.runtime.errors import KithnetError, StorageError, UnknownRun, WorldBusy
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,17 @@ def held(run: Run) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def kept_if_begun(run: Run) -> Iterator[None]:
+    """Of a run that fails before its first step nothing stays: a model that is missing is no run."""
+    try:
+        yield
+    except KithnetError:
+        if not (run.trace.is_file() and run.trace.stat().st_size):
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -60,9 +60,11 @@ Tell = Callable[[Tally, int], None]
 
 def simulate(
     world: Path, models: Path, config: Config, plan: Plan, tell: Tell, *, fresh: bool = False,
-    model: ChatModel | None = None,
+    model: ChatModel | None = None, operator: bool = False,
 ) -> Done:  # fmt: skip
     """Run the plan, or go on with the newest unfinished run of the same plan; returns how it ended.
+
+    operator: whether the report also shows what agents withheld, and the talks of others than those who asked.
 
     Raises InputError when the world has too few tasks, WorldBusy when another process is at the run.
     """
@@ -75,7 +77,7 @@ def simulate(
     started = time.perf_counter()
     asyncio.run(_work(world, models, config, plan, run, tell, model))
     with Store.open(world / "kith.db") as store:
-        write_report(run.folder, stored_graph(store))
+        write_report(run.folder, stored_graph(store), operator=operator)
     return _ended(run, time.perf_counter() - started)
 
 

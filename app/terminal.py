@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from kithnet.agents.disclosure.policy import Item
+from kithnet.agents.disclosure.sensitivity import Item
 
 
 class TerminalOwner:

@@ -69,6 +69,11 @@ def select(events: Iterable[Event], wanted: Wanted) -> list[Event]:
     return [event for event in every if fits(event, wanted)]
 
 
+def known_person(events: Iterable[Event], person: str) -> None:
+    """Raises UnknownPerson, with near names, for one who has no part in the events."""
+    _known((person,), {one for event in events for one in people_in(event)}, "person", UnknownPerson)
+
+
 def fits(event: Event, wanted: Wanted) -> bool:
     """Whether an event is one of the wanted."""
     return (
@@ -132,13 +137,15 @@ def _run(e: Event) -> str:
 def _task_done(e: Event) -> str:
     if e.get("status") == "failed":
         return f"failed: {e.get('error')}"
-    usage = e.get("usage") or {}
+    usage = e.get("usage")
     cost = (
-        f"{usage.get('calls', 0)} calls, {usage.get('sent', 0):,} tokens sent, {usage.get('evaluated', 0):,} evaluated"
+        f", {usage.get('calls', 0)} calls, {usage.get('sent', 0):,} tokens sent, {usage.get('evaluated', 0):,} evaluated"
+        if usage
+        else ""
     )
     judged = {True: ", correct", False: ", wrong", None: ""}[e.get("correct")]
     cites = ", ".join(e.get("citations") or ()) or "nothing"
-    return f"{e.get('answer')} [cites {cites}{judged}; {e.get('turns')} turns, {e.get('seconds')} s, {cost}]"
+    return f"{e.get('answer')} [cites {cites}{judged}; {e.get('turns')} turns, {e.get('seconds')} s{cost}]"
 
 
 def _recall(e: Event) -> str:
@@ -180,6 +187,9 @@ _LINES: dict[str, Callable[[Event], str]] = {
     "consult": lambda e: f"{e.get('person')} turns to {e.get('asks')} ({e.get('reason')}): {e.get('question')}",
     "utterance": lambda e: f"{e.get('sender')} -> {e.get('receiver')}: {e.get('text')}",
     "disclosure": _disclosure,
+    "not_asked": lambda e: (
+        f"{e.get('person')} did not ask {e.get('asks')} “{e.get('question')}”: it rests on {', '.join(e.get('rests_on') or ())}"
+    ),
     "withheld": lambda e: f"{e.get('person')}: the text would have repeated a refused memory",
     "limit": lambda e: str(e.get("why")),
     "model_failed": lambda e: f"{e.get('purpose')}: {e.get('why')}",

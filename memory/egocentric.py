@@ -80,10 +80,15 @@ def partner_key(connection: Connection, person: str) -> int:
     return int(key)
 
 
+_KINDS = {"m": "message", "k": "memory", "g": "grant"}
+
+
 def item_key(item: str, kind: str) -> int:
-    """The number of an id such as "m17" (kind "m") or "k4" (kind "k"). Raises InputError."""
+    """The number of an id such as "m17" (kind "m"), "k4" (kind "k") or "g2" (kind "g"). Raises InputError."""
     if not (item.startswith(kind) and item[1:].isascii() and item[1:].isdigit()):
-        raise InputError(f"{item!r} is not an id of a {'message' if kind == 'm' else 'memory'}")
+        raise InputError(
+            f"{item!r} is not an id of a {_KINDS[kind]}", "ids are like m17 (a message), k4 (a memory), g2 (a grant)"
+        )
     return int(item[1:])
 
 

@@ -131,6 +131,7 @@ def _delete(connection: Connection, found: Closure) -> tuple[dict[str, int], lis
         "links": _forget_links(connection, found),
         "usages": _forget_usages(connection, found),
         "disclosures": _blank_disclosures(connection, found),
+        "grants": _forget_grants(connection, found),
     }
     for table, column, keys in (
         (schema.memory, memory.id, found.memories),
@@ -186,12 +187,27 @@ def _blank_disclosures(connection: Connection, found: Closure) -> int:
     return len(about)
 
 
+def _forget_grants(connection: Connection, found: Closure) -> int:
+    """Grants whose words repeat what goes; those of an item go with it."""
+    grant, repeats = schema.disclosure_grant.c, Repeats(found.said)
+    rows = connection.execute(select(grant.id, grant.topic, grant.purpose)).all()
+    gone = {row.id for row in rows if any(text and repeats.in_(text, True) for text in (row.topic, row.purpose))}
+    gone |= {*_column(connection, grant.id, grant.message, found.messages)}
+    gone |= {*_column(connection, grant.id, grant.memory, found.memories)}
+    for chunk in _chunks(gone):
+        connection.execute(delete(schema.disclosure_grant).where(grant.id.in_(chunk)))
+    return len(gone)
+
+
 def _forget_person(connection: Connection, person: int) -> int:
     """The row of a person and what else names it; returns how many ties."""
     tie, row = schema.tie.c, schema.disclosure.c
     connection.execute(delete(schema.audience).where(schema.audience.c.person == person))
     connection.execute(delete(schema.usage).where(schema.usage.c.partner == person))
     connection.execute(delete(schema.disclosure).where(or_(row.owner == person, row.partner == person)))
+    grant = schema.disclosure_grant.c
+    connection.execute(delete(schema.grant_use).where(schema.grant_use.c.partner == person))
+    connection.execute(delete(schema.disclosure_grant).where(or_(grant.owner == person, grant.person == person)))
     ties = connection.execute(delete(schema.tie).where(or_(tie.a == person, tie.b == person))).rowcount
     connection.execute(delete(schema.person).where(schema.person.c.key == person))
     return ties

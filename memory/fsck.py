@@ -146,7 +146,7 @@ def _deleting(table: Any, *columns: Any) -> Callable[[Connection, list[Any]], ob
     return lambda connection, keys: connection.execute(delete(table).where(tuple_(*columns).in_(keys)))
 
 
-_EVIDENCE, _LINK, _ITEM = schema.evidence.c, schema.link.c, schema.disclosed.c
+_EVIDENCE, _LINK, _ITEM, _GRANT = schema.evidence.c, schema.link.c, schema.disclosed.c, schema.disclosure_grant.c
 
 _RULES = (
     _Rule(
@@ -221,6 +221,20 @@ _RULES = (
             )
             for key in keys
         ],
+    ),
+    _Rule(
+        "grants",
+        "of a message or memory that is not the owner's",
+        select(_GRANT.id)
+        .outerjoin(_MESSAGE, _MESSAGE.c.id == _GRANT.message)
+        .outerjoin(_MEMORY, _MEMORY.c.id == _GRANT.memory)
+        .where(
+            or_(
+                _MEMORY.c.owner != _GRANT.owner,
+                (_MESSAGE.c.sender != _GRANT.owner) & (_MESSAGE.c.receiver != _GRANT.owner),
+            )
+        ),
+        _deleting(schema.disclosure_grant, _GRANT.id),
     ),
     _Rule(
         "unused texts",

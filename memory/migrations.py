@@ -239,11 +239,47 @@ def _receipts_of_what_was_erased(connection: Connection) -> None:
     )
 
 
+def _grants_of_owners(connection: Connection) -> None:
+    for statement in (
+        """CREATE TABLE disclosure_grant (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        owner INTEGER NOT NULL REFERENCES person(key),
+        person INTEGER REFERENCES person(key),
+        tie TEXT,
+        message INTEGER REFERENCES message(id) ON DELETE CASCADE,
+        memory INTEGER REFERENCES memory(id) ON DELETE CASCADE,
+        topic TEXT NOT NULL,
+        purpose TEXT NOT NULL,
+        term TEXT NOT NULL CHECK (term IN ('once', 'always', 'until')),
+        until DATETIME,
+        given_at DATETIME NOT NULL,
+        revoked_at DATETIME,
+        uses INTEGER NOT NULL,
+        CHECK ((person IS NULL) <> (tie IS NULL)),
+        CHECK (message IS NULL OR memory IS NULL))""",
+        "CREATE INDEX disclosure_grant_by_owner ON disclosure_grant(owner)",
+        "CREATE INDEX disclosure_grant_by_message ON disclosure_grant(message)",
+        "CREATE INDEX disclosure_grant_by_memory ON disclosure_grant(memory)",
+        """CREATE TABLE grant_use (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        permit INTEGER NOT NULL REFERENCES disclosure_grant(id) ON DELETE CASCADE,
+        partner INTEGER NOT NULL REFERENCES person(key),
+        message INTEGER REFERENCES message(id) ON DELETE CASCADE,
+        memory INTEGER REFERENCES memory(id) ON DELETE CASCADE,
+        at DATETIME NOT NULL)""",
+        "CREATE INDEX grant_use_by_permit ON grant_use(permit)",
+        "CREATE INDEX grant_use_by_message ON grant_use(message)",
+        "CREATE INDEX grant_use_by_memory ON grant_use(memory)",
+    ):
+        declare(connection, statement)
+
+
 MIGRATIONS: list[Callable[[Connection], None]] = [
     _first_tables,
     _handles_of_what_was_heard,
     _times_of_events_and_recalled_turns,
     _receipts_of_what_was_erased,
+    _grants_of_owners,
 ]
 
 

@@ -15,6 +15,7 @@ from kithnet.memory import asking, currency, egocentric, explaining, lexical, li
 from kithnet.memory.database import Database
 from kithnet.memory.egocentric import Action, Disclosure, Kind, Remembered, item_key, partner_key, person_key
 from kithnet.memory.explaining import Candidate
+from kithnet.memory.grants import Grants
 from kithnet.memory.links import Link, LinkType
 from kithnet.memory.reading import memory_hits, message_hit
 from kithnet.memory.recall import Hit, Recall
@@ -67,6 +68,7 @@ class OwnerMemory:
         self._embedder = embedder if index is not None else None
         with database.read() as connection:
             self._scope = Scope(person_key(connection, owner))
+        self.grants = Grants(database, self._scope)
         self._indexed = False
         self._refreshing = threading.Lock()
         self._view = view.EMPTY

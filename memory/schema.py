@@ -186,6 +186,35 @@ task = Table(
     Column("kind", Text, nullable=False),
 )
 
+disclosure_grant = Table(
+    "disclosure_grant",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("owner", ForeignKey("person.key"), nullable=False),
+    Column("person", ForeignKey("person.key")),  # to whom; else to those with a tie of kind `tie`
+    Column("tie", Text),
+    Column("message", ForeignKey("message.id")),  # of what; neither: of anything
+    Column("memory", ForeignKey("memory.id")),
+    Column("topic", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("term", Text, nullable=False),  # once | always | until
+    Column("until", DateTime),  # UTC, like the next two
+    Column("given_at", DateTime, nullable=False),
+    Column("revoked_at", DateTime),
+    Column("uses", BigInteger, nullable=False),
+)
+
+grant_use = Table(
+    "grant_use",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("permit", ForeignKey("disclosure_grant.id"), nullable=False),
+    Column("partner", ForeignKey("person.key"), nullable=False),
+    Column("message", ForeignKey("message.id")),
+    Column("memory", ForeignKey("memory.id")),
+    Column("at", DateTime, nullable=False),
+)
+
 erasure = Table(
     "erasure",
     metadata,

@@ -5,7 +5,7 @@ time) is possible; widening it is not.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, and_, exists, or_, select
@@ -101,10 +101,38 @@ class Scope:
         held = holds(index, lambda: lexical.match(term, self.owner), lambda: terms.wanted(term.word, self.owner))
         return select(index.c.rowid).where(held)
 
+    def grants_open(self, now: datetime) -> list[ColumnElement[bool]]:
+        """Conditions for grants that may be used. now: UTC."""
+        grant = schema.disclosure_grant.c
+        return [
+            grant.revoked_at.is_(None),
+            or_(grant.until.is_(None), grant.until > now),
+            or_(grant.term != "once", grant.uses == 0),
+        ]
+
+    def grants_to(self, partner: int, now: datetime) -> list[ColumnElement[bool]]:
+        """Conditions for grants of the owner's that may be used towards `partner`, by name or by tie."""
+        grant, tie = schema.disclosure_grant.c, schema.tie.c
+        between = or_(
+            and_(tie.a == self.owner, tie.b == partner),
+            and_(tie.b == self.owner, tie.a == partner),
+        )
+        kinds = select(tie.kind).where(between)
+        return [grant.owner == self.owner, or_(grant.person == partner, grant.tie.in_(kinds)), *self.grants_open(now)]
+
+    def _may_be_granted(self, partner: int) -> ColumnElement[bool]:
+        """Whether a grant towards `partner` names the memory, a message that it rests on, or no item."""
+        grant, memory, evidence = schema.disclosure_grant.c, schema.memory.c, schema.evidence.c
+        states = exists().where(evidence.memory == memory.id, evidence.message == grant.message)
+        of_it = or_(grant.memory == memory.id, states, and_(grant.memory.is_(None), grant.message.is_(None)))
+        now = datetime.now(UTC).replace(tzinfo=None)
+        return exists().where(*self.grants_to(partner, now), of_it)
+
     def served(self, query: Select[Any], partner: int | None, at: datetime | None) -> Select[Any]:
         """Narrow a query over memories to those that may be used now, towards `partner`.
 
-        A restricted memory is served only to a person listed in its audience, so an unknown partner gets none.
+        A restricted memory is served only to a person listed in its audience, so an unknown partner gets none; and to
+        one whom a grant of the owner's may open it to, which the agent decides by its words.
         partner: a person's key; None: the owner's own use, nothing withheld. at None: what holds now.
         """
         memory = schema.memory.c
@@ -113,7 +141,7 @@ class Scope:
                 schema.audience.c.memory == memory.id,
                 schema.audience.c.person == partner,
             )
-            query = query.where(or_(memory.restricted.is_(False), listed))
+            query = query.where(or_(memory.restricted.is_(False), listed, self._may_be_granted(partner)))
         if at is None:
             return query.where(memory.valid_to.is_(None), memory.superseded_by.is_(None))
         return query.where(

@@ -32,12 +32,11 @@ UNKNOWN = "I do not know that."
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One turn and its reply. used: memories the reply was shown. held_back: memories the partner may not see."""
+    """One turn and its reply. used: memories the reply was shown. What was withheld is the owner's to see (`disclosure`)."""
 
     text: str
     reply: str
     used: tuple[Hit, ...]
-    held_back: int
 
 
 def asks(text: str) -> bool:
@@ -75,7 +74,7 @@ class Conversation:
     async def say(self, text: str, on_text: OnText | None = None) -> Exchange:
         """Answer one message of the partner; both turns are stored before this returns. Raises ModelError."""
         recalled = await self._recall(text)
-        shown, held_back = await self._allowed(text, recalled)
+        shown = await self._allowed(text, recalled)
         finding = await self._note(text, shown)
         reply = self._from_memory(text, finding)
         if reply is None:
@@ -84,11 +83,11 @@ class Conversation:
             on_text(reply)
         used = self._used(reply, finding, shown)
         await asyncio.to_thread(self._store, text, reply, used)
-        exchange = Exchange(text, reply, used, held_back)
+        exchange = Exchange(text, reply, used)
         self.exchanges.append(exchange)
         self._trace.emit(
             "chat", person=self._agent.person, partner=self.partner, text=text, reply=reply,
-            used=[h.id for h in used], held_back=held_back,
+            used=[h.id for h in used],
         )  # fmt: skip
         return exchange
 
@@ -108,21 +107,28 @@ class Conversation:
     def _other(self) -> str | None:
         return None if self._trusted else self.partner
 
-    async def _allowed(self, text: str, hits: Sequence[Hit]) -> tuple[list[Hit], int]:
-        """The hits the partner may be shown, and how many were held back; decisions are written down."""
+    async def _allowed(self, text: str, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits the partner may be shown; decisions are written down, for the owner.
+
+        What is more than ordinary is weighed first, so that nothing told beside it gives it away.
+        """
         if self._trusted:
-            return list(hits), 0
-        shown: list[Hit] = []
-        held_back = 0
-        for hit in hits:
-            evidence = self._agent.evidence(hit)
-            _, decision = await self._agent.weigh(evidence, hit.text, hit.text, self.partner, text)
-            action: Action = "tell" if decision.told else "refuse"
-            self._agent.memory.disclose([hit.id], partner=self.partner, task=text, rule=decision.rule, action=action)
-            held_back += not decision.told
-            if decision.told:
-                shown.append(hit)
-        return shown, held_back
+            return list(hits)
+        delicate = await asyncio.to_thread(lambda: {hit.id for hit in hits if self._agent.sensitive(hit)})
+        told = {hit.id for hit in sorted(hits, key=lambda hit: hit.id not in delicate) if await self._told(hit, text)}
+        return [hit for hit in hits if hit.id in told]
+
+    async def _told(self, hit: Hit, text: str) -> bool:
+        """Decide about one memory and write it down."""
+        evidence = self._agent.evidence(hit)
+        item, decision = await self._agent.weigh(evidence, hit.text, hit.text, self.partner, text)
+        action: Action = "tell" if decision.told else "refuse"
+        self._agent.memory.disclose([hit.id], partner=self.partner, task=text, rule=decision.rule, action=action)
+        row = {"from": self._agent.person, "to": self.partner, "messages": [hit.id], "rule": decision.rule}
+        self._trace.emit(
+            "disclosure", **row, action=decision.action, told=decision.told, sensitivity=item.sensitivity, task=text
+        )
+        return decision.told
 
     async def _note(self, text: str, shown: Sequence[Hit]) -> Finding | None:
         """Keep the ledger: a question opens a rationale, and a memory that answers it fills it."""
@@ -144,11 +150,8 @@ class Conversation:
         kept = []
         for passage in passages:
             hit = passage.hit
-            if not self._trusted and hit.id not in shown:
-                evidence = self._agent.evidence(hit)
-                _, decision = await self._agent.weigh(evidence, hit.text, hit.text, self.partner, text)
-                if not decision.told:
-                    continue
+            if not self._trusted and hit.id not in shown and not await self._told(hit, text):
+                continue
             kept.append(passage)
         return kept
 

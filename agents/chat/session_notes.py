@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from textwrap import shorten
 
-from kithnet.agents.disclosure.policy import stronger
+from kithnet.agents.disclosure.sensitivity import stronger
 from kithnet.agents.infonav.ledger import Ledger, Rationale
 from kithnet.agents.personal import AROUND, OUTSIDE, PersonalAgent
 from kithnet.agents.wording import content_stems, named_people

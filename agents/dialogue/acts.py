@@ -1,5 +1,6 @@
 """Acts carried out: search, open, ask a contact, use a tool, ask back. What they bring is shown to the mind and may be cited."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ from kithnet.agents.dialogue.scenes import Shown
 from kithnet.agents.dialogue.state import Stage, State, Turn, logged, turn_of, with_ledger
 from kithnet.agents.dialogue.turn import LIMIT
 from kithnet.agents.dialogue.views import Update, entry_json, looking, merged, shown_update
-from kithnet.agents.disclosure.policy import Sensitivity, stronger
+from kithnet.agents.disclosure.asking import may_ask
+from kithnet.agents.disclosure.sensitivity import Sensitivity, stronger
 from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.infonav.ledger import Evidence
 from kithnet.agents.minds import mind as minds
@@ -132,6 +134,12 @@ async def consult(state: State, stage: Stage, turn: Turn, move: Move, ask_third:
         asked.question: [*state["visited"].get(asked.question, sorted(state["pair"])), person],
     }
     ledger = infonav.ask(ledger, rationale.id, person)
+    if person in state["kept_from"].get(asked.question, ()) or not await asyncio.to_thread(
+        may_ask, agent, asked.question, person
+    ):
+        stage.trace.emit("not_asked", dialogue=state["id"], person=agent.person, asks=person, question=asked.question)
+        declined = infonav.decline(ledger, rationale.id, person)
+        return {"ledgers": with_ledger(state, declined), "visited": visited}, f"{person} may not be asked this."
     reach = Reach(state["depth"] - 1, state["budget"] - 1, frozenset(visited[asked.question]))
     stage.trace.emit(
         "consult", dialogue=state["id"], person=agent.person, asks=person, question=asked.question,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import log1p
 from typing import TYPE_CHECKING
 
+from kithnet.agents.disclosure.asking import barred
 from kithnet.agents.infonav.ledger import Ledger, Rationale
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.wording import content_stems, content_words, named_people
@@ -61,8 +62,10 @@ def rank(agent: PersonalAgent, question: str, visited: Collection[str] = ()) -> 
     """The agent's contacts in the order they should be asked, best first.
 
     A contact whom the question names comes first; then those who spoke to the agent of the people it names, or of
-    what it is about; then strong ties. Everything is read from the agent's own memory.
+    what it is about; then strong ties. Everything is read from the agent's own memory. To whom the question may not be put
+    (see `asking`) is no candidate.
     """
+    visited = {*visited, *barred(agent, question, (contact.person for contact in agent.contacts))}
     named = agent.named(question)
     of_them = agent.memory.mentions(part for called in named.values() for part in content_words(called[0]))
     of_it = agent.memory.mentions(word for word in content_words(question) if word not in named)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from kithnet.agents.disclosure.policy import Item
+from kithnet.agents.disclosure.policy import UnattendedOwner
+from kithnet.agents.disclosure.sensitivity import Item
 from kithnet.agents.minds.mind import Query
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.settings import Settings
@@ -137,21 +138,35 @@ class Looking:
         return [*before, hit, *memory.neighbours(hit.id, before=0, after=lines)]
 
     async def _tellable(self, lines: Sequence[Hit], shown: Shown) -> list[Hit]:
-        """The lines that the partner may be told; the others are noted for their owner."""
-        kept = []
-        for line in lines:
-            evidence = self.agent.evidence(line)
-            item, decision = await self.agent.weigh(evidence, line.text, line.text, self.partner, self.task)
+        """The lines that the partner may be told; the others are noted for their owner.
+
+        An owner who is there is asked about what a rule leaves open.
+        """
+        weighed = await asyncio.to_thread(self.agent.tellable, lines, self.partner, self.task)
+        kept, withheld = [], []
+        for line, (item, decision) in zip(lines, weighed, strict=True):
+            if decision.action == "ask" and not decision.told and not isinstance(self.agent.owner, UnattendedOwner):
+                evidence = self.agent.evidence(line)
+                item, decision = await self.agent.weigh(evidence, line.text, line.text, self.partner, self.task)
             if decision.told:
                 kept.append(line)
                 continue
             row = {
                 "from": self.agent.person, "to": self.partner, "messages": list(item.messages), "rule": decision.rule,
-                "action": decision.action, "told": False, "sensitivity": item.sensitivity, "task": self.task,
-                "utterance": "",
+                "action": decision.action, "told": False, "sensitivity": item.sensitivity, "task": self.task, "utterance": "",
             }  # fmt: skip
-            shown.withheld.append(Withheld(item, row))
+            withheld.append(Withheld(item, row))
+        if withheld:
+            ids = [one.item.id for one in withheld if one.item.id]
+            await asyncio.to_thread(self._refused, ids)
+        shown.withheld += withheld
         return kept
+
+    def _refused(self, ids: Sequence[str]) -> None:
+        """Write down for the owner what was not shown to the partner's side."""
+        self.agent.memory.disclose(
+            ids, partner=self.partner, task=self.task, rule="held back from a mind", action="refuse"
+        )
 
 
 @dataclass(frozen=True, slots=True)

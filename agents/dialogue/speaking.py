@@ -1,5 +1,6 @@
 """The last step of a turn: tell what disclosure allows, ask for what is unknown, let nothing refused out."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,9 @@ from kithnet.agents.dialogue import utterance as speech
 from kithnet.agents.dialogue.notes import OWN, Evidences, need_grounds
 from kithnet.agents.dialogue.state import Stage, State, Turn, turn_of, with_ledger
 from kithnet.agents.dialogue.utterance import Claim, Utterance
-from kithnet.agents.disclosure.policy import Decision, Item
+from kithnet.agents.disclosure.asking import barred
+from kithnet.agents.disclosure.policy import Decision
+from kithnet.agents.disclosure.sensitivity import Item
 from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.infonav.ledger import Evidence, Held, Ledger, Rationale
 from kithnet.agents.minds import mind as minds
@@ -20,12 +23,16 @@ from kithnet.runtime.errors import InputError
 
 @dataclass
 class _Saying:
-    """What one utterance will hold, and what was decided on the way."""
+    """What one utterance will hold, and what was decided on the way.
+
+    waiting: questions whose refusal is not said yet, as one who did not know would still ask around (see `_would_still_ask`).
+    """
 
     claims: list[Claim] = field(default_factory=list)
     declined: list[str] = field(default_factory=list)
     refused: list[Item] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
 
 
 def need_speech(act: Speak, turn: Turn, evidences: Evidences) -> None:
@@ -55,9 +62,10 @@ async def speak(state: State, stage: Stage) -> dict[str, Any]:
     for rationale in turn.ledger.rationales:
         if rationale.id in act.tells:
             await _tell(stage, agent, turn, rationale, saying)
-        if rationale.id in act.declines and not _claimed(rationale, saying):
+        settled = _claimed(rationale, saying) or rationale.question in (*saying.waiting, *saying.declined)
+        if rationale.id in act.declines and not settled:
             saying.declined.append(rationale.question)
-    ledger, asks = _asked(turn, act)
+    ledger, asks, kept = await _asked(stage, agent, turn, act)
     text = _worded(stage, agent, turn, act, saying, asks)
     said = Utterance(
         turn.utterance_id, state["turn"] + 1, turn.speaker, turn.partner, text,
@@ -67,29 +75,47 @@ async def speak(state: State, stage: Stage) -> dict[str, Any]:
     used = [e.id for r in ledger.rationales for e in r.evidence if e.id.startswith(OWN)]
     if used:
         agent.memory.record_usage(said.id, used, turn.partner)
-    return _after(state, turn, ledger, said, saying)
+    kept = {q: sorted({*state["kept_from"].get(q, ()), *people}) for q, people in kept.items()}
+    return {**_after(state, turn, ledger, said, saying), "kept_from": {**state["kept_from"], **kept}}
 
 
 def _claimed(rationale: Rationale, saying: _Saying) -> bool:
     return any(claim.question == rationale.question for claim in saying.claims)
 
 
-def _asked(turn: Turn, act: Speak) -> tuple[Ledger, list[str]]:
-    """The ledger with what is asked now noted, and the questions; a question that is new becomes a rationale."""
-    ledger, asks = turn.ledger, []
+async def _asked(
+    stage: Stage, agent: PersonalAgent, turn: Turn, act: Speak
+) -> tuple[Ledger, list[str], dict[str, list[str]]]:
+    """The ledger with what is asked now noted, the questions, and by question to whom it may not be passed on.
+
+    A question that is new becomes a rationale. One that rests on a secret of the asker's goes to nobody who may not hear of
+    that (see `asking`).
+    """
+    ledger, asks, kept = turn.ledger, [], {}
+    people = [turn.partner, *(contact.person for contact in agent.contacts if contact.person != turn.partner)]
     for one in act.asks:
         rationale = next((r for r in ledger.rationales if one in (r.id, r.question)), None) or ledger.find(one)
-        if rationale is None:
-            ledger = infonav.open_rationale(ledger, one)
-            rationale = ledger.rationales[-1]
-        ledger = infonav.ask(ledger, rationale.id, turn.partner)
-        asks.append(rationale.question)
-    return ledger, list(dict.fromkeys(asks))
+        question = rationale.question if rationale else one
+        held = await asyncio.to_thread(barred, agent, question, people)
+        if turn.partner in held:
+            stage.trace.emit(
+                "not_asked", dialogue=turn.state["id"], person=agent.person, asks=turn.partner, question=question,
+                rests_on=list(held[turn.partner]),
+            )  # fmt: skip
+            continue
+        ledger = infonav.open_rationale(ledger, question)
+        found = ledger.find(question)
+        assert found is not None, "it was just opened"
+        ledger = infonav.ask(ledger, found.id, turn.partner)
+        asks.append(question)
+        if held:
+            kept[question] = sorted(held)
+    return ledger, list(dict.fromkeys(asks)), kept
 
 
 def _after(state: State, turn: Turn, ledger: Ledger, said: Utterance, saying: _Saying) -> dict[str, Any]:
     me = turn.speaker
-    changed = infonav.to_json(ledger)["rationales"] != state["before"].get("rationales")
+    changed = bool(saying.waiting) or infonav.to_json(ledger)["rationales"] != state["before"].get("rationales")
     answered = {claim.question for claim in said.claims} | set(said.declined)
     refused = [{"sources": list(i.messages), "value": i.value, "text": i.text} for i in saying.refused]
     return {
@@ -126,8 +152,29 @@ async def _tell(stage: Stage, agent: PersonalAgent, turn: Turn, rationale: Ratio
         await _claim_one(stage, agent, turn, rationale, rationale.held[0], own, saying)
     else:
         return
-    if question in turn.pending and not _claimed(rationale, saying):
+    if question not in turn.pending or _claimed(rationale, saying):
+        return
+    last_word = turn.state["turn"] + 2 >= turn.state["max_turns"]
+    if not rationale.listed and not last_word and _would_still_ask(stage, agent, turn, question):
+        saying.waiting.append(question)
+    else:
         saying.declined.append(question)
+
+
+def _would_still_ask(stage: Stage, agent: PersonalAgent, turn: Turn, question: str) -> bool:
+    """Whether a reader who did not know would not have asked everybody in reach by now: a refusal takes as long."""
+    state = turn.state
+    if stage.mind_of(
+        turn.speaker
+    ).wants_brief:  # a mind that is shown only what it may tell does not know that it refuses
+        return False
+    others = sum(contact.person not in state["pair"] for contact in agent.contacts)
+    rounds = min(others, state["budget"]) // stage.settings.fan_out if state["depth"] > 0 else 0
+    asked: int = next(
+        (int(u["turn"]) for u in state["utterances"] if u["sender"] == turn.partner and question in u["asks"]), 0
+    )
+    taken: int = sum(u["sender"] == turn.speaker and int(u["turn"]) > asked for u in state["utterances"])
+    return bool(taken < rounds)
 
 
 def _untold(turn: Turn, rationale: Rationale) -> list[tuple[Held, list[Evidence]]]:
@@ -151,7 +198,10 @@ async def _claim_one(
     be tellable.
     """
     told: list[tuple[Evidence, Item]] = []
+    refused = {(item.messages, item.value) for item in saying.refused}
     for evidence in own:
+        if (evidence.sources, held.value) in refused:  # it was weighed before
+            continue
         item, decision = await agent.weigh(evidence, held.value, evidence.quote, turn.partner, turn.state["task"])
         row = _row(agent, turn, evidence.id, item, decision)
         saying.rows.append(row)
@@ -227,7 +277,7 @@ def _row(agent: PersonalAgent, turn: Turn, evidence: str, item: Item, decision: 
 def _worded(stage: Stage, agent: PersonalAgent, turn: Turn, act: Speak, saying: _Saying, asks: Sequence[str]) -> str:
     """The text that leaves: the mind's where all it tells may be told, else a template's; both pass the gate."""
     partner_said = [u["text"] for u in turn.state["utterances"] if u["sender"] == turn.partner]
-    heard = " ".join([turn.state["task"], *asks, *partner_said])
+    heard = " ".join([*_put(turn), *asks, *partner_said])
     wanted = [r.question for r in turn.ledger.rationales if r.id in act.tells and r.held]
     told = {claim.question for claim in saying.claims} | set(turn.state["told"][turn.speaker])
     whole = bool(act.text) and all(question in told for question in wanted)
@@ -239,6 +289,12 @@ def _worded(stage: Stage, agent: PersonalAgent, turn: Turn, act: Speak, saying: 
     saying.declined.extend(c.question for c in saying.claims if c not in kept and c.question in turn.pending)
     saying.claims[:] = kept
     return speech.compose(saying.claims, asks, saying.declined)
+
+
+def _put(turn: Turn) -> list[str]:
+    """The task, where the partner knows it: who has it, and who was asked for it."""
+    asked = not turn.is_instructor or any(u["asks"] for u in turn.state["utterances"] if u["sender"] == turn.speaker)
+    return [turn.state["task"]] if asked else []
 
 
 def _item(saved: dict[str, Any]) -> Item:

@@ -53,8 +53,9 @@ class State(TypedDict):
     agent was shown and what its mind said (see `minds.mind.Entry`). shown: ids that may be cited as evidence. results: of tools,
     by id, with the sources they rest on. kept: what a mind asked to see again. minds: who made how many moves. refusals: moves
     or parts of them that code refused. pending: questions put to a person and not yet answered. told: questions a person has
-    claimed an answer to. refused: evidence a person would not tell. visited: by question, who has been asked. briefed: whose
-    own memory was read before the dialogue. asked_back: what was asked of the one who gave the task.
+    claimed an answer to. refused: evidence a person would not tell. visited: by question, who has been asked. kept_from: by
+    question, to whom those who asked it so far may not put it (see `disclosure.asking`). briefed: whose own memory was read
+    before the dialogue. asked_back: what was asked of the one who gave the task.
     """
 
     id: str
@@ -80,6 +81,7 @@ class State(TypedDict):
     told: dict[str, list[str]]
     refused: dict[str, list[dict[str, Any]]]
     visited: dict[str, list[str]]
+    kept_from: dict[str, list[str]]
     consulted: list[dict[str, Any]]
     disclosures: list[dict[str, Any]]
     briefed: list[str]
@@ -102,6 +104,7 @@ def opening(
     max_turns: int,
     max_stalled: int,
     visited: dict[str, list[str]] | None = None,
+    kept_from: dict[str, list[str]] | None = None,
     briefed: tuple[str, ...] = (),
 ) -> State:
     """The state before the first turn: the instructor knows its task, the assistant nothing."""
@@ -116,7 +119,8 @@ def opening(
         max_stalled=max_stalled, move={},
         ledgers=ledgers, logs={p: [] for p in both}, shown={p: [] for p in both}, results={}, kept={p: {} for p in both},
         minds={}, refusals=0, utterances=[], pending={p: [] for p in both}, told={p: [] for p in both},
-        refused={p: [] for p in both}, visited=visited or {}, consulted=[], disclosures=[], briefed=list(briefed),
+        refused={p: [] for p in both}, visited=visited or {}, kept_from=kept_from or {},
+        consulted=[], disclosures=[], briefed=list(briefed),
         asked_back="", searched=0, stalled=0, before={}, stopped="", result={},
     )  # fmt: skip
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from kithnet.agents.disclosure.policy import Item, Sensitivity, leak
+from kithnet.agents.disclosure.gate import leak
+from kithnet.agents.disclosure.sensitivity import Item, Sensitivity
 from kithnet.agents.infonav.ledger import Basis, Evidence
 from kithnet.agents.wording import normalise
 

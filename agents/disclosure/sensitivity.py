@@ -1,11 +1,38 @@
-"""What people would not want passed on, told by meaning: asked for silence, or of a matter that is delicate in itself."""
+"""How sensitive a message is: asked for silence, or of a matter that is delicate in itself, by words and by meaning."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
+from typing import Literal
+
+import numpy as np
 
 from kithnet.agents.minds.rules import sides
 from kithnet.agents.minds.rules.likeness import Likeness
+from kithnet.agents.wording import sentences, stem, words
 from kithnet.memory.vectors import Embedder
+
+Sensitivity = Literal["ordinary", "private", "confidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something an agent is about to tell: messages of its own memory and the words it would repeat.
+
+    shared_with: who was there when it was said. audience: the only people it may be told, None for everybody. id: of the
+    agent's own message or memory ("m17", "k4"), "" where it only heard of it.
+    """
+
+    messages: tuple[str, ...]
+    text: str
+    value: str
+    sensitivity: Sensitivity
+    shared_with: frozenset[str]
+    at: datetime | None = None
+    audience: frozenset[str] | None = None
+    id: str = ""
+
 
 MATTER, TRUST, NEARBY = 1.2, 0.9, 1.4
 """How far a sentence must score above ordinary talk, of about 2 where it is clear: as a matter, as told in trust, and as told
@@ -189,9 +216,193 @@ def _kinds(embedder: Embedder) -> Likeness:
     )
 
 
-def judge(sentences: Sequence[str], embedder: Embedder) -> list[tuple[float, float]]:
+def judge(parts: Sequence[str], embedder: Embedder) -> list[tuple[float, float]]:
     """How far each sentence scores above ordinary talk: as a delicate matter, and as told in trust."""
-    if not sentences:
+    if not parts:
         return []
-    scores = _kinds(embedder).scores(sentences)  # type: ignore[arg-type]  # an object: it can be hashed
+    scores = _kinds(embedder).scores(parts)  # type: ignore[arg-type]  # an object: it can be hashed
     return [(float(delicate - ordinary), float(trusted - ordinary)) for delicate, trusted, ordinary in scores]
+
+
+CONFIDENCE_EXAMPLES = (
+    # asking for silence
+    "Please keep this between us.",
+    "Don't tell anyone about this.",
+    "Promise you won't repeat this to anybody.",
+    "Not a word to the others.",
+    "It goes no further than you.",
+    "This must not get around.",
+    "Please, no gossip about this.",
+    "This is for your eyes only.",
+    "Guard this with your life.",
+    "Lock it away and forget it.",
+    "Take it to the grave.",
+    "Don't let it slip to anyone.",
+    "Please be discreet about this.",
+    # why
+    "This is a secret.",
+    "I'm only telling you.",
+    "I haven't told anybody else.",
+    "You are the only one who knows.",
+    "I would be so embarrassed if people found out.",
+    "Nobody is supposed to know.",
+    "Can you keep a secret?",
+    # promising silence
+    "I won't tell anyone.",
+    "Your secret is safe with me.",
+    "My lips are sealed.",
+    "Wild horses couldn't drag it out of me.",
+    "I am silent as the grave.",
+    "I have already forgotten it.",
+    "Locked up, and I threw away the key.",
+)
+OPEN_EXAMPLES = (
+    "Tell everyone the good news!",
+    "Did you hear what happened yesterday?",
+    "I told them all about it at dinner.",
+    "Let me know when you get there.",
+    "Tell your sister, she will love it.",
+    "Nobody knows where the keys are.",
+    "I can't tell which one is better.",
+    "I promise to be on time.",
+    "I have never told you about my trip.",
+    "Don't forget to call them.",
+    "Please pass me the salt.",
+    "I don't know anyone there.",
+    "Keep it, I have another one.",
+    "You can tell me later.",
+    "I forgot my keys at home again.",
+    "We locked the door and went to bed.",
+    "She looked embarrassed at the party.",
+    "Please don't judge me.",
+    "It was a horse race.",
+    "Don't be late.",
+    "I know, right?",
+    # what opens news, and surprise at it: such words ask for nothing
+    "While I think of it.",
+    "Before it slips my mind.",
+    "I almost forgot to mention it.",
+    "By the way, I have news.",
+    "You will never guess what happened.",
+    "I can hardly believe it.",
+    "Can you believe that?",
+    "I would not have thought so.",
+    "Who would have guessed that?",
+    "He does not talk to me any more.",
+)
+_CONFIDENCE_PHRASES = tuple(
+    tuple(phrase.split())
+    for phrase in """
+    between us, between you and me, between the two of us, keep it quiet, keep this quiet, keep it to yourself,
+    keep this to yourself, keep that to yourself, in confidence, confidential, not a word, our secret, a secret,
+    my secret, don't tell, do not tell, dont tell, don't breathe, don't mention, don't repeat, don't share,
+    promise not to, mum's the word, off the record, nobody else knows, no one else knows, for your ears only,
+    stays with you, stays here, stays with me, goes no further, tell nobody, tell no one, swear you, pass this on,
+    pass it on, lips are sealed, leave this room, leave the room, hush hush, keep mum, be discreet, under wraps,
+    nobody needs to know, nobody should know, no one should know, nobody must know, no one must know, delete this,
+    burn this""".split(",")
+)
+_PRIVATE_STEMS = frozenset(
+    stem(word)
+    for word in """pregnant pregnancy miscarriage diagnosis diagnosed cancer tumour tumor hiv std depression depressed
+    therapy therapist psychiatrist medication rehab addicted addiction alcoholic overdose suicide salary debt bankrupt
+    bankruptcy loan mortgage fired redundant lawsuit arrested prison probation affair cheating divorce divorcing
+    abortion adoption password pin abuse""".split()
+)
+
+
+NONE = -9.0
+"""A mark that is nowhere near any threshold."""
+MOST_KNOWN = 50_000
+"""Sentences that are remembered with what they are marked as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a sentence shows. silence: it asks for it. matter, trust: how far above ordinary talk, as a delicate matter and as
+    told in trust."""
+
+    silence: bool
+    matter: float = NONE
+    trust: float = NONE
+
+
+def _matter(marks: Marks) -> float:
+    return marks.matter
+
+
+def _trust(marks: Marks) -> float:
+    return marks.trust
+
+
+class Discretion:
+    """Tells how sensitive a message is, from its words and the messages around it.
+
+    Phrases of confidence are found by a word list and, where an embedder is given, by meaning: a message nearer to
+    examples of confidence than to examples of openness, by a margin, counts whatever its wording. Sentences are
+    compared one by one. A regression over further examples finds delicate matters and what is told in trust (`judge`). It
+    errs towards confidence: a needless refusal harms less than a leak.
+    """
+
+    NEAR = 0.40
+    MARGIN = 0.15
+
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        self._embedder = embedder
+        self._marks: dict[str, Marks] = {}
+        self._confidence = embedder.embed(CONFIDENCE_EXAMPLES) if embedder else None
+        self._open = embedder.embed(OPEN_EXAMPLES) if embedder else None
+
+    def of(self, text: str, around: Sequence[str] = ()) -> Sensitivity:
+        """Sensitivity of `text`, said amid the messages `around` (same session, nearest few)."""
+        self.read((text, *around))
+        own, beside = self._of(text), [self._of(other) for other in around]
+        if own.silence or any(one.silence for one in beside):
+            return "confidence"
+        if own.trust >= TRUST or any(one.trust >= NEARBY for one in beside):
+            return "confidence"
+        if {stem(word) for word in words(text)} & _PRIVATE_STEMS or own.matter >= MATTER:
+            return "private"
+        return "ordinary"
+
+    def read(self, texts: Sequence[str]) -> None:
+        """Judge the sentences of texts that were not seen before, all at once: one call of the embedder is quicker than many."""
+        parts = dict.fromkeys(part for text in texts for part in sentences(text))
+        fresh = [part for part in parts if part not in self._marks]
+        if not fresh:
+            return
+        if len(self._marks) > MOST_KNOWN:
+            self._marks.clear()
+        silence = [_has_phrase(part) for part in fresh]
+        if self._embedder is None or self._confidence is None or self._open is None:
+            self._marks.update((part, Marks(asks)) for part, asks in zip(fresh, silence, strict=True))
+            return
+        vectors = self._embedder.embed(fresh)
+        near = np.max(vectors @ self._confidence.T, axis=1)
+        away = np.max(vectors @ self._open.T, axis=1)
+        meant = (near >= self.NEAR) & (near - away >= self.MARGIN)
+        judged = judge(fresh, self._embedder)
+        for part, asks, by_meaning, (matter, trust) in zip(fresh, silence, meant, judged, strict=True):
+            self._marks[part] = Marks(asks or bool(by_meaning), matter, trust)
+
+    def _of(self, text: str) -> "Marks":
+        """The most that any sentence of a text is marked."""
+        marks = [self._marks[part] for part in sentences(text)]
+        silence = _has_phrase(text) or any(one.silence for one in marks)
+        matter, trust = (max((get(one) for one in marks), default=NONE) for get in (_matter, _trust))
+        return Marks(silence, matter, trust)
+
+
+def stronger(left: Sensitivity, right: Sensitivity) -> Sensitivity:
+    """The more sensitive of the two."""
+    order: tuple[Sensitivity, ...] = ("ordinary", "private", "confidence")
+    return max(left, right, key=order.index)
+
+
+def _has_phrase(text: str) -> bool:
+    spoken = words(text)
+    return any(
+        tuple(spoken[at : at + len(phrase)]) == phrase
+        for phrase in _CONFIDENCE_PHRASES
+        for at in range(len(spoken) - len(phrase) + 1)
+    )

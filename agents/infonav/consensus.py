@@ -72,7 +72,7 @@ def _agreed(one: Rationale, other: Rationale | None) -> Agreed:
     best = held[0] if held else None
     sides = [r for r in (one, other) if r is not None]
     both = len(sides) == 2 and best is not None and all(_holds(side, best.value) for side in sides)
-    reason = "" if best else next((r.reason for r in sides if r.reason), "nobody in reach knew")
+    reason = "" if best else one.reason or "nobody in reach knew"  # why the other gave up is its own
     evidence = best.evidence if best else ()
     return Agreed(one.question, one.kind, best.value if best else None, evidence, both, tuple(held[1:]), reason)
 

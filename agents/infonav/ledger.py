@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from kithnet.agents.disclosure.policy import Sensitivity
+from kithnet.agents.disclosure.sensitivity import Sensitivity
 from kithnet.agents.wording import agree, normalise
 from kithnet.runtime.errors import LedgerError
 

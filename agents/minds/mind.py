@@ -208,8 +208,8 @@ class View:
     person, partner: ids; owner, partner_name: how they are called. pending: questions put to it and not answered. told: what it
     told already. heard: the partner's last utterance. turn: utterances said so far; turns_left: of this dialogue. step: moves
     made in this turn; steps_left: that are left, the last of which speaks. depth, budget: how far and how often it may still
-    consult; visited: by question, who was asked. today: the last day that the owner's memory knows of. kept: what the mind asked
-    to see again. briefed: the mind's memory was read already; it only has to ask.
+    consult; visited: by question, who was asked; kept_from: to whom it may not be put. today: the last day that the owner's
+    memory knows of. kept: what the mind asked to see again. briefed: the mind's memory was read already; it only has to ask.
     """
 
     dialogue: str
@@ -235,6 +235,7 @@ class View:
     depth: int = 0
     budget: int = 0
     visited: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    kept_from: Mapping[str, Sequence[str]] = field(default_factory=dict)
     today: str = ""
     kept: Mapping[str, Any] = field(default_factory=dict)
     briefed: bool = False

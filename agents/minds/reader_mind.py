@@ -249,7 +249,8 @@ class _Work:
         return AskContact(best.person, rationale.question, rationale.id, best.reason, round(best.score, 3))
 
     def _visited(self, question: str) -> list[str]:
-        return [self.view.person, self.view.partner, *self.view.visited.get(question, ())]
+        view = self.view
+        return [view.person, view.partner, *view.visited.get(question, ()), *view.kept_from.get(question, ())]
 
     def speech(self) -> Speak:
         """Answer what the partner asked, volunteer what both look for, and ask for what is still unknown."""

@@ -21,7 +21,7 @@ STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 
 def build() -> typer.Typer:
     """The command tree. Its modules import only typer and the standard library at the top: `--help` stays fast."""
-    from kithnet.app.cli import ask, bench, chat, demo, doctor, memory, model, serve, simulate, trace, world
+    from kithnet.app.cli import ask, bench, chat, demo, doctor, grants, memory, model, serve, simulate, trace, world
 
     app = typer.Typer(
         name="kith",
@@ -36,6 +36,7 @@ def build() -> typer.Typer:
     app.add_typer(model.app, name="model")
     app.add_typer(world.app, name="world")
     app.add_typer(memory.app, name="memory")
+    app.add_typer(grants.app, name="grants")
     app.add_typer(bench.app, name="bench")
     return app
 

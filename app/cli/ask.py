@@ -1,7 +1,7 @@
 """`kith ask`: one collaboration between two agents."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,6 +39,9 @@ def ask(
     world: World = None,
     config: ConfigFile = None,
     setting: Setting = None,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="Show everybody's side: all that was said, decided and withheld.")
+    ] = False,
     attended: Annotated[bool, typer.Option("--attended", help="Ask at the terminal where a rule says to ask.")] = False,
     experts: Experts = None,
     expert_memory: ExpertMemory = None,
@@ -60,25 +63,37 @@ def ask(
         owner = TerminalOwner()
     with output.working(f"{person} asks {partner}", as_json):
         asked, run = collaborate.ask(chosen.folder, chosen.models, loaded, (person, partner), question, owner)
-    contract, text = collaborate.contract(asked, run), _text(asked, run)
+    contract, text = collaborate.contract(asked, run, operator=operator), _text(asked, run, operator)
     if stats:
         done = engine_stats.of_run(run)
         contract["stats"], text = done, f"{text}\n{engine_stats.as_text(done)}"
     output.show(contract, text, as_json)
 
 
-def _text(asked: "Asked", run: "Run") -> str:
+def _text(asked: "Asked", run: "Run", operator: bool) -> str:
     result, lines = asked.state["result"], []
-    for said in asked.utterances:
+    for said in asked.utterances if operator else asked.heard:
         lines.append(f"{said['sender']} -> {said['receiver']}: {said['text']}")
     usage = asked.usage
+    counted = (
+        f"{usage.calls} model calls, {usage.sent:,} prompt tokens ({usage.evaluated:,} evaluated), "
+        f"{asked.state['searched']:,} messages searched, "
+        if operator
+        else ""
+    )
+    consulted = asked.consulted if operator else asked.consulted_by_asker
     lines += [
         "",
         f"Answer: {result['answer']}",
         f"Evidence: {', '.join(result['citations']) or 'none'}",
         f"Stopped because: {asked.state['stopped']}; {asked.state['turn']} turns, consulted "
-        f"{', '.join(asked.consulted) or 'nobody'}, {usage.calls} model calls, {usage.sent:,} prompt tokens "
-        f"({usage.evaluated:,} evaluated), {asked.state['searched']:,} messages searched, {asked.seconds:.1f} s",
+        f"{', '.join(consulted) or 'nobody'}, {counted}{asked.seconds:.1f} s",
+        *(_decided(row) for row in asked.state["disclosures"] if operator),
         f"Run: {run.id}  (kith trace {run.id})",
     ]
     return "\n".join(lines)
+
+
+def _decided(row: dict[str, Any]) -> str:
+    outcome = "told" if row["told"] else "withheld"
+    return f"{outcome}: {row['from']} -> {row['to']} {', '.join(row['messages'])} ({row['rule']})"

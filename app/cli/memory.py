@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from kithnet.app.erasure import Erased, Foreseen
     from kithnet.app.upkeep import Checkup
 
-app = typer.Typer(no_args_is_help=True, help="What is remembered and why: search, show, explain, erase, check.")
+app = typer.Typer(
+    no_args_is_help=True, help="What is remembered and why: search, show, correct, explain, erase, check."
+)
 
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="Whose memory.")]
 Partner = Annotated[
@@ -61,6 +63,25 @@ def show(
 
     shown = memory_view.show(world_named(world), person, item, about, limit)
     output.show(shown, memory_view.show_text(shown), as_json)
+
+
+@app.command("correct")
+def correct(
+    person: Person,
+    item: Annotated[str, typer.Argument(metavar="ID", help="A memory that is wrong, such as k4.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What is right.")],
+    world: World = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Correct a wrong memory by hand: PERSON says what is right, and the old value is past.
+
+    Example: kith memory correct ross k4 "Carol's baby is due in May." --world friends
+    """
+    from kithnet.app import memory_view
+    from kithnet.app.locate import world_named
+
+    corrected = memory_view.correct(world_named(world), person, item, text)
+    output.show(corrected, memory_view.correct_text(corrected), as_json)
 
 
 @app.command("explain")

@@ -23,6 +23,9 @@ def simulate(
         bool, typer.Option("--lockstep", help="One task after another, no memories written: repeats exactly.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new run even if one is unfinished.")] = False,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="Let the report show everything, what was withheld as well.")
+    ] = False,
     config: ConfigFile = None,
     setting: Setting = None,
     experts: Experts = None,
@@ -48,7 +51,7 @@ def simulate(
             tokens = tally.usage.evaluated + tally.usage.generated
             bar(tally.done, planned, f"{tally.turns} utterances, {tokens / spent if spent else 0:.0f} tokens/s")
 
-        done = run.simulate(place.folder, place.models, loaded, plan, tell, fresh=fresh)
+        done = run.simulate(place.folder, place.models, loaded, plan, tell, fresh=fresh, operator=operator)
     payload, text = contract(done), summary(done)
     if stats:
         told = engine_stats.of_run(done.run)

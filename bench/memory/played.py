@@ -9,7 +9,8 @@ import numpy as np
 from sqlalchemy import select
 
 from kithnet.agents.chat import session_notes as journal
-from kithnet.agents.disclosure.policy import Discretion, Policy
+from kithnet.agents.disclosure.policy import Policy
+from kithnet.agents.disclosure.sensitivity import Discretion
 from kithnet.agents.personal import PersonalAgent
 from kithnet.app.cast import Cast
 from kithnet.bench.memory.flat import FlatMemory

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.agents.disclosure.policy import Discretion
+from kithnet.agents.disclosure.sensitivity import Discretion
 from kithnet.agents.minds.rules import attributes, chains, leanings, persons, tasking
 from kithnet.agents.minds.rules.tastes import Taste, alike
 from kithnet.agents.wording import content_stems

@@ -10,18 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kithnet.agents.disclosure.policy import (
-    Action,
-    Decision,
-    Discretion,
-    Item,
-    Owner,
-    Policy,
-    Rule,
-    UnattendedOwner,
-    decide,
-    leak,
-)
+from kithnet.agents.disclosure.gate import leak
+from kithnet.agents.disclosure.policy import Action, Decision, Owner, Policy, Rule, UnattendedOwner, decide
+from kithnet.agents.disclosure.sensitivity import Discretion, Item
 from kithnet.agents.wording import content_words, stem
 from kithnet.app.cast import Cast
 

@@ -67,7 +67,7 @@ def asked(world: Path, people: tuple[str, str] = ("ana", "ben"), question: str =
     model = more.pop("model", None) or ScriptedModel(script, capable=False)
     config = more.pop("config", Config())
     result, run = collaborate.ask(world, world.parent.parent / "models", config, people, question, model=model)
-    return collaborate.contract(result, run)
+    return collaborate.contract(result, run, operator=more.get("operator", True))
 
 
 def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, str]]:

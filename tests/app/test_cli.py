@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.agents.disclosure.policy import Item, Policy
+from kithnet.agents.disclosure.policy import Policy
+from kithnet.agents.disclosure.sensitivity import Item
 from kithnet.app.cast import Cast, names_of, policy_of
 from kithnet.app.cli import main, output
 from kithnet.app.locate import settings, world_named

@@ -348,3 +348,37 @@ def test_a_reader_in_another_process_holds_up_the_end_of_an_erasure_and_not_more
         assert (world / ERASING).exists() and not planted.held(world, secret)
     assert erasure.resume(world)[0].remains == ()
     assert planted.scan(world, secret) == dict.fromkeys(planted.FORMS, 0)
+
+
+def test_a_wrong_memory_is_corrected_by_hand_and_the_old_value_is_past(kith: Kith, secret: planted.Secret) -> None:
+    _, shown = kith("show", "ana")
+    old = next(item for item in shown["items"] if item["kind"] == "fact")
+    status, done = kith("correct", "ana", old["id"], "Nobody keeps the zyzzyva.")
+    new = done["memory"]
+    assert status == 0 and (new["text"], new["told_by"], new["about"]) == (
+        "Nobody keeps the zyzzyva.",
+        "ana",
+        old["about"],
+    )
+    assert (new["audience"], new["messages"]) == (old["audience"], [])
+    assert (done["corrected"]["superseded_by"], done["corrected"]["text"]) == (new["id"], old["text"])
+    assert done["corrected"]["valid_to"] is not None
+    _, listed = kith("show", "ana")
+    assert new["id"] in {item["id"] for item in listed["items"]} and old["id"] not in {i["id"] for i in listed["items"]}
+    _, behind = kith("show", "ana", new["id"])
+    assert {"a": new["id"], "b": old["id"], "type": "updates", "evidence": None} in behind["items"][0]["links"]
+    hits = {hit["id"] for hit in kith("search", "ana", "zyzzyva " + old["text"], "--k", "50")[1]["hits"]}
+    assert new["id"] in hits and old["id"] not in hits
+
+
+@pytest.mark.parametrize(
+    ("item", "text"), [("k1", "x"), ("k99", "x"), ("m21", "x"), ("k5", "  "), ("k5", "same"), ("", "x")]
+)
+def test_a_correction_that_cannot_be_made_changes_nothing(
+    kith: Kith, secret: planted.Secret, item: str, text: str
+) -> None:
+    before = kith("show", "ana")[1]
+    told = next((one["text"] for one in before["items"] if one["id"] == item), "") if text == "same" else text
+    status, printed = kith("correct", "ana", item, told)
+    assert (status, printed["error"]["type"]) == (2, "InputError")
+    assert kith("show", "ana")[1] == before

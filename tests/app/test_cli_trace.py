@@ -55,7 +55,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_trace_is_one_line_a_step_with_nothing_unprintable(home: Path) -> None:
-    shown = run_kith("simulate-20250303-140200").output.splitlines()
+    shown = run_kith("simulate-20250303-140200", "--operator").output.splitlines()
     assert len(shown) == 11
     assert "simulate on demo (140 people, 588 ties, 70,000 messages)" in shown[0]
     assert shown[4].endswith("utterance    t1.1-edda      ben -> edda: Who sold [31m it?")
@@ -63,14 +63,16 @@ def test_a_trace_is_one_line_a_step_with_nothing_unprintable(home: Path) -> None
 
 def test_filters_narrow_to_a_kind_a_person_and_a_task_with_its_consultations(home: Path) -> None:
     run = "simulate-20250303-140200"
-    kinds = [e["kind"] for e in json.loads(run_kith(run, "--task", "t1", "--json").output)["events"]]
+    kinds = [e["kind"] for e in json.loads(run_kith(run, "--task", "t1", "--operator", "--json").output)["events"]]
     assert kinds == ["task", "dialogue", "consult", "utterance", "task_done"]
-    spoken = json.loads(run_kith(run, "-k", "utterance", "-k", "consult", "-p", "dev", "--json").output)["events"]
+    spoken = json.loads(run_kith(run, "-k", "utterance", "-k", "consult", "-p", "dev", "--operator", "--json").output)[
+        "events"
+    ]
     assert [(event["kind"], event["dialogue"]) for event in spoken] == [("consult", "t10"), ("utterance", "t10.1-edda")]
 
 
 def test_json_is_one_object_with_the_run_and_its_events(home: Path) -> None:
-    told = json.loads(run_kith("last", "--json").output)
+    told = json.loads(run_kith("last", "--operator", "--json").output)
     assert told["run"] == "ask-20250304-090000" and len(told["events"]) == 11
     assert told["events"][0]["kind"] == "run"
 
@@ -175,5 +177,5 @@ def test_every_kind_of_event_has_a_line(home: Path) -> None:
         "plan: cut off",
         "Dev [no evidence; settled]",
         "instructor: r0 known; assistant: empty",
-        "Dev [cites m1; None turns, None s, 0 calls, 0 tokens sent, 0 evaluated]",
+        "Dev [cites m1; None turns, None s]",
     ]

@@ -173,6 +173,10 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         ),
         "kith bench memory": desk.data("bench memory --quick --only replay"),
         "kith ask": desk.data(f"ask {pair[0]} {pair[1]} 'What did you tell me?' {QUICK}"),
+        "kith ask --operator": desk.data(f"ask {pair[0]} {pair[1]} 'What did you tell me?' {QUICK} --operator"),
+        "kith grants give": desk.data(f"grants give {pair[0]} {pair[1]} --once"),
+        "kith grants list": desk.data(f"grants list {pair[0]}"),
+        "kith grants revoke": desk.data(f"grants revoke {pair[0]} g1"),
         "kith trace": desk.data("trace last"),
         **remembered(desk, pair[0]),
     }
@@ -215,6 +219,7 @@ def remembered(desk: Desk, person: str) -> dict[str, Any]:
     return {
         "kith memory search": desk.data(f"memory search {person} 'the key' --world small"),
         "kith memory show": desk.data(f"memory show {person} {made.id}"),
+        "kith memory correct": desk.data(f"memory correct {person} {made.id} 'The key is nowhere.'"),
         "kith memory explain": {**asked, "told": told["told"]},
         "kith memory erase": desk.data(f"memory erase {said} --dry-run"),
         "kith memory fsck": desk.data("memory fsck"),

@@ -286,7 +286,7 @@ def one_task(folder: Path, **fields: Any) -> Page:
     run = Teller(folder, small(), "ask")
     third_party_task(run, "t1", PEOPLE, "the guitar", "it was sold", **fields)
     run.end()
-    return Page(write_report(folder, run.graph))
+    return Page(write_report(folder, run.graph, operator=True))
 
 
 def around(graph: nx.Graph, person: str) -> list[str]:
@@ -332,7 +332,7 @@ def test_text_of_a_run_never_becomes_markup(folder: Path) -> None:
     third_party_task(run, "t1", PEOPLE, f"the guitar {evil}", f"sold {evil}", evidence=f"m1{evil}")
     run.emit("task_done", task="t1", status="failed", error=evil, stopped_because=evil, citations=[evil])
     run.end()
-    page = Page(write_report(folder, graph))
+    page = Page(write_report(folder, graph, operator=True))
     assert len(page.all("script")) == 1 and not page.all("img")
     assert "alert" not in page.raw["script"] and "alert" not in page.raw["style"]
     assert f"sold {evil}" in page.text and "<script>a</script>" in page.text
@@ -345,7 +345,7 @@ def test_anchors_are_unique_and_every_link_and_label_has_its_target(folder: Path
     for number, person in enumerate([p for p in graph if graph.degree[p] > 3][:3], start=1):
         third_party_task(run, f"t{number}", around(graph, person), "tea", "green")
     run.end()
-    page = Page(write_report(folder, graph))
+    page = Page(write_report(folder, graph, operator=True))
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     links = {link["href"][1:] for link in page.all("a")} | {
@@ -389,7 +389,7 @@ def test_what_was_told_before_the_task_is_a_step_of_its_own(folder: Path) -> Non
     run.say("t1", "ben", "ada", "Dev did.", claims=[claim("Who sold it?", "Dev did", ["m5"], "dev", hops=1)])
     run.done("t1", "Dev did", ["m5"])
     run.end()
-    page = Page(write_report(folder, run.graph))
+    page = Page(write_report(folder, run.graph, operator=True))
     assert [(c.people, c.earlier) for c in paths(folder).chains] == [(("dev", "ben", "ada"), True)]
     assert "told before this task" in page.text
 
@@ -400,7 +400,7 @@ def test_an_answer_from_the_instructors_own_memory_takes_no_path(folder: Path) -
     run.say("t1", "ada", "ben", "Dev did.", claims=[claim("Who sold it?", "Dev did", ["m5"], "ada")])
     run.done("t1", "Dev did", ["m5"])
     run.end()
-    write_report(folder, run.graph)
+    write_report(folder, run.graph, operator=True)
     assert [chain.people for chain in paths(folder).chains] == [("ada",)]
     assert [(one.sender, one.receiver, one.cited) for one in paths(folder).passings] == [("ada", "ben", False)]
 
@@ -414,7 +414,7 @@ def test_an_answer_that_rests_on_what_the_instructor_was_never_told_is_marked(fo
     run.say("t1", "ben", "ada", "I have nothing I can share.", declined=["Who sold it?"])
     run.emit("answer", dialogue="t1", answer="Dev did", citations=["m5"], known=True, agreed=[agreed])
     run.end()
-    page = Page(write_report(folder, run.graph))
+    page = Page(write_report(folder, run.graph, operator=True))
     assert [(chain.people, chain.untold) for chain in paths(folder).chains] == [(("ben",), True)]
     assert "Nobody told Ada this in the conversation." in page.text
     assert figure(page, "answers never told").startswith("rest on what nobody said to the instructor 1")
@@ -431,7 +431,7 @@ def test_what_the_instructor_remembered_from_an_earlier_talk_counts_as_told(fold
     run.recall("t1", "ada", "Who?", found="Dev did", evidence="k5")
     run.emit("answer", dialogue="t1", answer="Dev did", citations=["k5"], known=True, agreed=[agreed])
     run.end()
-    write_report(folder, run.graph)
+    write_report(folder, run.graph, operator=True)
     assert [(c.people, c.earlier, c.untold) for c in paths(folder).chains] == [(("dev", "ada"), True, False)]
     assert [(one.sender, one.receiver, one.cited, one.earlier) for one in paths(folder).passings] == [
         ("dev", "ada", True, True)
@@ -450,7 +450,7 @@ def test_a_step_told_twice_by_a_resumed_run_is_shown_once_as_it_was_told_last(fo
     run.say("t1", "ada", "ben", "The second wording", asks=["Who sold it?"])
     run.done("t1", "unknown", [])
     run.end()
-    page = Page(write_report(folder, run.graph))
+    page = Page(write_report(folder, run.graph, operator=True))
     assert "The second wording" in page.text and "The first wording" not in page.text
     assert page.text.count("Ada searches") == 1 and "Resumed twice" in " ".join(page.text.split())
 
@@ -488,7 +488,7 @@ def test_the_headline_counts_what_the_trace_holds(folder: Path) -> None:
     run.emit("withheld", dialogue="t3", person="ada", utterance="u:t3:1")
     run.emit("task_done", task="t3", status="failed", error="ContextOverflow: too long")
     run.end()
-    page = Page(write_report(folder, run.graph))
+    page = Page(write_report(folder, run.graph, operator=True))
     expected = {
         "tasks done": "2 of 4 planned", "answered": "100 % 2 of 2 done", "cite the gold message": "50 % 1 of 2 with gold",
         "messages searched": "43,120", "running time": "1 min 32 s", "calls": "18", "prompt tokens sent": "10,800",
@@ -502,7 +502,7 @@ def test_the_headline_counts_what_the_trace_holds(folder: Path) -> None:
 
 def test_a_run_that_has_only_begun_still_has_a_page(folder: Path) -> None:
     run = Teller(folder, small(), tasks=3)
-    assert "No task has begun yet" in Page(write_report(folder, run.graph)).text
+    assert "No task has begun yet" in Page(write_report(folder, run.graph, operator=True)).text
     run.task("t1", "Who?", ("ada", "ben"))
     page = Page(write_report(folder, nx.Graph()))
     assert "unfinished" in page.text and "There is no network to draw" in page.text
@@ -522,7 +522,7 @@ def test_a_dialogue_that_no_task_was_announced_for_is_told_too(folder: Path) -> 
 def test_the_same_trace_gives_the_same_page(folder: Path) -> None:
     one_task(folder)
     first = (folder / "report.html").read_bytes()
-    assert write_report(folder, small()).read_bytes() == first
+    assert write_report(folder, small(), operator=True).read_bytes() == first
     assert not (folder / "report.html.part").exists()
 
 

@@ -690,3 +690,145 @@ def test_the_outbox_holds_one_row_for_each_text(store: Store) -> None:
 def test_a_world_is_found_by_its_folder(place: Made) -> None:
     place.filled()
     assert address_beside(place.path) == place.address
+
+
+# --- grants ---
+
+
+def granted(store: Store) -> tuple[OwnerMemory, OwnerMemory]:
+    """Ross, who knows what Carol told him (m1, m3), and Zoe."""
+    return store.owner("ross"), store.owner("zoe")
+
+
+def test_a_grant_is_kept_with_its_owner_and_found_for_whom_it_is(store: Store) -> None:
+    ross, zoe = granted(store)
+    given = ross.grants.give(person="zoe", term="always", item="m3", purpose="the  baby shower")
+    assert (given.id, given.person, given.item, given.purpose, given.uses) == ("g1", "zoe", "m3", "the baby shower", 0)
+    assert ross.grants.every() == ross.grants.to("zoe") == [given]
+    assert ross.grants.to("carol") == ross.grants.to("stranger") == zoe.grants.every() == []
+    with pytest.raises(InputError):
+        zoe.grants.revoke("g1")
+    assert not zoe.grants.use("g1", "ross", "m4")
+
+
+def test_a_grant_by_tie_holds_for_everybody_with_such_a_tie(store: Store) -> None:
+    ross, _ = granted(store)
+    kinds = {tie.kind for tie in store.ties() if "ross" in (tie.a, tie.b)}
+    for kind in kinds:
+        ross.grants.give(tie=kind, term="always")
+    assert len(ross.grants.to("zoe")) == 1
+    ross.grants.give(tie="no such kind", term="always")
+    assert len(ross.grants.to("zoe")) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"person": "zoe", "term": "once", "item": "m7"},  # not his
+        {"person": "zoe", "term": "once", "item": "k1"},
+        {"person": "zoe", "term": "once", "item": "everything"},
+        {"person": "nobody", "term": "once"},
+        {"person": "ross", "term": "once"},
+        {"person": "zoe", "tie": "friend", "term": "once"},
+        {"term": "once"},
+        {"person": "zoe", "term": "until"},
+        {"person": "zoe", "term": "until", "until": datetime(2001, 1, 1)},
+    ],
+)
+def test_a_grant_that_makes_no_sense_is_refused(store: Store, wrong: dict[str, Any]) -> None:
+    ross, _ = granted(store)
+    with pytest.raises((InputError, UnknownPerson)):
+        ross.grants.give(**wrong)
+    assert ross.grants.every() == []
+
+
+def test_of_many_who_use_up_the_same_once_at_once_one_may(store: Store, place: Made) -> None:
+    ross, _ = granted(store)
+    grant = ross.grants.give(person="zoe", term="once")
+    won: list[bool] = []
+    start = threading.Barrier(6)
+
+    def use() -> None:
+        start.wait()
+        won.append(ross.grants.use(grant.id, "zoe", "m3"))
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [False] * 5 + [True]
+    assert ross.grants.to("zoe") == [] and ross.grants.every()[0].uses == 1
+
+
+def test_a_grant_opens_a_restricted_memory_to_recall_until_it_is_revoked(store: Store) -> None:
+    ross, _ = granted(store)
+    noted = ross.remember(
+        about="carol", text="Carol hides a xylophone.", told_by="carol", kind="fact", evidence=["m3"], audience=[]
+    )
+
+    def seen(partner: str = "zoe") -> list[str]:
+        return [hit.id for hit in ross.recall("xylophone", partner=partner).hits if hit.kind != "message"]
+
+    assert seen() == []
+    for item in (noted.id, "m3", None):
+        grant = ross.grants.give(person="zoe", term="always", item=item)
+        assert (seen(), seen("Bert")) == ([noted.id], [])
+        ross.grants.revoke(grant.id)
+        assert seen() == []
+
+
+def heard(store: Store, person: str, text: str, handles: list[str], witness: str = "ross") -> str:
+    memory = store.owner(person)
+    return memory.remember(
+        about="carol", text=text, told_by=witness, kind="fact", evidence=(), handles=handles, audience=None
+    ).id
+
+
+def test_revoking_closes_second_hand_copies_and_nothing_else(store: Store) -> None:
+    """Ross tells Zoe of m3 under a grant; Zoe tells Bert. Bert knows m1 by another way."""
+    ross, _ = granted(store)
+    before = heard(store, "old_friend", "The baby comes in April, they say.", ["m3"])
+    grant = ross.grants.give(person="zoe", term="always", item="m3")
+    assert ross.grants.use(grant.id, "zoe", "m3")
+    ross.disclose(["m3"], partner="zoe", rule=f"grant {grant.id} (always)", action="tell")
+    ross.disclose(["m1"], partner="Bert", rule="default: ordinary", action="tell")
+    first = heard(store, "zoe", "When is it due? In April", ["m3"])
+    passed = heard(store, "Bert", "The baby is due in April", ["m3"])
+    further = heard(store, "old_friend", "A baby, in April", [passed], witness="Bert")
+    other = heard(store, "Bert", "Carol is pregnant", ["m1"])
+    party = heard(store, "carol", "In April", ["m3"])
+    done = ross.grants.revoke(grant.id)
+    assert done.grant.revoked_at is not None and done.closed == {"Bert": 1, "old_friend": 1, "zoe": 1}
+    held = {
+        person: {hit.id for hit in store.owner(person).memories()} for person in ("zoe", "Bert", "old_friend", "carol")
+    }
+    assert held == {"zoe": set(), "Bert": {other}, "old_friend": {before}, "carol": {party}}
+    for person, item in (("zoe", first), ("Bert", passed), ("old_friend", further)):
+        for at in (None, START, datetime(2050, 1, 1)):
+            assert item not in {hit.id for hit in store.owner(person).recall("due in April baby", at=at).hits}
+    assert ross.grants.revoke(grant.id).closed == {}
+    assert check(store, Path("none")).clean
+
+
+def test_what_was_also_told_without_the_grant_stays(store: Store) -> None:
+    ross, _ = granted(store)
+    grant = ross.grants.give(person="zoe", term="once", item="m3")
+    assert ross.grants.use(grant.id, "zoe", "m3")
+    ross.disclose(["m3"], partner="zoe", rule=f"grant {grant.id} (once)", action="tell")
+    ross.disclose(["m3"], partner="zoe", rule="tell zoe (any)", action="tell")
+    kept = heard(store, "zoe", "When is it due? In April", ["m3"])
+    assert ross.grants.revoke(grant.id).closed == {}
+    assert kept in {hit.id for hit in store.owner("zoe").memories()}
+
+
+def test_an_erasure_takes_grants_along(store: Store) -> None:
+    ross, zoe = granted(store)
+    grant = ross.grants.give(person="zoe", term="always", item="m3")
+    ross.grants.use(grant.id, "zoe", "m3")
+    ross.grants.give(person="zoe", term="always", topic="the baby is due in April")
+    ross.grants.give(person="Bert", term="always", topic="hockey")
+    erase.begin(store, Request(("m3",)))
+    assert [one.topic for one in ross.grants.every()] == ["hockey"]
+    erase.begin(store, Request(person="Bert"))
+    assert ross.grants.every() == zoe.grants.every() == []

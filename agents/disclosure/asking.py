@@ -1,0 +1,72 @@
+"""A question is itself information: it is put to nobody whom the asker may not tell what it rests on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kithnet.agents.minds.rules.fitness import Fitness
+from kithnet.memory.owner import OwnerMemory
+from kithnet.memory.recall import Hit
+from kithnet.memory.search import supports
+
+LOOKED_AT, TOKENS, FITTING = 12, 4_000, 0.4
+"""How many of the asker's memories a question is held against, how much they may hold, and how likely one must answer it."""
+
+
+class Asker(Protocol):
+    """What is asked of an agent here (see `agents.personal.PersonalAgent`)."""
+
+    @property
+    def person(self) -> str: ...
+
+    @property
+    def memory(self) -> OwnerMemory: ...
+
+    def named(self, question: str) -> Mapping[str, Sequence[str]]:
+        """Whom a question names, with their names."""
+
+    def sensitive(self, hit: Hit) -> bool:
+        """Whether a memory is more than ordinary, by its words, the words around it or its audience."""
+
+    def may_tell(self, hit: Hit, partner: str, task: str) -> bool:
+        """Whether it could be told now, with nobody asked and no grant used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The asker's own sensitive memories that a question rests on: to hear it is to guess them.
+
+    answering: those that may well answer it. near: those that only may have to do with it.
+    """
+
+    answering: tuple[Hit, ...]
+    near: tuple[Hit, ...]
+
+
+def rests_on(asker: Asker, question: str) -> Secrets:
+    """What a question is held against. That the asker once worked on it is no secret of what it is about."""
+    found = asker.memory.recall(question, k=LOOKED_AT, budget=TOKENS)
+    hits = [hit for hit in found.hits if hit.kind != "summary" and supports(hit) and asker.sensitive(hit)]
+    fitness = Fitness(asker.memory, question, asker.named(question))
+    fits = {hit.id for hit in hits if fitness.of(hit, hybrid=found.mode == "hybrid") >= FITTING}
+    return Secrets(tuple(h for h in hits if h.id in fits), tuple(h for h in hits if h.id not in fits))
+
+
+def barred(asker: Asker, question: str, people: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """To whom of `people` a question may not be put, with the ids of the memories that they would guess.
+
+    Whom the question names is told of nothing that may have to do with it: a secret about them is kept from them first.
+    Whoever was there when it was said may be asked.
+    """
+    secrets, named = rests_on(asker, question), asker.named(question)
+    found: dict[str, tuple[str, ...]] = {}
+    for person in people if secrets.answering or secrets.near else ():
+        hits = (*secrets.answering, *(secrets.near if person in named else ()))
+        if ids := tuple(hit.id for hit in hits if not asker.may_tell(hit, person, question)):
+            found[person] = ids
+    return found
+
+
+def may_ask(asker: Asker, question: str, person: str) -> bool:
+    """Whether a question may be put to a person."""
+    return not barred(asker, question, (person,))
