@@ -6,7 +6,8 @@ it, through what its sender said later, as long as each step says that something
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import groupby
 
 import numpy as np
 
@@ -65,17 +66,41 @@ def replaced(text: str, old: str, values: Collection[str]) -> str:
     """What a later text puts in the place of what an older one said, "" when it takes nothing back.
 
     values: stems by which the older one may be meant. It is taken back by a text that holds one of them and denies it,
-    or speaks of a change, and says something new; a question says nothing.
+    or speaks of a change, and says something new; a question says nothing. What is returned stands in `text` letter by
+    letter: of the runs of clauses that are new, the one that names most that is.
     """
-    told = " ".join(part for part in speech.sentences(text) if not speech.is_question(part))
+    telling = [(a, b) for a, b in speech.spans(text) if not speech.is_question(text[a:b])]
+    told = " ".join(text[a:b] for a, b in telling)
     mentioned = lexical.stems(told) & set(values)
     if not mentioned or not _takes_back(told, mentioned, mentioned & _values(old)):
         return ""
     known = lexical.stems(old) | slots.WORDS_OF_CHANGE
-    new = [part for part in _CLAUSE.split(told) if lexical.stems(part) - known]
-    apart = [part for part in new if not lexical.stems(part) & mentioned]
-    telling = [part for part in apart if _values(part) - known] or [part for part in new if _values(part) - known]
-    return " ".join(telling or apart or new)
+    clauses = [span for a, b in telling for span in _clauses(text, a, b)]
+    new = [bool(lexical.stems(text[a:b]) - known) for a, b in clauses]
+    apart = [is_new and not lexical.stems(text[a:b]) & mentioned for is_new, (a, b) in zip(new, clauses, strict=True)]
+    named = [len(_values(text[a:b]) - known) for a, b in clauses]
+    for wanted in (apart, new):
+        if any(is_wanted and count for is_wanted, count in zip(wanted, named, strict=True)):
+            return _best_run(text, clauses, [w and bool(n) for w, n in zip(wanted, named, strict=True)], named)
+    return _best_run(text, clauses, apart if any(apart) else new, named)
+
+
+def _clauses(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """(first, last) of each clause of a sentence."""
+    found: list[tuple[int, int]] = []
+    for edge in _CLAUSE.finditer(text, start, end):
+        found.append((start, edge.start()))
+        start = edge.end()
+    return [*found, (start, end)]
+
+
+def _best_run(text: str, clauses: Sequence[tuple[int, int]], chosen: Sequence[bool], named: Sequence[int]) -> str:
+    """Of the runs of chosen clauses that stand side by side, the one that names most, or is longest; "" for none."""
+    runs = [
+        [place for place, _ in run] for is_chosen, run in groupby(enumerate(chosen), lambda one: one[1]) if is_chosen
+    ]
+    spans = [(sum(named[place] for place in run), text[clauses[run[0]][0] : clauses[run[-1]][1]]) for run in runs]
+    return max(spans, key=lambda one: (one[0], len(one[1])), default=(0, ""))[1]
 
 
 def _takes_back(text: str, mentioned: Collection[str], named: Collection[str]) -> bool:

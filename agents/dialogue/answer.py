@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from kithnet.agents.infonav.consensus import Agreed
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_words, normalise, stem
+from kithnet.agents.wording import content_words, normalise
+from kithnet.memory.language.text import stem
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ReplyInvalid
 

@@ -13,7 +13,8 @@ from typing import Literal, Protocol
 import numpy as np
 
 from kithnet.agents.disclosure import sensitivity as delicate
-from kithnet.agents.wording import content_words, sentences, stem, words
+from kithnet.agents.wording import content_words
+from kithnet.memory.language.text import sentences, stem, words
 from kithnet.memory.vectors import Embedder
 
 Action = Literal["tell", "ask", "refuse"]

@@ -22,8 +22,9 @@ from kithnet.agents.disclosure.policy import (
     decide,
     leak,
 )
-from kithnet.agents.wording import content_words, stem
+from kithnet.agents.wording import content_words
 from kithnet.app.cast import Cast
+from kithnet.memory.language.text import stem
 
 SECRET = Item(("m1",), "The engine of my boat broke on Friday.", "the engine broke", "confidence", frozenset())
 PLAIN = replace(SECRET, sensitivity="ordinary")

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kithnet.agents.minds.rules import sides
-from kithnet.agents.wording import FUNCTION_WORDS, NUMBER_WORDS, content_stems, named_people, sentences, words
+from kithnet.agents.wording import FUNCTION_WORDS, NUMBER_WORDS, content_stems, named_people
+from kithnet.memory.language.text import sentences, words
 from kithnet.memory.owner import Hit
 
 

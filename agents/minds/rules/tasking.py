@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from kithnet.agents.minds.rules import likings
 from kithnet.agents.minds.rules.exceptions import excluded
 from kithnet.agents.minds.rules.meanings import OF_TASTE, Tool, by_meaning
-from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, named_people, stem
+from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, named_people
+from kithnet.memory.language.text import stem
 from kithnet.memory.vectors import Embedder
 from kithnet.memory.writing import clock, timewords
 from kithnet.memory.writing.clock import DAY, Token
