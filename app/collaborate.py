@@ -45,6 +45,7 @@ def settings_of(config: Config) -> Settings:
         max_turns=config.dialogue.max_turns,
         stall_turns=config.dialogue.stall_turns,
         max_questions=config.dialogue.max_questions,
+        max_entries=config.dialogue.max_entries,
         depth=config.consult.depth,
         fan_out=config.consult.fan_out,
         budget=config.consult.budget,

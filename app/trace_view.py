@@ -180,6 +180,9 @@ _LINES: dict[str, Callable[[Event], str]] = {
     "consult": lambda e: f"{e.get('person')} turns to {e.get('asks')} ({e.get('reason')}): {e.get('question')}",
     "utterance": lambda e: f"{e.get('sender')} -> {e.get('receiver')}: {e.get('text')}",
     "disclosure": _disclosure,
+    "cut": lambda e: (
+        f"{e.get('person')}: {e.get('left_out')} entries beyond {e.get('kept')} left out: {e.get('question')}"
+    ),
     "withheld": lambda e: f"{e.get('person')}: the text would have repeated a refused memory",
     "limit": lambda e: str(e.get("why")),
     "model_failed": lambda e: f"{e.get('purpose')}: {e.get('why')}",

@@ -112,11 +112,13 @@ class EmbedderConfig:
 @dataclass(frozen=True, slots=True)
 class DialogueConfig:
     """max_turns: utterances of both agents. stall_turns: turns without a new fact before they stop.
-    max_questions: rationales a plan may hold. tools: reckon by code over the events that the agents collect."""
+    max_questions: rationales a plan may hold. max_entries: of all lists in a ledger.
+    tools: reckon by code over the events that the agents collect."""
 
     max_turns: int = _within(10, 1, 200)
     stall_turns: int = _within(3, 1, 200)
     max_questions: int = _within(6, 1, 32)
+    max_entries: int = _within(300, 1, 10_000)
     tools: bool = True
 
 

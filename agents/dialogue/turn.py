@@ -30,11 +30,13 @@ def listen(state: State, stage: Stage) -> Update:
     ledger, pending = turn.ledger, list(turn.pending)
     before = infonav.to_json(ledger)
     if turn.heard:
+        claims: dict[str, list[tuple[str, tuple[Evidence, ...]]]] = {}
         for claim in turn.heard.claims:
-            ledger = infonav.open_rationale(ledger, claim.question)
-            rationale = ledger.find(claim.question)
-            if rationale:
-                ledger = infonav.learn(ledger, rationale.id, claim.value, (claim.heard_in(turn.heard.id),))
+            claims.setdefault(claim.question, []).append((claim.value, (claim.heard_in(turn.heard.id),)))
+        for question, told in claims.items():
+            ledger = infonav.open_rationale(ledger, question)
+            if rationale := ledger.find(question):
+                ledger = _learned(stage, state["id"], ledger, rationale.id, told)
         for question in turn.heard.declined:
             if rationale := ledger.find(question):
                 ledger = infonav.decline(ledger, rationale.id, turn.partner)
@@ -85,8 +87,11 @@ async def update(state: State, stage: Stage) -> Update:
         return {}
     for rationale in ledger.rationales:
         if appointments.is_list(rationale, stage.settings):
-            for value, evidence in await asyncio.to_thread(appointments.looked_up, agent, rationale, stage.embedder):
-                ledger = infonav.learn(ledger, rationale.id, value, (evidence,))
+            read = seen.setdefault(rationale.question, [])
+            found = await asyncio.to_thread(
+                appointments.looked_up, agent, rationale, stage.settings, read, stage.embedder
+            )
+            ledger = _learned(stage, state["id"], ledger, rationale.id, found)
     ledger = infonav.followed(ledger)
     claims = {claim.question: claim for claim in (turn.heard.claims if turn.heard else ())}
     looks = [
@@ -104,8 +109,8 @@ async def update(state: State, stage: Stage) -> Update:
         for look, recall in zip(looks, recalls, strict=True):
             recalled, shown = await recall
             searched += recalled.searched
-            if found := await look.found(recalled, shown):
-                ledger = infonav.learn(ledger, look.rationale.id, *found)
+            if value := await look.found(recalled, shown):
+                ledger = infonav.learn(ledger, look.rationale.id, *value)
         ledger = infonav.followed(ledger)
     except LimitExceeded as limit:  # what was learned before it is kept
         stage.trace.emit("limit", dialogue=state["id"], why=limit.message)
@@ -355,11 +360,13 @@ async def _ask_one(
     )  # fmt: skip
     work.number += 1
     ended = await ask_third(state, agent.person, chosen.person, question, reach, work.number)
-    return _take_back(work, agent.person, chosen.person, rationale.id, question, state["id"], state["turn"], ended)
+    return _take_back(
+        stage, work, agent.person, chosen.person, rationale.id, question, state["id"], state["turn"], ended
+    )
 
 
 def _take_back(
-    work: _Asking, me: str, third: str, rid: str, question: str, parent: str, turn: int, ended: State
+    stage: Stage, work: _Asking, me: str, third: str, rid: str, question: str, parent: str, turn: int, ended: State
 ) -> bool:
     """Bring a consultation's conclusion into one's own ledger; returns whether it answered."""
     work.budget = ended["budget"]
@@ -378,11 +385,24 @@ def _take_back(
         "answered": bool(learned.held),
     }
     work.consulted.extend([{**entry, "utterances": ended["utterances"]}, *ended["consulted"]])
-    for held in learned.held:
-        work.ledger = infonav.learn(work.ledger, rid, held.value, held.evidence)
+    told = [(held.value, held.evidence) for held in learned.held]
+    work.ledger = _learned(stage, parent, work.ledger, rid, told)
     if not learned.held:
         work.ledger = infonav.decline(work.ledger, rid, third)
     return bool(learned.held)
+
+
+def _learned(
+    stage: Stage, dialogue: str, ledger: Ledger, rid: str, found: Sequence[tuple[str, tuple[Evidence, ...]]]
+) -> Ledger:
+    """The ledger with what was found or told; a list that was cut is an event."""
+    new = infonav.learn_all(ledger, rid, found, stage.settings.max_entries)
+    if new[rid].cut > ledger[rid].cut:
+        stage.trace.emit(
+            "cut", dialogue=dialogue, person=ledger.owner, question=new[rid].question, kept=len(new[rid].held),
+            left_out=new[rid].cut - ledger[rid].cut,
+        )  # fmt: skip
+    return new
 
 
 def _failure(stage: Stage, turn: Turn, purpose: str) -> Callable[[str], None]:

@@ -4,7 +4,7 @@ A ledger is frozen data; every transition is a pure function that returns a new 
 is never known by assertion: it stands on evidence, and falls when its last evidence is retracted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ Kind = Literal["whole", "event", "events", "tastes", "person", "count", "name", 
 
 LISTS = ("events", "tastes")
 """Kinds whose values are entries of a list."""
+MOST_ENTRIES = 300
+"""Entries of lists that a ledger holds, unless a setting says otherwise."""
 
 _FIRST_WORDS: dict[str, Kind] = {
     "when": "event",
@@ -80,7 +82,7 @@ class Transition:
 @dataclass(frozen=True, slots=True)
 class Rationale:
     """One thing the task needs. held: its values, the preferred first; more than one means contested. follow: the question
-    that the value completes, {} in the value's place.
+    that the value completes, {} in the value's place. cut: how many entries of a list were left out as beyond the most.
 
     Of the kinds in LISTS all values hold beside each other: the entries of a calendar, or of what somebody likes.
     """
@@ -95,6 +97,7 @@ class Rationale:
     reason: str = ""
     history: tuple[Transition, ...] = ()
     follow: str = ""
+    cut: int = 0
 
     @property
     def listed(self) -> bool:
@@ -261,6 +264,44 @@ def learn(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...]) 
         return ledger
     known_otherwise = not rationale.listed and alike and not any(agree(value, held.value) for held in alike)
     return (contest if known_otherwise else fill)(ledger, rid, value, fresh)
+
+
+def learn_all(
+    ledger: Ledger, rid: str, found: Iterable[tuple[str, tuple[Evidence, ...]]], most: int = MOST_ENTRIES
+) -> Ledger:
+    """`learn` many values at once, in time linear in them. most: entries that all lists of the ledger may hold together.
+
+    Of a list the best supported entries stay; how many were left out is the rationale's `cut`.
+    """
+    rationale = ledger[rid]
+    if not rationale.listed:
+        for value, evidence in found:
+            ledger = learn(ledger, rid, value, evidence)
+        return ledger
+    values = {normalise(held.value): held.value for held in rationale.held}
+    evidence_of = {normalise(held.value): {item.id: item for item in held.evidence} for held in rationale.held}
+    before = sum(map(len, evidence_of.values()))
+    for value, evidence in found:
+        _need(value, evidence)
+        key = normalise(value)
+        values.setdefault(key, value)
+        for item in evidence:
+            evidence_of.setdefault(key, {}).setdefault(item.id, item)
+    fresh = sum(map(len, evidence_of.values())) - before
+    if not fresh:
+        return ledger
+    held = sorted((Held(values[k], tuple(e.values())) for k, e in evidence_of.items()), key=_weight, reverse=True)
+    room = max(0, most - sum(len(other.held) for other in ledger.rationales if other.id != rid and other.listed))
+    cut = rationale.cut + len(held[room:])
+
+    def change(rationale: Rationale) -> Rationale:
+        return _restated(replace(rationale, held=tuple(held[:room]), cut=cut))
+
+    return _change(ledger, rid, "fill", f"{len(held[:room])} entries on {fresh} more pieces of evidence", change)
+
+
+def _weight(held: Held) -> tuple[float, int, int]:
+    return held.weight
 
 
 def retract(ledger: Ledger, evidence_id: str) -> Ledger:

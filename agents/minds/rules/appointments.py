@@ -15,6 +15,7 @@ from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.agents.settings import Settings
 from kithnet.agents.tools import calendar as calendars
 from kithnet.agents.wording import named_people
+from kithnet.memory.recall import Hit
 from kithnet.memory.vectors import Embedder
 
 
@@ -49,28 +50,52 @@ def is_list(rationale: Rationale, settings: Settings) -> bool:
     return settings.tools and rationale.listed
 
 
-def looked_up(agent: PersonalAgent, rationale: Rationale, embedder: Embedder | None) -> list[tuple[str, Evidence]]:
-    """The entries of a list that the agent's own memory holds, with the messages that tell of each."""
-    if rationale.kind == "tastes":
-        return _tastes(agent, tastes.whose(rationale.question) or "", embedder)
-    name = calendars.whose(rationale.question)
-    found: list[tuple[str, Evidence]] = []
-    for event in agent.memory.events(own=(OUTSIDE,)):
+def looked_up(
+    agent: PersonalAgent, rationale: Rationale, settings: Settings, seen: list[str], embedder: Embedder | None
+) -> list[tuple[str, tuple[Evidence, ...]]]:
+    """The entries of a list that the agent's own memory holds, with the messages that tell of each.
+
+    seen: ids of messages read for it at an earlier turn, to which the new ones are added; nothing is read again where
+    there are none.
+    """
+    of_taste = rationale.kind == "tastes"
+    name = (tastes.whose if of_taste else calendars.whose)(rationale.question) or ""
+    speakers = named_people(name, agent.known_names) or None
+    query = rationale.question if of_taste else f"{rationale.question} {_TIMELY}"
+    lines = agent.memory.gather(query, most=ROUNDS * settings.k, speakers=speakers)
+    fresh = [line.id for line in lines if line.id not in set(seen)]
+    if not fresh:
+        return []
+    seen.extend(fresh)
+    return _tastes(agent, name, lines, embedder) if of_taste else _events(agent, name, lines)
+
+
+ROUNDS = 8
+"""A list is collected from so many times the messages that a recall returns: all of a small talk, the best of a large one."""
+_TIMELY = "When is it?"
+"""What makes recall look for messages that tell times."""
+
+
+def _events(agent: PersonalAgent, name: str, lines: Sequence[Hit]) -> list[tuple[str, tuple[Evidence, ...]]]:
+    found: list[tuple[str, tuple[Evidence, ...]]] = []
+    for event in agent.memory.events(lines, own=(OUTSIDE,)):
         entry = calendars.shown(event, agent.known_names)
-        if name is None or not calendars.concerns(entry, name):
+        if not calendars.concerns(entry, name):
             continue
         handles = tuple(f"m{number}" for number in event.evidence)
         passed_on = event.told_by not in (agent.person, *event.people)
         text = str(entry)
-        found.append((text, Evidence(handles[-1], handles, agent.person, 0, 0.7 if passed_on else 0.9, text)))
+        found.append((text, (Evidence(handles[-1], handles, agent.person, 0, 0.7 if passed_on else 0.9, text),)))
     return found
 
 
-def _tastes(agent: PersonalAgent, name: str, embedder: Embedder | None) -> list[tuple[str, Evidence]]:
+def _tastes(
+    agent: PersonalAgent, name: str, lines: Sequence[Hit], embedder: Embedder | None
+) -> list[tuple[str, tuple[Evidence, ...]]]:
     names = agent.known_names
     person = next(iter(named_people(name, names)), name)
-    found = tastes.read(agent.memory.lines(), person, name, names, embedder)
-    return [(str(one), Evidence(i, (i,), agent.person, 0, 0.9, str(one))) for one, i in found]
+    found = tastes.read(lines, person, name, names, embedder)
+    return [(str(one), (Evidence(i, (i,), agent.person, 0, 0.9, str(one)),)) for one, i in found]
 
 
 def to_ask(agent: PersonalAgent, rationale: Rationale, visited: Sequence[str]) -> list[str]:

@@ -184,10 +184,11 @@ def _fits(pairs: Sequence[_Pair], opposite: bool, liked: bool, embedder: Embedde
     texts = list(dict.fromkeys(text for pair in pairs for text in pair.masked()))
     lean = {text: way for text, (way, _) in zip(texts, leanings.judge(texts, embedder), strict=True)}
     fits: dict[str, float] = {}
+    called: dict[frozenset[str], str] = {}
     for pair in pairs:
         one, other = pair.masked()
         named = pair.thing if content_stems(pair.thing) == content_stems(pair.again) else f"{pair.thing}, {pair.again}"
-        key = next((known for known in fits if content_stems(known) == content_stems(named)), named)
+        key = called.setdefault(content_stems(named), named)
         fits[key] = max(fits.get(key, -1.0), pair.fit(lean[one], lean[other], opposite, liked))
     return fits
 
@@ -214,9 +215,10 @@ def _shares(found: Sequence[Thing]) -> list[float]:
 def _of_same_words(left: Sequence[_Spotted], right: Sequence[_Spotted]) -> list[_Pair]:
     """Pairs of sentences whose things have the same words, or one the words of the other and more."""
     pairs: list[_Pair] = []
+    stems = {thing.text: content_stems(thing.text) for _, thing, _ in (*left, *right)}
     for one, thing, sure in left:
         for other, again, as_sure in right:
-            a, b = content_stems(thing.text), content_stems(again.text)
+            a, b = stems[thing.text], stems[again.text]
             if a and b and (a <= b or b <= a):
                 weight = sure * as_sure * (1.0 if a == b else WITHIN)
                 short, long = sorted((thing.text, again.text), key=len)
