@@ -60,11 +60,16 @@ class Asked:
 
     @property
     def wants_time(self) -> bool:
-        return bool(_ASKS_WHEN.search(self.text))
+        return wants_time(self.text)
 
     @property
     def wants_number(self) -> bool:
         return bool(_ASKS_NUMBER.search(self.text))
+
+
+def wants_time(question: str) -> bool:
+    """Whether a question asks when something is."""
+    return bool(_ASKS_WHEN.search(question))
 
 
 def read(text: str, names: Mapping[int, Collection[str]], people: Collection[int] | None = None) -> Asked:
