@@ -47,6 +47,26 @@ def content_stems(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in content_words(text))
 
 
+FIRST_PERSON = frozenset("i i'm i've my me i'll i'd mine we our we're we've".split())
+
+
+def says_i(text: str) -> bool:
+    """Whether the speaker of a text is in it."""
+    return bool({*words(text)} & FIRST_PERSON)
+
+
+def attributed(value: str, author: str) -> str:
+    """A value as somebody else may pass it on: words in the first person go with the name of who said them."""
+    return f"{author}: “{value}”" if author and says_i(value) else value
+
+
+def adds_nothing(value: str, question: str, quote: str) -> bool:
+    """Whether a value is no fact: it asks, repeats the question, or is cut from a sentence that only asks."""
+    if only_asks(value) or not (content_stems(value) - content_stems(question) or says_i(value)):
+        return True
+    return any(value in sentence and only_asks(sentence) for sentence in sentences(quote))
+
+
 def normalise(value: str) -> str:
     """A value as it is compared: case, punctuation, articles and number words do not count."""
     kept = [NUMBER_WORDS.get(word, word) for word in words(value) if word not in {"a", "an", "the"}]

@@ -118,14 +118,16 @@ def _claim(agent: PersonalAgent, question: str, held: Held, evidence: Evidence, 
     said = who_said(agent, evidence)
     return Claim(
         question, held.value, quote, said, evidence.sources, evidence.witness, evidence.hops, evidence.support,
-        item.sensitivity,
+        item.sensitivity, evidence.author, evidence.at,
     )  # fmt: skip
 
 
 def who_said(agent: PersonalAgent, evidence: Evidence) -> str:
     """Who said it to whom, in the speaker's voice."""
     if evidence.hops:
-        return f"{_called(agent, evidence.witness)} let me know"
+        witness = _called(agent, evidence.witness)
+        relayed = evidence.author and evidence.author != witness
+        return f"{witness} let me know that {evidence.author} said" if relayed else f"{witness} let me know"
     hit = agent.memory.message(evidence.id)
     if hit.kind != "message":
         return "I remember"

@@ -13,7 +13,7 @@ from kithnet.agents.minds.rules import tastes
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
 from kithnet.agents.tools import calendar as calendars
-from kithnet.agents.wording import content_stems, normalise
+from kithnet.agents.wording import attributed, content_stems, normalise
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 
@@ -34,12 +34,15 @@ class Claim:
     hops: int
     support: float
     sensitivity: Sensitivity = "ordinary"
+    author: str = ""
+    at: str = ""
 
     def heard_in(self, utterance: str) -> Evidence:
         """The claim as evidence for the listener: the utterance, one hop further from the origin."""
         return Evidence(
-            utterance, self.sources, self.witness, self.hops + 1, self.support, self.quote, self.sensitivity
-        )
+            utterance, self.sources, self.witness, self.hops + 1, self.support, self.quote, self.sensitivity,
+            self.author, self.at,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def _claimed(claim: Claim, *, first: bool) -> str:
     source = f"{claim.said}: “{claim.quote}”" if claim.said else f"“{claim.quote}”"
     if normalise(claim.value) == normalise(claim.quote):
         return f"{lead}On “{claim.question}” {source}"
-    return f"{lead}On “{claim.question}” I have: {claim.value}. {source}"
+    return f"{lead}On “{claim.question}” I have: {attributed(claim.value, claim.author)}. {source}"
 
 
 def is_list(question: str) -> bool:

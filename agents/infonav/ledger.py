@@ -41,6 +41,7 @@ class Evidence:
     at the origin; a handle opens nothing for anyone but the person who holds it. witness: that person.
     hops: how many times the value was passed on (0: own memory). support: how well the evidence fits, in [0, 1].
     sensitivity: as the first who told it judged it; it travels with the value, whose words alone may not show it.
+    author, at: who said the words it rests on, by name, and when (ISO 8601), as the witness knows; they travel too.
     """
 
     id: str
@@ -50,6 +51,8 @@ class Evidence:
     support: float = 1.0
     quote: str = ""
     sensitivity: Sensitivity = "ordinary"
+    author: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
