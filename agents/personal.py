@@ -135,7 +135,12 @@ class PersonalAgent:
             witness=told_by or self.person,
             hops=1 if told_by else 0,
             support=min(hit.score, hit.trust),
+            author=self._called(hit.sender if hit.kind == "message" else hit.told_by),
+            at=hit.at.isoformat() if hit.at else "",
         )
+
+    def _called(self, person: str) -> str:
+        return self.name if person == OUTSIDE else self.known_names.get(person, (person,))[0]
 
     async def weigh(self, evidence: Evidence, value: str, quote: str, partner: str, task: str) -> tuple[Item, Decision]:
         """Decide whether a value that stands on `evidence` may be told to `partner`."""

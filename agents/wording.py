@@ -1,16 +1,10 @@
-"""Words as the agents compare them: tokens, content words, normalised values, people named in a text."""
+"""Words as the agents compare them: content words, normalised values, what is asked and told, people named in a text."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import groupby
 
-import snowballstemmer
+from kithnet.memory.language.text import place_of, sentence_spans, sentences, stem, words
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
-_STEMMER = snowballstemmer.stemmer("english")
-
-_TITLE = re.compile(r"(?:^|\s)(?:Dr|Mr|Mrs|Ms|Prof|St|Sr|Jr|vs|etc|No|[A-Z])\.$")
 INTERROGATIVES = frozenset(
     """who whom whose what which when where why how in on at to for from under with until is are was were do does did
     has have had can could will would should""".split()
@@ -44,18 +38,6 @@ NUMBER_WORDS = dict(
 )
 
 
-def words(text: str) -> list[str]:
-    """Case-folded words with inner apostrophes kept."""
-    return [word.replace("’", "'") for word in _WORD.findall(text.casefold())]
-
-
-@lru_cache(maxsize=65536)
-def stem(word: str) -> str:
-    """English Snowball stem of one case-folded word; a possessive 's is dropped first."""
-    stemmed: str = _STEMMER.stemWord(word.removesuffix("'s"))
-    return stemmed
-
-
 def content_words(text: str) -> list[str]:
     """The words that carry meaning, in order."""
     return [word for word in words(text) if word not in FUNCTION_WORDS]
@@ -63,6 +45,26 @@ def content_words(text: str) -> list[str]:
 
 def content_stems(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in content_words(text))
+
+
+FIRST_PERSON = frozenset("i i'm i've my me i'll i'd mine we our we're we've".split())
+
+
+def says_i(text: str) -> bool:
+    """Whether the speaker of a text is in it."""
+    return bool({*words(text)} & FIRST_PERSON)
+
+
+def attributed(value: str, author: str) -> str:
+    """A value as somebody else may pass it on: words in the first person go with the name of who said them."""
+    return f"{author}: “{value}”" if author and says_i(value) else value
+
+
+def adds_nothing(value: str, question: str, quote: str) -> bool:
+    """Whether a value is no fact: it asks, repeats the question, or is cut from a sentence that only asks."""
+    if only_asks(value) or not (content_stems(value) - content_stems(question) or says_i(value)):
+        return True
+    return any(value in sentence and only_asks(sentence) for sentence in sentences(quote))
 
 
 def normalise(value: str) -> str:
@@ -79,20 +81,14 @@ def agree(left: str, right: str) -> bool:
     return bool(a and b) and (a <= b or b <= a)
 
 
-def sentences(text: str) -> list[str]:
-    """The text cut after sentence marks that are followed by white space; "Dr." and "J." end no sentence."""
-    parts: list[str] = []
-    for part in re.split(r"(?<=[.!?…])\s+", text.strip()):
-        if parts and _TITLE.search(parts[-1]):
-            parts[-1] += f" {part}"
-        elif part:
-            parts.append(part)
-    return parts
-
-
 def questions(text: str) -> list[str]:
     """The separate questions of a text that ask for something, in order."""
-    return [part for part in sentences(text) if part.endswith("?") and content_words(part)]
+    return [part for part in _asked(text) if part.endswith("?") and content_words(part)]
+
+
+def _asked(task: str) -> list[str]:
+    """The sentences of a task, which may be wrapped anywhere: the end of a line ends none."""
+    return sentences(" ".join(task.split()))
 
 
 def only_asks(text: str) -> bool:
@@ -107,8 +103,11 @@ def only_asks(text: str) -> bool:
 
 
 def told(text: str) -> str:
-    """The stretch of a text that tells most, between the questions in it; all of it where it tells nothing."""
-    stretches = [" ".join(parts) for asks, parts in groupby(sentences(text), only_asks) if not asks]
+    """The stretch of a text that tells most, between the questions in it, verbatim; all of it where it tells nothing."""
+    runs = [
+        list(run) for asks, run in groupby(sentence_spans(text), lambda at: only_asks(text[slice(*at)])) if not asks
+    ]
+    stretches = [text[run[0][0] : run[-1][1]] for run in runs]
     most = max(stretches, key=lambda stretch: len(content_words(stretch)), default="")
     return most if content_words(most) else text
 
@@ -122,7 +121,7 @@ def core(task: str) -> str:
     asked = task
     if len(found := questions(task)) == 1:
         about = content_stems(found[0])
-        asked = " ".join(part for part in sentences(task) if part == found[0] or content_stems(part) & about)
+        asked = " ".join(part for part in _asked(task) if part == found[0] or content_stems(part) & about)
     _, _, rest = asked.partition(": ")
     first = words(rest)[:1]
     return rest if first and first[0] in INTERROGATIVES and rest.endswith("?") else asked
@@ -133,7 +132,7 @@ def speaker_in(question: str, names: Mapping[str, Sequence[str]]) -> str | None:
     spoken = [word.removesuffix("'s") for word in words(question)]
     for person, called in names.items():
         for name in _ways_to_say(called):
-            at = _find(spoken, name)
+            at = place_of(name, spoken)
             after = spoken[at + len(name) : at + len(name) + 2] if at is not None else []
             if after[:1] and after[0] in {"ever", "once", "also", "just"}:
                 after = after[1:]
@@ -164,7 +163,7 @@ def named_people(text: str, names: Mapping[str, Sequence[str]]) -> list[str]:
     places: dict[str, int] = {}
     for person, called in names.items():
         for name in _ways_to_say(called):
-            at = _find(spoken, name)
+            at = place_of(name, spoken)
             if at is not None:
                 places[person] = min(at, places.get(person, at))
     return sorted(places, key=lambda person: (places[person], person))
@@ -174,8 +173,3 @@ def _ways_to_say(called: Iterable[str]) -> set[tuple[str, ...]]:
     ways = {tuple(words(name)) for name in called}
     ways |= {way[:1] for way in ways if way and len(way[0].rstrip(".")) > 2}
     return {way for way in ways if way and not set(way) <= FUNCTION_WORDS}
-
-
-def _find(spoken: Sequence[str], name: tuple[str, ...]) -> int | None:
-    width = len(name)
-    return next((at for at in range(len(spoken) - width + 1) if tuple(spoken[at : at + width]) == name), None)

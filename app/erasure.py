@@ -23,13 +23,13 @@ from kithnet.app.warmth import FOLDER as STATES
 from kithnet.app.world_names import ERASING
 from kithnet.memory import erase, generations, people
 from kithnet.memory.closure import Doomed, Request
+from kithnet.memory.language.text import sentences
 from kithnet.memory.store import Store
 from kithnet.runtime.errors import InputError, StorageError, WorldBusy
 
 LOCK = "erase.lock"
 SHORTEST, PIECES, SCANNED = 12, 20, 50
 """Characters of a piece of text worth a search, sentences taken of one text, and pieces that a scan looks for."""
-_SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
 _CITED = re.compile(rb'"([mk][0-9]+)"')
 
 
@@ -242,7 +242,7 @@ def _pieces(store: Store, texts: Sequence[str]) -> list[str]:
     """The texts, and the longer sentences of each, as far as no text that stays holds them too; longest first."""
     pieces: dict[str, None] = {}
     for text in texts:
-        parts = [part.strip() for part in _SENTENCE.split(text)]
+        parts = sentences(text)
         pieces |= dict.fromkeys([text, *[part for part in parts if len(part) >= 2 * SHORTEST][:PIECES]])
     wanted = {piece for piece in pieces if len(piece) >= SHORTEST}
     return sorted(wanted - erase.still_said(store, wanted), key=len, reverse=True)

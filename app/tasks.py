@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kithnet.agents.wording import content_stems, content_words, normalise, words
+from kithnet.agents.wording import content_stems, content_words, normalise
+from kithnet.memory.language.text import words
 from kithnet.memory.rows import StoredMessage
 from kithnet.memory.store import Store
 from kithnet.runtime.errors import InputError

@@ -190,6 +190,9 @@ _LINES: dict[str, Callable[[Event], str]] = {
     "not_asked": lambda e: (
         f"{e.get('person')} did not ask {e.get('asks')} “{e.get('question')}”: it rests on {', '.join(e.get('rests_on') or ())}"
     ),
+    "cut": lambda e: (
+        f"{e.get('person')}: {e.get('left_out')} entries beyond {e.get('kept')} left out: {e.get('question')}"
+    ),
     "withheld": lambda e: f"{e.get('person')}: the text would have repeated a refused memory",
     "limit": lambda e: str(e.get("why")),
     "model_failed": lambda e: f"{e.get('purpose')}: {e.get('why')}",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kithnet.memory import lexical, texts
+from kithnet.memory import lexical
+from kithnet.memory.language.text import index_words, stem
 
 MOST_CALLED = 3  # people whom one word may mean; a word that means more names nobody
 
@@ -59,11 +60,16 @@ class Asked:
 
     @property
     def wants_time(self) -> bool:
-        return bool(_ASKS_WHEN.search(self.text))
+        return wants_time(self.text)
 
     @property
     def wants_number(self) -> bool:
         return bool(_ASKS_NUMBER.search(self.text))
+
+
+def wants_time(question: str) -> bool:
+    """Whether a question asks when something is."""
+    return bool(_ASKS_WHEN.search(question))
 
 
 def read(text: str, names: Mapping[int, Collection[str]], people: Collection[int] | None = None) -> Asked:
@@ -100,7 +106,7 @@ def as_said(asked: Asked, names: Mapping[int, Collection[str]]) -> str:
     def first_person(match: re.Match[str]) -> str:
         word = match.group()
         bare = re.sub(r"['’]s$", "", word)
-        if not any(lexical.stem(part) in stems for part in texts.words(bare)):
+        if not any(stem(part) in stems for part in index_words(bare)):
             return word
         return "I" if bare == word else "my"
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
-from kithnet.memory import lexical, schema, texts
+from kithnet.memory import lexical, schema
 from kithnet.memory.egocentric import item_key, person_key
+from kithnet.memory.language.text import index_words
 from kithnet.runtime.errors import InputError
 
 RUN, LONGEST, TELLING = 4, 6, 2
@@ -74,14 +75,14 @@ class Repeats:
         self._runs: set[tuple[str, ...]] = set()
         self._short: set[tuple[str, ...]] = set()
         for body in bodies:
-            words = texts.words(body)
+            words = index_words(body)
             if len(words) < RUN:
                 self._short |= {tuple(words)} if _telling(words) else set()
             self._runs |= {run for run in _runs(words, RUN, LONGEST) if _telling(run) >= TELLING}
 
     def in_(self, body: str, party: bool) -> bool:
         """party: whether the text is of somebody whom the short ones concern."""
-        words = texts.words(body)
+        words = index_words(body)
         if any(run in self._runs for run in _runs(words, RUN, LONGEST)):
             return True
         return party and bool(self._short) and any(run in self._short for run in _runs(words, 1, RUN - 1))
@@ -159,7 +160,7 @@ def _elsewhere(connection: Connection, found: Closure) -> set[int]:
     same = set(_within(connection, select(message.id), message.text, held))
     if found.person is None:
         for body in _within(connection, select(schema.text.c.body), schema.text.c.key, held):
-            if _telling(texts.words(body)):
+            if _telling(index_words(body)):
                 holding = select(message.id).join(schema.text).where(_contains(schema.text.c.body, body))
                 same.update(connection.scalars(holding))
     return same - found.messages.keys()

@@ -1,13 +1,9 @@
-"""From words to what can be matched: stop words, stems, and full-text queries that no text can break out of."""
+"""From words to what can be matched: stop words, terms, and full-text queries that no text can break out of."""
 
-import functools
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import snowballstemmer
-
-from kithnet.memory.texts import words
+from kithnet.memory.language.text import index_words, stem
 
 MAX_QUERY_CHARACTERS = 20_000
 MAX_TERMS = 48
@@ -25,20 +21,10 @@ STOP_WORDS = frozenset(
     with won would wouldn y yeah yes yet you your yours yourself""".split()
 )
 
-_stemmer = snowballstemmer.stemmer("english")
-_stemming = threading.Lock()  # the stemmer keeps the word it works on in itself
-
-
-@functools.lru_cache(maxsize=65_536)
-def stem(word: str) -> str:
-    """The English stem of one folded word (Snowball's "english")."""
-    with _stemming:
-        return str(_stemmer.stemWord(word))
-
 
 def stems(text: str) -> set[str]:
     """The stems of the content words of `text`."""
-    return {stem(word) for word in words(text) if word not in STOP_WORDS}
+    return {stem(word) for word in index_words(text) if word not in STOP_WORDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +37,7 @@ class Term:
 
 def terms(text: str) -> list[Term]:
     """The distinct content terms of `text` in their order, at most MAX_TERMS; all its words when it has none."""
-    spoken = words(text[:MAX_QUERY_CHARACTERS])
+    spoken = index_words(text[:MAX_QUERY_CHARACTERS])
     chosen = [word for word in spoken if word not in STOP_WORDS] or spoken
     by_stem: dict[str, Term] = {}
     for word in chosen:

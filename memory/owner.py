@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import Connection, select
 
-from kithnet.memory import asking, currency, egocentric, explaining, lexical, links, notes, schema, talks, view
+from kithnet.memory import (
+    asking,
+    currency,
+    egocentric,
+    explaining,
+    gathering,
+    lexical,
+    links,
+    notes,
+    schema,
+    talks,
+    view,
+)
 from kithnet.memory.database import Database
 from kithnet.memory.egocentric import Action, Disclosure, Kind, Remembered, item_key, partner_key, person_key
 from kithnet.memory.explaining import Candidate
@@ -74,7 +86,7 @@ class OwnerMemory:
         self._view = view.EMPTY
         self._notes = notes.EMPTY
         self._names: dict[int, set[str]] = {}
-        self._events: tuple[tuple[int, int], list[Event]] | None = None
+        self._events: tuple[tuple[int, ...], list[Event]] | None = None
         self._tagger = tagging.tagger_of(embedder)
 
     # --- reading ---
@@ -170,10 +182,15 @@ class OwnerMemory:
         with self._database.read() as connection:
             return talks.session(connection, self._scope, session)
 
-    def lines(self) -> list[Hit]:
-        """All the owner's messages, oldest first, but for what an agent said from memory; one heard by several, once."""
-        with self._database.read() as connection:
-            return talks.lines(connection, self._scope)
+    def gather(self, query: str, *, most: int, speakers: Sequence[str] | None = None) -> list[Hit]:
+        """At most `most` of the owner's messages that may bear on `query`, oldest first; one heard by several, once.
+
+        All of them where there are no more; else what recall ranks first, and then the latest. What an agent said from
+        memory is left out. speakers: as in `recall`.
+        """
+        question = self._question(query, None, speakers, most, most, None)
+        with self._search() as search:
+            return gathering.gather(search, question)
 
     def sessions_with(self, partner: str) -> list[str]:
         """Ids of the sessions in which the owner and `partner` wrote to each other, oldest first."""
@@ -233,16 +250,17 @@ class OwnerMemory:
             cast = record.cast(connection, self._scope)
         return [*extract(turns, cast, senses), *diary.statements(turns, cast, self._tagger)]
 
-    def events(self, own: Iterable[str] = ()) -> list[Event]:
-        """What goes on when, as the owner's conversations tell it, oldest session first. own: as in `statements`.
+    def events(self, lines: Iterable[Hit], own: Iterable[str] = ()) -> list[Event]:
+        """What goes on when, as these messages of the owner's and those around them tell it, oldest session first.
 
-        Read from the messages; they are read again only when some were added or erased.
+        own: as in `statements`. The messages read last are not read again.
         """
-        with self._database.read() as connection:
-            seen, _ = self._refresh(connection)
-            held = (len(seen.ids), int(seen.ids[-1]) if len(seen.ids) else 0)
-            if self._events is None or self._events[0] != held:
-                self._events = held, record.events(connection, self._scope, {*own}, self.owner, self._tagger)
+        key = tuple(item_key(line.id, "m") for line in lines)
+        with self._search() as search:
+            if self._events is None or self._events[0] != key:
+                near = gathering.around(search, list(key))
+                found = record.events(search.connection, self._scope, near, {*own}, self.owner, self._tagger)
+                self._events = key, found
             return list(self._events[1])
 
     def disclosures(self) -> list[Disclosure]:

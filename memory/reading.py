@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from sqlalchemy import Connection, Row, select
 
-from kithnet.memory import asking, recall, schema, texts
+from kithnet.memory import asking, recall, schema
 from kithnet.memory.asking import Asked
+from kithnet.memory.language.text import index_words
 from kithnet.memory.notes import Notes
 from kithnet.memory.recall import Hit
 from kithnet.memory.scope import Scope
@@ -122,7 +123,7 @@ def wording(text: str) -> str:
     """What two texts that say the same have in common: their words without fillers, in their order."""
     if len(text) > LONG:
         return text
-    spoken = texts.words(text)
+    spoken = index_words(text)
     return " ".join(word for word in spoken if word not in FILLERS) or " ".join(spoken) or text
 
 

@@ -26,13 +26,6 @@ def session(connection: Connection, scope: Scope, session: str) -> list[Hit]:
     return [message_hit(row) for row in connection.execute(query)]
 
 
-def lines(connection: Connection, scope: Scope) -> list[Hit]:
-    """See `OwnerMemory.lines`."""
-    query = scope.message_rows().where(~schema.message.c.recalled).order_by(schema.message.c.id)
-    kept = {(row.sender, row.body, row.at): row for row in connection.execute(query)}
-    return [message_hit(row) for row in kept.values()]
-
-
 def sessions_with(connection: Connection, scope: Scope, partner: str) -> list[str]:
     """See `OwnerMemory.sessions_with`."""
     message = schema.message.c

@@ -1,15 +1,12 @@
 """Distinct texts: each is stored, indexed and embedded once, whoever said it."""
 
 import hashlib
-import re
-import unicodedata
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from kithnet.memory import schema, terms
-
-_WORD = re.compile(r"[^\W_]+")
+from kithnet.memory.language.text import count, index_words
 
 
 def clean(body: str) -> str:
@@ -19,12 +16,6 @@ def clean(body: str) -> str:
     return body.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def words(body: str) -> list[str]:
-    """The words of `body`, folded as the full-text index folds them (case and accents), not yet stemmed."""
-    decomposed = unicodedata.normalize("NFKD", body.casefold())
-    return _WORD.findall("".join(c for c in decomposed if not unicodedata.combining(c)))
-
-
 def digest(body: str) -> bytes:
     """16 bytes that identify a text."""
     return hashlib.blake2b(body.encode(), digest_size=16).digest()
@@ -32,12 +23,12 @@ def digest(body: str) -> bytes:
 
 def fingerprint(body: str) -> bytes:
     """16 bytes that identify a statement: the same for texts that differ in case, accents, spaces or punctuation."""
-    return digest(" ".join(words(body)) or body)
+    return digest(" ".join(index_words(body)) or body)
 
 
 def row(body: str) -> dict[str, Any]:
     """The row of table `text` for a cleaned `body`."""
-    return {"digest": digest(body), "body": body, "words": len(_WORD.findall(body))}
+    return {"digest": digest(body), "body": body, "words": count(body)}
 
 
 def keep(connection: Connection, body: str) -> int:

@@ -11,8 +11,8 @@ from kithnet.runtime.engine.encoder import BATCH_TOKENS, Encoder, Vectors
 from kithnet.runtime.errors import ModelFileError, ModelUnavailable
 from kithnet.runtime.llama import LlamaModel, default_threads
 
-KEPT = 20_000
-"""Words whose tokens are kept."""
+KEPT, KEPT_VECTORS = 20_000, 16_384
+"""Words whose tokens are kept, and texts whose vectors are (25 MB): the same memories are read for one question after the other."""
 MAX_TOKENS = BATCH_TOKENS  # of one text; the MiniLM family was trained on no more, the rest is cut off
 
 
@@ -30,6 +30,7 @@ class LlamaEmbedder:
         self._encoder = Encoder(model, workers)
         self._of_words: Encoder | None = None
         self._pieces: dict[str, list[int]] = {}
+        self._known: dict[str, Vectors] = {}
         self.dim = self._encoder.dim
         self._lock = threading.Lock()
         self._closed = False
@@ -52,19 +53,23 @@ class LlamaEmbedder:
         return self._encoder.busy
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts: (N,) to (N, dim) float32, each row of length 1. Equal texts are computed once.
+        """Embed texts: (N,) to (N, dim) float32, each row of length 1. What was embedded lately is not computed again.
 
         A text beyond the model's window (256 tokens) is cut off. Raises ModelUnavailable after `close`.
         """
-        distinct = list(dict.fromkeys(texts))
-        place = {text: i for i, text in enumerate(distinct)}
-        started = time.perf_counter()
-        found = self._alive().encode([self._tokenise(text) for text in distinct])
-        rows = np.stack(found) if found else np.zeros((0, self.dim), np.float32)
-        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        with self._lock:
-            self.seconds += time.perf_counter() - started
-        return rows[[place[text] for text in texts]] if texts else rows
+        encoder, known = self._alive(), self._known
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if len(known) + len(new) > KEPT_VECTORS:
+            known, new = {}, list(dict.fromkeys(texts))
+        if new:
+            started = time.perf_counter()
+            rows = np.stack(encoder.encode([self._tokenise(text) for text in new]))
+            rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+            known.update(zip(new, rows, strict=True))
+            with self._lock:
+                self._known = known
+                self.seconds += time.perf_counter() - started
+        return np.stack([known[text] for text in texts]) if texts else np.zeros((0, self.dim), np.float32)
 
     def word_vectors(self, texts: Sequence[Sequence[str]]) -> list[Vectors]:
         """A vector for each word of each text, as it is meant among the others: (words, dim) float32, not normalised.

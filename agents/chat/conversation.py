@@ -17,7 +17,8 @@ from kithnet.agents.minds.rules.reading import Finding, Passage
 from kithnet.agents.personal import CHAT, PersonalAgent
 from kithnet.agents.prompting import render
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_words, words
+from kithnet.agents.wording import content_words
+from kithnet.memory.language.text import words
 from kithnet.memory.owner import Hit, Kept, Recall
 from kithnet.memory.writing.extract import Statement
 from kithnet.runtime.chat import ChatModel, Message, OnText, ReplySpec

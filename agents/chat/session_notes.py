@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from textwrap import shorten
 
 from kithnet.agents.disclosure.sensitivity import stronger
-from kithnet.agents.infonav.ledger import Ledger, Rationale
+from kithnet.agents.infonav.ledger import Evidence, Ledger, Rationale
 from kithnet.agents.personal import AROUND, OUTSIDE, PersonalAgent
-from kithnet.agents.wording import content_stems, named_people
+from kithnet.agents.wording import adds_nothing, attributed, content_stems, named_people
 from kithnet.memory.owner import Hit, Kept
 from kithnet.memory.writing.extract import Statement
 
@@ -71,19 +71,19 @@ def write(agent: PersonalAgent, partner: str, ledger: Ledger, dialogue: str) -> 
     """Remember what was heard on good evidence in a dialogue of agents; returns the ids of the memories.
 
     Values of one's own memory are there already and are not written again, and a poorly supported value is not made
-    firmer by writing it down. Writing twice reinforces. What was heard is part of the dialogue's summary, and linked to
-    the memories of one's own that bore on the same question.
+    firmer by writing it down. What only asks, or repeats the question, is no fact. Writing twice reinforces. What was heard
+    is part of the dialogue's summary, and linked to the memories of one's own that bore on the same question.
     """
     written: dict[str, Rationale] = {}
     for rationale in ledger.rationales:
         heard = [item for item in rationale.evidence if item.hops and item.support >= WORTH_KEEPING]
-        if not heard or not rationale.value:
+        if not heard or not rationale.value or adds_nothing(rationale.value, rationale.question, heard[0].quote):
             continue
         sources = tuple(dict.fromkeys(source for item in heard for source in item.sources))
         sensitive = any(stronger(item.sensitivity, agent.discretion.of(item.quote)) != "ordinary" for item in heard)
         remembered = agent.memory.remember(
             about=_subject(agent, partner, rationale.question),
-            text=f"{rationale.question} {rationale.value}", told_by=heard[0].witness, kind="fact",
+            text=f"{rationale.question} {_by_its_author(agent, rationale.value, heard[0])}", told_by=heard[0].witness, kind="fact",
             evidence=(), handles=sources, session=dialogue, importance=heard[0].support,
             audience=() if sensitive else None,
         )  # fmt: skip
@@ -91,6 +91,14 @@ def write(agent: PersonalAgent, partner: str, ledger: Ledger, dialogue: str) -> 
     if written:
         _sum_up(agent, partner, ledger, dialogue, written)
     return list(written)
+
+
+def _by_its_author(agent: PersonalAgent, value: str, heard: Evidence) -> str:
+    """A value as it is noted: with its author where that is not who told it, or the value says "I"."""
+    witness = agent.known_names.get(heard.witness, (heard.witness,))[0]
+    if heard.author and heard.author != witness:
+        return f"{heard.author}: “{value}”"
+    return attributed(value, heard.author or witness)
 
 
 def _subject(agent: PersonalAgent, partner: str, question: str) -> str:

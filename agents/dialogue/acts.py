@@ -9,7 +9,7 @@ from kithnet.agents.dialogue.consult import Reach, contact_named
 from kithnet.agents.dialogue.notes import Evidences, need_grounds
 from kithnet.agents.dialogue.scenes import Shown
 from kithnet.agents.dialogue.state import Stage, State, Turn, logged, turn_of, with_ledger
-from kithnet.agents.dialogue.turn import LIMIT
+from kithnet.agents.dialogue.turn import LIMIT, learned
 from kithnet.agents.dialogue.views import Update, entry_json, looking, merged, shown_update
 from kithnet.agents.disclosure.asking import may_ask
 from kithnet.agents.disclosure.sensitivity import Sensitivity, stronger
@@ -147,24 +147,23 @@ async def consult(state: State, stage: Stage, turn: Turn, move: Move, ask_third:
     )  # fmt: skip
     number = 1 + sum(entry["by"] in state["pair"] for entry in state["consulted"])
     ended = await ask_third(state, agent.person, person, asked.question, reach, number)
-    return _taken_back(state, turn, replace(ledger), rationale.id, asked.question, person, visited, ended)
+    return _taken_back(stage, state, turn, replace(ledger), rationale.id, asked.question, person, visited, ended)
 
 
 def _taken_back(
-    state: State, turn: Turn, ledger: infonav.Ledger, rid: str, question: str, third: str, visited: dict[str, list[str]],
-    ended: State,
+    stage: Stage, state: State, turn: Turn, ledger: infonav.Ledger, rid: str, question: str, third: str,
+    visited: dict[str, list[str]], ended: State,
 ) -> tuple[Update, str]:  # fmt: skip
     """Bring a consultation's conclusion into one's own ledger, and say what it was."""
     me = turn.speaker
     also = [p for p in ended["visited"].get(question, []) if p not in visited[question]]
-    learned = infonav.from_json(ended["ledgers"][me])["r0"]
-    for held in learned.held:
-        ledger = infonav.learn(ledger, rid, held.value, held.evidence, held.basis)
-    if not learned.held:
+    concluded = infonav.from_json(ended["ledgers"][me])["r0"]
+    ledger = learned(stage, state["id"], ledger, rid, [(h.value, h.evidence, h.basis) for h in concluded.held])
+    if not concluded.held:
         ledger = infonav.decline(ledger, rid, third)
     entry = {
         "by": me, "person": third, "question": question, "dialogue": ended["id"], "within": state["id"],
-        "turn": state["turn"], "answered": bool(learned.held), "utterances": ended["utterances"],
+        "turn": state["turn"], "answered": bool(concluded.held), "utterances": ended["utterances"],
     }  # fmt: skip
     heard = [speech.from_json(u) for u in ended["utterances"] if u["sender"] == third]
     shown = [*state["shown"][me], *(u.id for u in heard)]

@@ -94,7 +94,7 @@ class Dialogues:
         """The asker takes in the last answer of a consultation."""
         if not ended["utterances"] or ended["turn"] % 2:
             return ended
-        return cast(State, {**ended, **turn.listen(ended)})
+        return cast(State, {**ended, **turn.listen(ended, self._stage)})
 
     def _build(self) -> StateGraph[State, Stage, State, State]:
         async def act(state: State, stage: Stage) -> dict[str, Any]:

@@ -101,14 +101,20 @@ class Noted:
 def apply(ledger: Ledger, notes: Iterable[Note], evidences: Evidences, most: int) -> Noted:
     """Carry notes out one by one; each that may not be is left out, with the reason. most: rationales the ledger may have."""
     refused: list[str] = []
+    listed: dict[str, list[infonav.Found]] = {}
     for note in notes:
         try:
             here = replace(evidences, turn=replace(evidences.turn, ledger=ledger))
-            ledger = _one(ledger, note, here, most)
+            if note.do == "fill" and any(r.id == note.rationale and r.listed for r in ledger.rationales):
+                listed.setdefault(note.rationale, []).append(_found(ledger, note, here))
+            else:
+                ledger = _one(ledger, note, here, most)
         except InputError as error:
             refused.append(
                 f"{note.do} {note.rationale or note.question}: {error.message}. {error.hint}".rstrip(". ") + "."
             )
+    for rid, found in listed.items():  # all entries of a list at once: one by one would cost their square
+        ledger = infonav.learn_all(ledger, rid, found, most)
     return Noted(ledger, tuple(refused))
 
 
@@ -129,6 +135,12 @@ def _one(ledger: Ledger, note: Note, evidences: Evidences, most: int) -> Ledger:
 
 
 def _filled(ledger: Ledger, note: Note, evidences: Evidences) -> Ledger:
+    value, items, basis = _found(ledger, note, evidences)
+    return infonav.learn(ledger, note.rationale, value, items, basis)
+
+
+def _found(ledger: Ledger, note: Note, evidences: Evidences) -> infonav.Found:
+    """What a note fills in, with its evidence looked up. Raises InputError for what may not be known."""
     rationale = next((r for r in ledger.rationales if r.id == note.rationale), None)
     if rationale is None:
         raise InputError(f"there is no rationale {note.rationale!r}", "use the ids of your ledger")
@@ -141,7 +153,7 @@ def _filled(ledger: Ledger, note: Note, evidences: Evidences) -> Ledger:
         need_grounds(note.value, grounds, evidences.agent, known=rationale.question, basis=note.basis)
     found = {ground.evidence.id: ground.evidence for ground in grounds}
     items = tuple(replace(e, sensitivity="confidence") if note.confidential else e for e in found.values())
-    return infonav.learn(ledger, rationale.id, note.value.strip(), items, note.basis)
+    return note.value.strip(), items, note.basis
 
 
 def need_grounds(text: str, grounds: Sequence[Ground], agent: PersonalAgent, known: str, basis: str = "stated") -> None:

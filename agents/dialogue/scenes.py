@@ -14,7 +14,8 @@ from kithnet.agents.disclosure.sensitivity import Item
 from kithnet.agents.minds.mind import Query
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import named_people, words
+from kithnet.agents.wording import named_people
+from kithnet.memory.language.text import words
 from kithnet.memory.owner import Hit
 from kithnet.runtime.errors import InputError
 from kithnet.runtime.fencing import fenced

@@ -230,13 +230,16 @@ def _claim(agent: PersonalAgent, rationale: Rationale, held: Held, told: Sequenc
     return Claim(
         rationale.question, held.value, " / ".join(quotes) or held.value, who_said(agent, evidence), tuple(sources),
         evidence.witness, evidence.hops, min(e.support for e, _ in told), item.sensitivity, rationale.listed, held.basis,
+        evidence.author, evidence.at,
     )  # fmt: skip
 
 
 def who_said(agent: PersonalAgent, evidence: Evidence) -> str:
     """Who said it to whom, in the speaker's voice."""
     if evidence.hops:
-        return f"{_called(agent, evidence.witness)} let me know"
+        witness = _called(agent, evidence.witness)
+        relayed = evidence.author and evidence.author != witness
+        return f"{witness} let me know that {evidence.author} said" if relayed else f"{witness} let me know"
     if not evidence.id.startswith(OWN):
         return "By code"
     hit = agent.memory.message(evidence.id)

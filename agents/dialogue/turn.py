@@ -40,7 +40,7 @@ UNREADABLE = "(a reply that was no move)"
 async def observe(state: State, stage: Stage) -> Update:
     """Take in the partner's last utterance; for a mind that wants it, recall for each new question."""
     turn = turn_of(state)
-    heard = listen(state)
+    heard = listen(state, stage)
     if not stage.mind_of(turn.speaker).wants_brief:
         return {**heard, "step": 0}
     now = turn_of(merged(state, heard))
@@ -56,19 +56,20 @@ async def observe(state: State, stage: Stage) -> Update:
     return {**logs, **shown_update(merged(state, logs), stage, now, found)}
 
 
-def listen(state: State) -> Update:
+def listen(state: State, stage: Stage) -> Update:
     """Claims become evidence, questions become unknowns of one's own."""
     turn = turn_of(state)
     ledger, pending, shown = turn.ledger, list(turn.pending), list(state["shown"][turn.speaker])
     before = infonav.to_json(ledger)
     if turn.heard:
         shown.append(turn.heard.id)
+        told: dict[str, list[infonav.Found]] = {}
         for claim in turn.heard.claims:
-            ledger = infonav.open_rationale(ledger, claim.question)
-            rationale = ledger.find(claim.question)
-            if rationale:
-                evidence = (claim.heard_in(turn.heard.id),)
-                ledger = infonav.learn(ledger, rationale.id, claim.value, evidence, claim.basis)
+            told.setdefault(claim.question, []).append((claim.value, (claim.heard_in(turn.heard.id),), claim.basis))
+        for question, found in told.items():
+            ledger = infonav.open_rationale(ledger, question)
+            if rationale := ledger.find(question):
+                ledger = learned(stage, state["id"], ledger, rationale.id, found)
         for question in turn.heard.declined:
             if rationale := ledger.find(question):
                 ledger = infonav.decline(ledger, rationale.id, turn.partner)
@@ -81,6 +82,17 @@ def listen(state: State) -> Update:
         "shown": {**state["shown"], turn.speaker: list(dict.fromkeys(shown))},
         "before": before,
     }
+
+
+def learned(stage: Stage, dialogue: str, ledger: Ledger, rid: str, found: Sequence[infonav.Found]) -> Ledger:
+    """The ledger with what was found or told; a list that was cut is an event."""
+    new = infonav.learn_all(ledger, rid, found, stage.settings.max_entries)
+    if new[rid].cut > ledger[rid].cut:
+        stage.trace.emit(
+            "cut", dialogue=dialogue, person=ledger.owner, question=new[rid].question, kept=len(new[rid].held),
+            left_out=new[rid].cut - ledger[rid].cut,
+        )  # fmt: skip
+    return new
 
 
 async def think(state: State, stage: Stage) -> Update:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from kithnet.agents.disclosure.gate import leak
 from kithnet.agents.disclosure.sensitivity import Item, Sensitivity
 from kithnet.agents.infonav.ledger import Basis, Evidence
-from kithnet.agents.wording import normalise
+from kithnet.agents.wording import attributed, normalise
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,15 @@ class Claim:
     sensitivity: Sensitivity = "ordinary"
     listed: bool = False
     basis: Basis = "stated"
+    author: str = ""
+    at: str = ""
 
     def heard_in(self, utterance: str) -> Evidence:
         """The claim as evidence for the listener: the utterance, one hop further from the origin."""
         return Evidence(
-            utterance, self.sources, self.witness, self.hops + 1, self.support, self.quote, self.sensitivity
-        )
+            utterance, self.sources, self.witness, self.hops + 1, self.support, self.quote, self.sensitivity,
+            self.author, self.at,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def _claimed(claim: Claim, *, first: bool) -> str:
     source = f"{claim.said}: “{claim.quote}”" if claim.said else f"“{claim.quote}”"
     if normalise(claim.value) == normalise(claim.quote):
         return f"{lead}On “{claim.question}” {source}"
-    return f"{lead}On “{claim.question}” I have: {claim.value}. {source}"
+    return f"{lead}On “{claim.question}” I have: {attributed(claim.value, claim.author)}. {source}"
 
 
 def _calendars(claims: Sequence[Claim]) -> list[str]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kithnet.agents.disclosure.sensitivity import Item
-from kithnet.agents.wording import content_stems, content_words, stem, words
+from kithnet.agents.wording import content_stems, content_words
+from kithnet.memory.language.text import stem, words
 
 MOST = 0.7
 """The share of a refused item's content words that facts may not reach together."""

@@ -13,8 +13,8 @@ from typing import Literal, Protocol
 from kithnet.agents.disclosure import gate, grants
 from kithnet.agents.disclosure.grants import Granted
 from kithnet.agents.disclosure.sensitivity import Item
-from kithnet.agents.wording import stem, words
 from kithnet.memory.grants import Grant
+from kithnet.memory.language.text import stem, words
 
 Action = Literal["tell", "ask", "refuse"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from kithnet.agents.minds.rules import sides
 from kithnet.agents.minds.rules.likeness import Likeness
-from kithnet.agents.wording import sentences, stem, words
+from kithnet.memory.language.text import sentences, stem, words
 from kithnet.memory.vectors import Embedder
 
 Sensitivity = Literal["ordinary", "private", "confidence"]

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from kithnet.agents.wording import FUNCTION_WORDS, sentences, stem, words
+from kithnet.agents.wording import FUNCTION_WORDS
+from kithnet.memory.language.text import sentences, stem, words
 
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "

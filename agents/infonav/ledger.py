@@ -4,7 +4,7 @@ A ledger is frozen data; every transition is a pure function that returns a new 
 is never known by assertion: it stands on evidence, and falls when its last evidence is retracted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ Kind = Literal["whole", "event", "events", "tastes", "person", "count", "name", 
 
 LISTS = ("events", "tastes")
 """Kinds whose values are entries of a list."""
+MOST_ENTRIES = 300
+"""Entries of lists that a ledger holds, unless a setting says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Evidence:
     at the origin; a handle opens nothing for anyone but the person who holds it. witness: that person.
     hops: how many times the value was passed on (0: own memory). support: how well the evidence fits, in [0, 1].
     sensitivity: as the first who told it judged it; it travels with the value, whose words alone may not show it.
+    author, at: who said the words it rests on, by name, and when (ISO 8601), as the witness knows; they travel too.
     """
 
     id: str
@@ -40,6 +43,8 @@ class Evidence:
     support: float = 1.0
     quote: str = ""
     sensitivity: Sensitivity = "ordinary"
+    author: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,10 @@ class Held:
         return (best, witnesses, -min(i.hops for i in self.evidence))
 
 
+Found = tuple[str, tuple[Evidence, ...], Basis]
+"""A value with what speaks for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One step of a rationale's history; `turn` is the turn of the dialogue it happened in."""
@@ -73,7 +82,8 @@ class Transition:
 @dataclass(frozen=True, slots=True)
 class Rationale:
     """One thing the task needs. held: its values, the preferred first; more than one means contested. subject: whose it is, as
-    a name, "" where that is open. follow: the question that the value completes, {} in the value's place.
+    a name, "" where that is open. follow: the question that the value completes, {} in the value's place. cut: how many
+    entries of a list were left out as beyond the most.
 
     Of the kinds in LISTS all values hold beside each other: the entries of a calendar, or of what somebody likes.
     """
@@ -89,6 +99,7 @@ class Rationale:
     history: tuple[Transition, ...] = ()
     follow: str = ""
     subject: str = ""
+    cut: int = 0
 
     @property
     def listed(self) -> bool:
@@ -237,6 +248,42 @@ def learn(ledger: Ledger, rid: str, value: str, evidence: tuple[Evidence, ...], 
         return ledger
     known_otherwise = not rationale.listed and alike and not any(agree(value, held.value) for held in alike)
     return (contest if known_otherwise else fill)(ledger, rid, value, fresh, basis)
+
+
+def learn_all(ledger: Ledger, rid: str, found: Iterable[Found], most: int = MOST_ENTRIES) -> Ledger:
+    """`learn` many values at once, in time linear in them. most: entries that all lists of the ledger may hold together.
+
+    Of a list the best supported entries stay; how many were left out is the rationale's `cut`.
+    """
+    rationale = ledger[rid]
+    if not rationale.listed:
+        for value, evidence, basis in found:
+            ledger = learn(ledger, rid, value, evidence, basis)
+        return ledger
+    values = {normalise(held.value): held.value for held in rationale.held}
+    evidence_of = {normalise(held.value): {item.id: item for item in held.evidence} for held in rationale.held}
+    before = sum(map(len, evidence_of.values()))
+    for value, evidence, _ in found:
+        _need(value, evidence)
+        key = normalise(value)
+        values.setdefault(key, value)
+        for item in evidence:
+            evidence_of.setdefault(key, {}).setdefault(item.id, item)
+    fresh = sum(map(len, evidence_of.values())) - before
+    if not fresh:
+        return ledger
+    held = sorted((Held(values[k], tuple(e.values())) for k, e in evidence_of.items()), key=_weight, reverse=True)
+    room = max(0, most - sum(len(other.held) for other in ledger.rationales if other.id != rid and other.listed))
+    cut = rationale.cut + len(held[room:])
+
+    def change(rationale: Rationale) -> Rationale:
+        return _restated(replace(rationale, held=tuple(held[:room]), cut=cut))
+
+    return _change(ledger, rid, "fill", f"{len(held[:room])} entries on {fresh} more pieces of evidence", change)
+
+
+def _weight(held: Held) -> tuple[float, int, int]:
+    return held.weight
 
 
 def retract(ledger: Ledger, evidence_id: str) -> Ledger:

@@ -155,11 +155,15 @@ class _Work:
         """Recall for every unknown from one's own memory, then fill, corroborate or contest."""
         if self.view.briefed and self.view.turn == 0:
             return
+        seen: dict[str, list[str]] = {q: list(ids) for q, ids in self.kept.get("seen", {}).items()}
+        self.kept["seen"] = seen
         for rationale in self.ledger.rationales:
             if self._listed(rationale):
-                embedder = self.mind.embedder
-                for value, cite in await asyncio.to_thread(appointments.looked_up, self.agent, rationale, embedder):
-                    self._learn(rationale.id, value, cite)
+                read = seen.setdefault(rationale.question, [])
+                found = await asyncio.to_thread(
+                    appointments.looked_up, self.agent, rationale, self.mind.settings, read, self.mind.embedder
+                )
+                self._learn(rationale.id, found)
         self._follow()
         looks = self._looks()
         recalls = [
@@ -169,8 +173,8 @@ class _Work:
             for look, recall in zip(looks, recalls, strict=True):
                 recalled, shown = await recall
                 self.searched += recalled.searched
-                if found := await look.found(recalled, shown):
-                    self._learn(look.rationale.id, *found)
+                if value := await look.found(recalled, shown):
+                    self._learn(look.rationale.id, [value])
             self._follow()
         finally:  # not a TaskGroup: it would hide a limit or a model that is gone inside an ExceptionGroup
             for recall in recalls:
@@ -181,8 +185,7 @@ class _Work:
         """A look for each unknown, and for each claim that was heard just now."""
         heard, mind = self.view.heard, self.mind
         claims = {claim.question: claim for claim in (heard.claims if heard else ())}
-        seen: dict[str, list[str]] = {q: list(ids) for q, ids in self.kept.get("seen", {}).items()}
-        self.kept["seen"] = seen
+        seen = self.kept["seen"]
         return [
             Look(
                 mind.model, mind.settings, mind.trace, mind.embedder, self.agent, self.view, rationale,
@@ -197,11 +200,15 @@ class _Work:
     def _listed(self, rationale: Rationale) -> bool:
         return self.mind.settings.tools and rationale.listed
 
-    def _learn(self, rid: str, value: str, cite: Cite) -> None:
-        self.read_ids.append(cite.id)
-        self.notes.append(Note("fill", rid, value=value, cites=(cite,)))
-        evidence = infonav.Evidence(cite.id, cite.also, self.agent.person, 0, cite.support or 0.0, cite.quote)
-        self.ledger = infonav.learn(self.ledger, rid, value, (evidence,))
+    def _learn(self, rid: str, found: Sequence[tuple[str, Cite]]) -> None:
+        """Note values with their evidence, and see the ledger as it will be."""
+        learned: list[infonav.Found] = []
+        for value, cite in found:
+            self.read_ids.append(cite.id)
+            self.notes.append(Note("fill", rid, value=value, cites=(cite,)))
+            evidence = infonav.Evidence(cite.id, cite.also, self.agent.person, 0, cite.support or 0.0, cite.quote)
+            learned.append((value, (evidence,), "stated"))
+        self.ledger = infonav.learn_all(self.ledger, rid, learned, self.mind.settings.max_entries)
 
     def _follow(self) -> None:
         """Open the questions that known values complete."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from kithnet.agents.wording import words
+from kithnet.memory.language.text import words
 from kithnet.memory.writing.clock import DAY, said
 from kithnet.memory.writing.events import Event
 

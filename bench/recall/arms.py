@@ -13,9 +13,9 @@ from kithnet.bench.recall.locomo import Conversation, Question
 from kithnet.memory import lexical
 from kithnet.memory.chroma import ChromaIndex
 from kithnet.memory.indexer import Indexer
+from kithnet.memory.language.text import index_words
 from kithnet.memory.owner import OwnerMemory
 from kithnet.memory.store import Store
-from kithnet.memory.texts import words
 from kithnet.memory.vectors import Embedder
 from kithnet.network.records import Tie
 
@@ -124,7 +124,7 @@ def _like(conversation: Conversation) -> Search:
     sessions = [message.session for message in conversation.messages]
 
     def search(question: Question) -> tuple[Sequence[int], bool | None]:
-        keywords = [word for word in words(question.text) if word not in lexical.STOP_WORDS][:KEYWORDS]
+        keywords = [word for word in index_words(question.text) if word not in lexical.STOP_WORDS][:KEYWORDS]
         if not keywords:
             return [], None
         held = " + ".join("(body LIKE ?)" for _ in keywords)

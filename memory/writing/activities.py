@@ -1,7 +1,6 @@
 """Names of activities compared: "my bedtime" is "sleep", "the yoga class" is "yoga"."""
 
-from kithnet.memory.lexical import stem
-from kithnet.memory.texts import words
+from kithnet.memory.language.text import index_words, stem
 
 _SAME = {
     "bed": "sleep", "asleep": "sleep", "sleeping": "sleep", "slumber": "sleep", "bedtime": "sleep", "sleeps": "sleep",
@@ -20,4 +19,4 @@ def same_activity(left: str, right: str) -> bool:
 
 def stems_of(activity: str) -> frozenset[str]:
     """The stems by which an activity is compared."""
-    return frozenset(stem(_SAME.get(word, word)) for word in words(activity) if word not in _IGNORED)
+    return frozenset(stem(_SAME.get(word, word)) for word in index_words(activity) if word not in _IGNORED)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from kithnet.memory.texts import words
+from kithnet.memory.language.text import index_words
 from kithnet.memory.writing import (
     anchors,
     clauses,
@@ -393,7 +393,7 @@ class _Session:
             for part in re.split(r"[,.;:!?]", turn.text.casefold())
             if any(w in part for w in said.activity.split())
         ]
-        anew = bool(_ANEW & set(words(" ".join(near))))
+        anew = bool(_ANEW & set(index_words(" ".join(near))))
         moved = old.start != said.start or (None not in (old.end, said.end) and old.end != said.end)
         left, right = stems_of(old.activity), stems_of(said.activity)
         same = (left <= right or right <= left) and set(said.people) <= set(old.people)

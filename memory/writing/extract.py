@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
-from kithnet.memory.lexical import stem, stems
-from kithnet.memory.texts import words
+from kithnet.memory.language.text import index_words, place_of, stem, words
+from kithnet.memory.lexical import stems
 from kithnet.memory.writing import slots, speech, times
 
 Kind = Literal["fact", "event", "preference", "plan"]
@@ -131,7 +131,7 @@ class Cast:
 
     def named(self, sentence: str) -> list[str]:
         """People named in a sentence, in order; a name that several people bear means nobody for certain."""
-        spoken = [word.removesuffix("'s") for word in words_of(sentence)]
+        spoken = [word.removesuffix("'s") for word in words(sentence)]
         found: dict[str, int] = {}
         for at in range(len(spoken)):
             for width in range(1, min(LONGEST_NAME, len(spoken) - at) + 1):
@@ -154,21 +154,11 @@ def _forms(names: Mapping[str, Sequence[str]]) -> dict[tuple[str, ...], set[str]
     forms: dict[tuple[str, ...], set[str]] = {}
     for person, called in names.items():
         for name in called:
-            spoken = tuple(words_of(name))[:LONGEST_NAME]
+            spoken = tuple(words(name))[:LONGEST_NAME]
             for form in {spoken, spoken[:1]}:
                 if form and len(form[0]) > 1:
                     forms.setdefault(form, set()).add(person)
     return forms
-
-
-def words_of(text: str) -> list[str]:
-    """Folded words with their apostrophes."""
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.casefold().replace("’", "'"))
-
-
-def _find(spoken: Sequence[str], name: tuple[str, ...]) -> int | None:
-    width = len(name)
-    return next((at for at in range(len(spoken) - width + 1) if tuple(spoken[at : at + width]) == name), None)
 
 
 def extract(turns: Iterable[Turn], cast: Cast, senses: Senses | None = None) -> list[Statement]:
@@ -208,7 +198,7 @@ def _of_turn(turn: Turn, cast: Cast) -> Iterator[tuple[Statement, bool]]:
     """The statements of one message, and whether a rule knew what each is."""
     for sentence in speech.sentences(turn.text):
         sentence = _TAG.sub(".", sentence)
-        plain = words_of(sentence)
+        plain = words(sentence)
         if speech.is_question(sentence) or not SHORTEST <= len(plain) <= LONGEST or _ORDER.search(sentence):
             continue
         if _VAGUE.search(sentence) and not _WOULD_BE.search(sentence):
@@ -235,7 +225,7 @@ def _about(plain: Sequence[str], sentence: str, turn: Turn, cast: Cast) -> tuple
     if others:
         name = cast.named(sentence)[0]
         called = (cast.names.get(others[0]) or cast.others[others[0]])[0]
-        starts = _find([word.removesuffix("'s") for word in plain], tuple(words_of(called)[:1])) or 0
+        starts = place_of(words(called)[:1], [word.removesuffix("'s") for word in plain]) or 0
         if name == others[0] and (first is None or starts < first or plain[0] not in _FIRST):
             return others[0], True
     if first is not None and not (plain[0] in _SECOND and first > 3):
@@ -296,7 +286,9 @@ def _tells(sentence: str) -> bool:
 def _names_something(sentence: str) -> bool:
     """Whether a sentence names a thing: a capitalised word that does not begin it, or a number."""
     inner = speech.tokens(sentence)[1:]
-    names = [word for word in inner if word[:1].isupper() and words(word)[:1] not in ([], ["i"]) and not _is_day(word)]
+    names = [
+        word for word in inner if word[:1].isupper() and index_words(word)[:1] not in ([], ["i"]) and not _is_day(word)
+    ]
     return any(word.isdigit() for word in inner) or bool(names)
 
 

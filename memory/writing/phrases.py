@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from kithnet.memory.lexical import stem
+from kithnet.memory.language.text import stem
 from kithnet.memory.writing import frames
 from kithnet.memory.writing.clock import Token, tokens
 

@@ -1,9 +1,10 @@
 """A session of an owner read as turns, and what it says written down."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from kithnet.memory import egocentric, lexical, schema
 from kithnet.memory.scope import RECEIVER, SENDER, Scope
@@ -22,6 +23,10 @@ def turns(connection: Connection, scope: Scope, session: str, own: Collection[st
     """
     query = scope.message_rows().add_columns(schema.message.c.recalled)
     rows = connection.execute(query.where(schema.session.c.id == session).order_by(schema.message.c.id)).all()
+    return _turns(rows, own, owner)
+
+
+def _turns(rows: Iterable[Row[Any]], own: Collection[str], owner: str) -> list[Turn]:
     kept: list[Turn] = []
     for row in rows:
         sender, receiver = (owner if one in own else one for one in (row.sender, row.receiver))
@@ -32,15 +37,18 @@ def turns(connection: Connection, scope: Scope, session: str, own: Collection[st
 
 
 def events(
-    connection: Connection, scope: Scope, own: Collection[str], owner: str, tagger: Tagger | None
+    connection: Connection, scope: Scope, messages: Sequence[int], own: Collection[str], owner: str, tagger: Tagger | None
 ) -> list[Event]:  # fmt: skip
-    """The events in all sessions of an owner, oldest session first; own, owner: as in `turns`."""
-    query = scope.message_rows().order_by(schema.message.c.id)
-    timely = dict.fromkeys(row.session for row in connection.execute(query) if clock.may_tell_time(row.body))
+    """The events that these messages of an owner tell, oldest session first; own, owner: as in `turns`."""
+    query = scope.message_rows().add_columns(schema.message.c.recalled)
+    talks: dict[str, list[Row[Any]]] = {}
+    for row in connection.execute(query.where(schema.message.c.id.in_(messages)).order_by(schema.message.c.id)):
+        talks.setdefault(row.session, []).append(row)
     known = cast(connection, scope)
     found: list[Event] = []
-    for session in timely:
-        found = reading.read(turns(connection, scope, session, own, owner), known, found, tagger)
+    for rows in talks.values():
+        if any(clock.may_tell_time(row.body) for row in rows):
+            found = reading.read(_turns(rows, own, owner), known, found, tagger)
     return found
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, func, select
 
 from kithnet.memory import egocentric, lexical, links, schema, texts
+from kithnet.memory.language.text import stem
 from kithnet.memory.scope import Scope
 from kithnet.memory.writing import slots
 from kithnet.memory.writing.extract import Senses, Statement
@@ -311,7 +312,7 @@ _TOPIC = 0.34
 _POLES = ("yes", "no")
 """Values of a taste, which stand in no text."""
 _GENERAL = frozenset(
-    lexical.stem(word)
+    stem(word)
     for word in """live lives home work works job jobs move moved place flat house call called name named favourite favorite
     dish food meal dinner drive car buy bought own play learn learning join joined go goes member like love hate enjoy
     day days week month year morning evening night today tomorrow yesterday monday tuesday wednesday thursday friday

@@ -7,8 +7,7 @@ without a slot, and a correction that names the old value finds it by its words.
 import re
 from dataclasses import dataclass
 
-from kithnet.memory.lexical import stem
-from kithnet.memory.texts import words
+from kithnet.memory.language.text import index_words, stem
 
 _VALUE = r"(?P<v>[^,.;!?()]+)"
 _CAPITAL = r"(?P<v>[A-Z0-9][\w&'-]*(?: (?:&|[A-Z0-9][\w&'-]*))*)"
@@ -211,7 +210,7 @@ def taste(statement: str) -> tuple[str, bool] | None:
         return None
     thing = _TAIL.sub("", match["thing"].replace("the idea of ", "")).strip()
     stems = sorted(_stems(thing) - {"would", "bit"})
-    if not stems or len(stems) > 4 or words(thing)[:1] in (["to"], ["it"], ["that"], ["this"], ["you"], ["them"]):
+    if not stems or len(stems) > 4 or index_words(thing)[:1] in (["to"], ["it"], ["that"], ["this"], ["you"], ["them"]):
         return None
     liked = (match["yes"] is not None) != bool(match["not"])
     return " ".join(stems), liked != bool(re.search(r"\bused to (?:really )?$", statement[: match.start()]))
@@ -277,7 +276,7 @@ def _fresh(statement: str, old: frozenset[str]) -> str:
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in words(text) if word not in _EMPTY)
+    return frozenset(stem(word) for word in index_words(text) if word not in _EMPTY)
 
 
 _EMPTY = frozenset(

@@ -4,18 +4,18 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from kithnet.memory.language import text as language
+
 MAX_CHARACTERS = 20_000
 """What is read of one message. A person says no more at once; a pasted file is kept verbatim, not taken apart."""
 MAX_SENTENCE = 400
 
 _SPACE = re.compile(r"\s+")
-_END = re.compile(r"(?<=[.!?…])[\"”')]*\s+|\n+")
-_TITLE = re.compile(r"(?:^|\s)(?:Dr|Mr|Mrs|Ms|Prof|St|Sr|Jr|vs|etc|No|[A-Z])\.$")
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
 # What people put before a statement without changing it.
 _LEAD = re.compile(
     r"^(?:(?:so|well|oh|ah|right|okay|ok|anyway|listen|look|honestly|actually|funny|guess what|i mean|you know|to be fair|"
-    r"by the way|you won't believe it|you know what|and|but|also|hey|yes|yeah|yep|no|ha|small update|remember what i told you|"
+    r"by the way|you won['’]t believe it|you know what|and|but|also|hey|yes|yeah|yep|no|ha|small update|remember what i told you|"
     r"believe it or not|remember that|i have to tell you something|i told you)\b[,:!.?]*\s*)+(?=\w)",
     re.IGNORECASE,
 )
@@ -55,16 +55,19 @@ def clean(text: str) -> str:
     return _SPACE.sub(" ", shown.replace("’", "'")).strip()
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a message, cleaned, without what only leads into them; those of more than MAX_SENTENCE are cut."""
-    parts: list[str] = []
-    for line in text[:MAX_CHARACTERS].splitlines():
-        for part in _END.split(clean(line)):
-            if parts and _TITLE.search(parts[-1]):
-                parts[-1] += f" {part}"
-            elif part:
-                parts.append(part)
-    return [stripped[:MAX_SENTENCE] for part in parts if (stripped := _LEAD.sub("", part).strip())]
+def spans(said: str) -> list[tuple[int, int]]:
+    """(first, last) of each sentence of a message, without what only leads into it; those of more than MAX_SENTENCE are cut."""
+    found: list[tuple[int, int]] = []
+    for start, end in language.sentence_spans(said[:MAX_CHARACTERS]):
+        lead = _LEAD.match(said[start:end])
+        start += lead.end() if lead else 0
+        found.append((start, min(end, start + MAX_SENTENCE)))
+    return found
+
+
+def sentences(said: str) -> list[str]:
+    """The same sentences, cleaned."""
+    return [cleaned for start, end in spans(said) if (cleaned := clean(said[start:end]))]
 
 
 def is_question(sentence: str) -> bool:

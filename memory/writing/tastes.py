@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kithnet.memory.lexical import stem
+from kithnet.memory.language.text import stem
 from kithnet.memory.writing import clock
 from kithnet.memory.writing.clock import Token
 

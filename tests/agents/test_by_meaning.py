@@ -143,3 +143,26 @@ def test_what_opens_news_asks_for_no_silence(embedder: LlamaEmbedder, opening: s
     discretion = Discretion(embedder)
     assert discretion.of(f"{opening} I'm moving to Garden Row.") == "ordinary"
     assert discretion.of(f"{opening} Nobody else knows yet, I'm moving to Garden Row.") == "confidence"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "When in Ana's life did Ben notice a great passion?",
+        "When did Ana hear how much Ben enjoys his job?",
+        "Why should Ana and Ben give up fighting?",
+        "How much time did Ana and Ben give Cleo to decide?",
+        "Who of Ana and Ben has the most plans for the garden?",
+    ],
+)
+def test_a_keyword_alone_is_no_tool(embedder: LlamaEmbedder, task: str) -> None:
+    names = {name.casefold(): (name,) for name in ("Ana", "Ben", "Cleo")}
+    assert tasking.read(task, names, ("Dora", "Eve"), embedder) is None
+
+
+def test_calendar_tasks_are_still_told_by_their_meaning_too(embedder: LlamaEmbedder) -> None:
+    rows = halves.rows("tasks_paraphrased", "task")
+    names = {name.casefold(): (name,) for name in ("Ana", "Ben", "Cleo", "Dora")}
+    found = [tasking.read(one["asked"], names, ("Ana", "Dora"), embedder) for one in rows]
+    right = sum((plan.tool if plan else "none") == one["tool"] for plan, one in zip(found, rows, strict=True))
+    assert right / len(rows) >= 0.9

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kithnet.agents.disclosure.policy import Policy, Rule
-from kithnet.agents.wording import content_words, words
+from kithnet.agents.wording import content_words
+from kithnet.memory.language.text import words
 from kithnet.memory.store import Store
 from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ModelUnavailable, ReplyInvalid
 from kithnet.runtime.limits import Limits, limited

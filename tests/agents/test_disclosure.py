@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from kithnet.agents.disclosure.gate import leak
 from kithnet.agents.disclosure.policy import Action, Decision, Owner, Policy, Rule, UnattendedOwner, decide
 from kithnet.agents.disclosure.sensitivity import Discretion, Item
-from kithnet.agents.wording import content_words, stem
+from kithnet.agents.wording import content_words
 from kithnet.app.cast import Cast
+from kithnet.memory.language.text import stem
 
 SECRET = Item(("m1",), "The engine of my boat broke on Friday.", "the engine broke", "confidence", frozenset())
 PLAIN = replace(SECRET, sensitivity="ordinary")

@@ -19,7 +19,7 @@ from kithnet.runtime.scripted import ScriptedModel
 
 Make = Callable[..., ScriptedModel]
 QUESTION = "Where is the spare key?"
-TEXTS = st.text(alphabet="abc ,.!?'’“”-\n", max_size=40)
+TEXTS = st.text(alphabet="abc ,.!?'’“”-\n…\"🎉B:", max_size=40)
 
 
 def hit(id: str, text: str, score: float = 0.8, sender: str = "dora", day: int | None = 1) -> Hit:
@@ -56,7 +56,7 @@ def test_words_that_no_memory_holds_are_not_believed(scripted: Make) -> None:
 @settings(max_examples=100, deadline=None)
 @given(said=TEXTS, memory=TEXTS, question=TEXTS)
 def test_snapping_never_gives_words_that_are_not_in_the_memory(said: str, memory: str, question: str) -> None:
-    assert reading.snap(said, memory, question) in " ".join(memory.split())
+    assert reading.snap(said, memory, question) in memory
 
 
 @settings(max_examples=60, deadline=None)
@@ -68,9 +68,8 @@ def test_a_finding_s_value_and_quote_always_stand_in_the_memory(
     model = ScriptedModel(lambda messages, spec: "m1" if spec.purpose == "score" else said, capable=capable)
     found, _ = read(model, hit("m1", memory), question=question)
     if found is not None:
-        text = " ".join(memory.split())
-        assert found.quote in text
-        assert found.value in text
+        assert found.quote in memory
+        assert found.value in memory
 
 
 def test_an_answer_does_not_repeat_the_question() -> None:

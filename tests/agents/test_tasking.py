@@ -95,3 +95,15 @@ def test_a_wording_that_no_rule_knows_counts_only_where_one_tool_is_clearly_near
 def test_capitals_in_a_row_name_one_thing_and_not_two_people() -> None:
     assert plan("What do Royal Slate and Ana both like?") == tasking.Plan("alike", ("Royal Slate", "Ana"))
     assert plan("Which thing can't whoever has Royal Slate on the walls stand, and who feels the same?") is None
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "Who has the most plans for the garden?",  # about nobody's calendar
+        "Which activity is the longest?",  # whose?
+        "When is the longest day?",
+    ],
+)
+def test_a_task_that_names_nobody_and_not_everybody_has_no_tool_of_calendars(task: str) -> None:
+    assert plan(task) is None

@@ -1,9 +1,12 @@
 """What two people like alike, or see in opposite ways, by what each of them has said."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kithnet.agents.minds.rules import tastes
 from kithnet.agents.minds.rules.tastes import Taste
+from kithnet.memory.recall import Hit
 from kithnet.memory.store import Store
 from kithnet.memory.writing.tastes import leaning, shared
 
@@ -65,3 +68,17 @@ def test_the_thing_is_what_both_sentences_speak_of() -> None:
 @pytest.mark.parametrize("taste", [Taste("Ana", 1, "I love maps."), Taste("Ben B.", -1, "No!"), Taste("C", 0, "Well.")])
 def test_a_taste_is_read_back_from_its_words(taste: Taste) -> None:
     assert tastes.entry(str(taste)) == taste and tastes.entry(f"{taste} indeed") is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["I love ", "kites", '"', "“", "”", "...", "!", "?", "\n", " ", "🎉", "hate", "; "]),
+        max_size=14,
+    ).map("".join)
+)
+def test_an_entry_quotes_a_message_verbatim_and_is_read_back_from_what_is_spoken(text: str) -> None:
+    said = Hit("m1", "message", text, 1.0, 1.0, None, 1.0, "ana", "ben", None, "s1", ("m1",), "ana")
+    for taste, _ in tastes.read([said], "ana", "Ana", {"ana": ("Ana",)}, None):
+        assert taste.said in text
+        assert tastes.entry(str(taste)) == taste

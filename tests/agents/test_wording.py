@@ -2,16 +2,8 @@
 
 import pytest
 
-from kithnet.agents.wording import (
-    agree,
-    content_words,
-    core,
-    named_people,
-    normalise,
-    questions,
-    sentences,
-    unknown_names,
-)
+from kithnet.agents.wording import agree, content_words, core, named_people, normalise, questions, unknown_names
+from kithnet.memory.language.text import sentences
 
 NAMES = {
     "ross": ("Ross Geller", "ross"),

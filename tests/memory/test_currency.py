@@ -77,3 +77,36 @@ def test_what_takes_nothing_back_is_not_taken_for_a_correction(heard, sender: st
 def test_nothing_said_earlier_takes_a_value_back(heard) -> None:  # type: ignore[no-untyped-def]
     memory = heard([("kit", "Not Turin, we swapped it for Lecce."), ("kit", "We are flying to Turin.")])
     assert memory.taken_back("m2", "Where does Kit fly?") is None
+
+
+BOOKED = "The lake house is booked from 13 to 15 June."
+
+
+@pytest.mark.parametrize(
+    ("after", "new"),
+    [
+        ("The lake house is booked from 20 to 22 June.", "The lake house is booked from 20 to 22 June."),
+        ("Hi! The lake house is booked from 12 to 15 June.", "The lake house is booked from 12 to 15 June."),
+        ("Change of plan: the lake house is ours 20-22 June.", "Change of plan: the lake house is ours 20-22 June."),
+    ],
+)  # fmt: skip
+def test_what_the_same_person_said_last_of_when_something_is_holds(heard, after: str, new: str) -> None:  # type: ignore[no-untyped-def]
+    memory = heard([("kit", BOOKED), ("ned", "Nice day."), ("kit", after)])
+    found = memory.taken_back("m1", "When is the lake house booked?")
+    assert found is not None
+    assert (found.id, found.text) == ("m3", new)
+
+
+@pytest.mark.parametrize(
+    ("sender", "after"),
+    [
+        ("ned", "The lake house is booked from 20 to 22 June."),  # somebody else says so
+        ("kit", "I paid for the lake house on 3 March."),  # another thing, and past
+        ("kit", "The lake house has 3 rooms."),  # no time
+        ("kit", "Is the lake house booked from 20 to 22 June?"),  # a question
+        ("kit", "The lake house is booked from 13 to 15 June."),  # the same
+    ],
+)
+def test_another_thing_or_another_speaker_restates_nothing(heard, sender: str, after: str) -> None:  # type: ignore[no-untyped-def]
+    memory = heard([("kit", BOOKED), (sender, after)])
+    assert memory.taken_back("m1", "When is the lake house booked?") is None

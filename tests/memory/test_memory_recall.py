@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kithnet.memory.lexical import MAX_QUERY_CHARACTERS, stem, terms
+from kithnet.memory.language.text import stem
+from kithnet.memory.lexical import MAX_QUERY_CHARACTERS, terms
 from kithnet.memory.recall import CHARACTERS_PER_TOKEN, cost, excerpt
 from kithnet.memory.signals import inverse_frequency
 from kithnet.memory.store import Store

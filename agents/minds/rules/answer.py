@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kithnet.agents.infonav.consensus import UNKNOWN, Agreed, plain
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import content_words, normalise, stem
+from kithnet.agents.wording import attributed, content_words, normalise
+from kithnet.memory.language.text import stem
 from kithnet.runtime.chat import ChatModel, ReplySpec
 from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ReplyInvalid
 
@@ -29,6 +30,7 @@ async def answer(
     model: ChatModel, task: str, agreed: Sequence[Agreed], settings: Settings, failed: Callable[[str], None]
 ) -> Answer:
     """Put the agreed values into a sentence. The model's wording is kept only if it holds every value and adds none."""
+    agreed = [_passed_on(one) for one in agreed]
     found = [one for one in agreed if one.value]
     if not found:
         return Answer(UNKNOWN, (), False, "code")
@@ -52,6 +54,12 @@ async def answer(
     if reply.finish == "stop" and supported(text, task, found) and len(found) == len(agreed):
         return Answer(text, citations, True, "model")
     return Answer(plain(agreed), citations, True, "code")
+
+
+def _passed_on(one: Agreed) -> Agreed:
+    """What was agreed, its value with its author where it is said in the first person."""
+    author = one.evidence[0].author if one.evidence and not one.entries else ""
+    return replace(one, value=attributed(one.value, author)) if one.value else one
 
 
 def reckoned(text: str, citations: tuple[str, ...], missing: Sequence[str], endless: Sequence[str] = ()) -> Answer:

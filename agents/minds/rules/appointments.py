@@ -13,8 +13,10 @@ from kithnet.agents.minds.mind import Cite
 from kithnet.agents.minds.rules import meanings, tastes
 from kithnet.agents.minds.rules.tasking import Plan
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
+from kithnet.agents.settings import Settings
 from kithnet.agents.tools import calendar as calendars
 from kithnet.agents.wording import named_people
+from kithnet.memory.recall import Hit
 from kithnet.memory.vectors import Embedder
 
 Found = tuple[str, Cite]
@@ -29,14 +31,36 @@ def lists_of(plan: Plan) -> list[tuple[str, Kind, str]]:
     ]
 
 
-def looked_up(agent: PersonalAgent, rationale: Rationale, embedder: Embedder | None) -> list[Found]:
-    """The entries of a list that the agent's own memory holds, with the messages that tell of each."""
-    if rationale.kind == "tastes":
-        return _tastes(agent, rationale.subject, embedder)
+ROUNDS = 8
+"""A list is collected from so many times the messages that a recall returns: all of a small talk, the best of a large one."""
+_TIMELY = "When is it?"
+"""What makes recall look for messages that tell times."""
+
+
+def looked_up(
+    agent: PersonalAgent, rationale: Rationale, settings: Settings, seen: list[str], embedder: Embedder | None
+) -> list[Found]:
+    """The entries of a list that the agent's own memory holds, with the messages that tell of each.
+
+    seen: ids of messages read for it at an earlier turn, to which the new ones are added; nothing is read again where
+    there are none.
+    """
+    of_taste = rationale.kind == "tastes"
+    speakers = named_people(rationale.subject, agent.known_names) or None
+    query = rationale.question if of_taste else f"{rationale.question} {_TIMELY}"
+    lines = agent.memory.gather(query, most=ROUNDS * settings.k, speakers=speakers)
+    fresh = [line.id for line in lines if line.id not in set(seen)]
+    if not fresh:
+        return []
+    seen.extend(fresh)
+    return _tastes(agent, rationale.subject, lines, embedder) if of_taste else _events(agent, rationale.subject, lines)
+
+
+def _events(agent: PersonalAgent, name: str, lines: Sequence[Hit]) -> list[Found]:
     found: list[Found] = []
-    for event in agent.memory.events(own=(OUTSIDE,)):
+    for event in agent.memory.events(lines, own=(OUTSIDE,)):
         entry = calendars.shown(event, agent.known_names)
-        if not calendars.concerns(entry, rationale.subject):
+        if not calendars.concerns(entry, name):
             continue
         handles = tuple(f"m{number}" for number in event.evidence)
         passed_on = event.told_by not in (agent.person, *event.people)
@@ -45,10 +69,10 @@ def looked_up(agent: PersonalAgent, rationale: Rationale, embedder: Embedder | N
     return found
 
 
-def _tastes(agent: PersonalAgent, name: str, embedder: Embedder | None) -> list[Found]:
+def _tastes(agent: PersonalAgent, name: str, lines: Sequence[Hit], embedder: Embedder | None) -> list[Found]:
     names = agent.known_names
     person = next(iter(named_people(name, names)), name)
-    found = tastes.read(agent.memory.lines(), person, name, names, embedder)
+    found = tastes.read(lines, person, name, names, embedder)
     return [(str(one), Cite(i, str(one), 0.9, (i,))) for one, i in found]
 
 

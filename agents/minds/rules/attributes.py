@@ -14,7 +14,8 @@ import numpy as np
 
 from kithnet.agents.minds.rules import sides
 from kithnet.agents.minds.rules.likeness import Likeness
-from kithnet.agents.wording import only_asks, sentences, words
+from kithnet.agents.wording import only_asks
+from kithnet.memory.language.text import sentences, words
 from kithnet.memory.vectors import Embedder, Vectors
 
 SHARP, CLEAR = 16.0, 0.6

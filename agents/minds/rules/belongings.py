@@ -7,7 +7,8 @@ is asked for.
 
 import re
 
-from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, stem, words
+from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES
+from kithnet.memory.language.text import stem, words
 
 _RELATION = (
     r"(?:god|grand|great-?grand|step|foster |half-?|ex-?|co-?|room|flat|house|class|school|team|work|play|soul|land|pen ?)*"

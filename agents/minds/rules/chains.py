@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from kithnet.agents.minds.rules import belongings, describing
 from kithnet.agents.minds.rules.describing import Description, descriptions, ends, whole
-from kithnet.agents.wording import INTERROGATIVES, questions, sentences, words
+from kithnet.agents.wording import INTERROGATIVES, questions
+from kithnet.memory.language.text import sentences, words
 from kithnet.runtime.chat import ChatModel, Message
 from kithnet.runtime.errors import ContextOverflow, ReplyInvalid
 

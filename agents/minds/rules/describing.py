@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kithnet.agents.wording import FUNCTION_WORDS, words
+from kithnet.agents.wording import FUNCTION_WORDS
+from kithnet.memory.language.text import words
 
 ANYBODY = (
     "person|one|somebody|someone|anybody|anyone|man|woman|guy|individual|friend|boy|girl|people|colleague|neighbour|neighbor|"

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from kithnet.agents.wording import INTERROGATIVES, stem
+from kithnet.agents.wording import INTERROGATIVES
+from kithnet.memory.language.text import stem
 from kithnet.memory.writing import phrases
 from kithnet.memory.writing.clock import Token
 

@@ -11,7 +11,7 @@ from math import exp
 
 from kithnet.agents.minds.rules import persons
 from kithnet.agents.minds.rules.attributes import Told
-from kithnet.agents.wording import core, named_people, speaker_in
+from kithnet.agents.wording import core, named_people, says_i, speaker_in
 from kithnet.memory import lexical
 from kithnet.memory.owner import Hit, OwnerMemory
 
@@ -98,7 +98,7 @@ class Fitness:
         """What is seen of a hit."""
         found = asked if asked and asked.cosine is not None else hit
         near = max(0.0, ((found.cosine or 0.0) - COSINE_FLOOR) / (1 - COSINE_FLOOR))
-        others = bool(self._named) and hit.sender not in self._named and persons.says_i(hit.text)
+        others = bool(self._named) and hit.sender not in self._named and says_i(hit.text)
         of_self = others and persons.whom(hit, self._named, self._question) not in self._called
         seen = Features(found.coverage, near, self._about(hit, asked), self._topic(hit, asked), of_self=float(of_self))
         if told is None:

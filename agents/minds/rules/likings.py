@@ -10,7 +10,7 @@ from functools import lru_cache
 from kithnet.agents.minds.rules.examples import examples
 from kithnet.agents.minds.rules.likeness import Likeness
 from kithnet.agents.minds.rules.meanings import EXAMPLES, OF_TASTE, OTHERS, Tool
-from kithnet.agents.wording import stem, words
+from kithnet.memory.language.text import stem, words
 from kithnet.memory.vectors import Embedder
 
 PLACEHOLDERS = ("Ann", "Ben")

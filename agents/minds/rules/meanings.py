@@ -1,10 +1,13 @@
 """What each tool is asked, in examples: a task of a wording that no rule knows is compared with them by meaning."""
 
+import re
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
+from kithnet.agents.minds.rules.examples import examples
+from kithnet.agents.minds.rules.likeness import Likeness
 from kithnet.memory.vectors import Embedder, Vectors
 
 Tool = Literal[
@@ -15,6 +18,8 @@ OF_TASTE = ("alike", "apart")
 """Tools that compare what two people like."""
 NEAR, MARGIN = 0.45, 0.05
 """How near a task must be to an example of its tool, in cosine, and how much nearer than to any other's."""
+OF_DAYS = -0.1
+"""How much more a task must be about calendars than about anything else for any of their tools (`of_calendar`)."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "give_up": (
@@ -40,11 +45,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "What occupies any of them for the most minutes without a break?",
         "Among all their activities, which one has the greatest duration?",
         "What keeps one of them busy for the longest stretch of the day?",
+        "Of all that they are doing that day, what takes the longest?",
     ),
     "shortest": (
         "Which of their activities is over most quickly?",
         "What takes the least time in the whole schedule?",
         "Which thing they do that day is the briefest?",
+        "Which of their activities is done the soonest after it began?",
+        "What is the briefest thing on their plans?",
     ),
     "free": (
         "When does nobody have anything on?",
@@ -55,18 +63,28 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "Which periods are not taken by any of them?",
         "When could they be reached all together without disturbing anybody's activities?",
         "What parts of the day are empty in all their diaries?",
+        "When is none of them busy?",
+        "What hours are left in which not one of them is engaged?",
+        "When are they all at leisure?",
+        "Lay out the stretches of the day that none of them has claimed.",
     ),
     "clashes": (
         "Which of their activities are on at the same time?",
         "Which appointments get in each other's way?",
         "What in their schedules overlaps?",
+        "What do they have on that gets in the way of something else?",
     ),
     "total": (
         "How much time do they spend on their activities in all?",
         "For how many hours are they busy altogether that day?",
         "What do all their activities add up to in hours?",
+        "How long are they busy in total?",
     ),
-    "count": ("How many activities do they have that day?", "What is the number of appointments in their calendars?"),
+    "count": (
+        "How many activities do they have that day?",
+        "What is the number of appointments in their calendars?",
+        "How many appointments have they got?",
+    ),
     "first": ("Whose activity begins the day?", "What is the earliest thing in their calendars?"),
     "last": ("What is the latest activity of the day?", "Which of their appointments comes last?"),
     "alike": (
@@ -82,7 +100,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "What do they have opposite feelings about?",
         "Which thing is adored by one of them and detested by the other?",
     ),
-    "busiest": ("Who has the fullest calendar?", "Which of them spends the most hours on activities?"),
+    "busiest": (
+        "Who has the fullest calendar?",
+        "Which of them spends the most hours on activities?",
+        "Which of them has the busiest schedule?",
+        "Who of them has the most appointments that day?",
+        "Whose day is planned the fullest?",
+    ),
 }
 OTHERS = (
     "When is her dentist appointment?",
@@ -109,7 +133,34 @@ OTHERS = (
     "When were they all at home last?",
     "Which job did she quit?",
     "What does the teacher of the course earn?",
+    "Who has the most shoes?",
+    "Who owns the largest garden?",
+    "Who has the most ideas for the party?",
+    "Which of them has the longest hair?",
+    "What time is it now?",
+    "What day is it today?",
+    "How many plants do they want for the balcony?",
+    "Who plans to paint the kitchen?",
+    "What are their plans for the old house?",
+    "When will the two of them make peace?",
+    "Who has the busiest shop in town?",
+    "How much time did she spend on the letter?",
 )
+
+
+@lru_cache(maxsize=2)
+def _calendar(embedder: Embedder) -> Likeness:
+    """Tasks about calendars against all else that is asked; fitted once."""
+    of_calendar = [example for tool, bank in EXAMPLES.items() if tool not in OF_TASTE for example in bank]
+    of_taste = [example for tool in OF_TASTE for example in EXAMPLES[tool]]
+    others = [re.sub(r"\bAnn and Ben\b|\bAnn\b|\bBen\b", "they", one) for one in examples("likings")["other"]]
+    return Likeness({"calendar": of_calendar, "other": (*OTHERS, *of_taste, *others)}, embedder, worded=True)
+
+
+def of_calendar(task: str, embedder: Embedder) -> float:
+    """How much more a task is about calendars than about anything else; above 0 rather than not. task: without names."""
+    ((calendar, other),) = _calendar(embedder).scores([task])  # type: ignore[arg-type]  # an object: it can be hashed
+    return float(calendar - other) / 2
 
 
 @lru_cache(maxsize=2)

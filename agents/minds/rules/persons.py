@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kithnet.agents.minds.rules import sides
-from kithnet.agents.wording import FUNCTION_WORDS, NUMBER_WORDS, content_stems, named_people, sentences, words
+from kithnet.agents.wording import FIRST_PERSON, FUNCTION_WORDS, NUMBER_WORDS, content_stems, named_people
+from kithnet.memory.language.text import sentences, words
 from kithnet.memory.owner import Hit
 
 
@@ -20,7 +21,7 @@ def whom(hit: Hit, names: Mapping[str, Sequence[str]], question: str = "") -> st
     sentence = said[place]
     spoken = set(words(sentence))
     third = {"he", "she", "his", "her", "he's", "she's", "they", "their", "they're"} & spoken
-    if not spoken & _FIRST_PERSON or _begins_with_other(sentence, names, hit):
+    if not spoken & FIRST_PERSON or _begins_with_other(sentence, names, hit):
         if subject := _subject(sentence, names, hit, asked):
             return subject
         before = " ".join(said[:place])
@@ -35,19 +36,11 @@ def _begins_with_other(sentence: str, names: Mapping[str, Sequence[str]], hit: H
     others = [name for one, called in names.items() if one not in (hit.sender, hit.receiver) for name in called]
     parts = {part for name in others for part in words(name)}
     for word in words(sentence):
-        if word in _FIRST_PERSON:
+        if word in FIRST_PERSON:
             return False
         if word.removesuffix("'s") in parts:
             return True
     return False
-
-
-def says_i(text: str) -> bool:
-    """Whether the speaker of a text is in it."""
-    return bool({*words(text)} & _FIRST_PERSON)
-
-
-_FIRST_PERSON = frozenset("i i'm i've my me i'll i'd mine we our we're we've".split())
 
 
 def _subject(text: str, names: Mapping[str, Sequence[str]], hit: Hit, asked: frozenset[str]) -> str:

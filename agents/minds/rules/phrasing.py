@@ -12,7 +12,7 @@ from math import sqrt
 import numpy as np
 
 from kithnet.agents.minds.rules.examples import examples
-from kithnet.agents.wording import stem
+from kithnet.memory.language.text import stem
 
 LONGEST, SCOPE, APART = 3, 5, 3
 """Words of a run that is one feature; words that a negation reaches; how far apart two words are still a pair."""

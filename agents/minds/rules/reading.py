@@ -12,14 +12,8 @@ from kithnet.agents.minds.rules.fitness import Fitness
 from kithnet.agents.personal import CHAT
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
-from kithnet.agents.wording import (
-    content_stems,
-    normalise,
-    only_asks,
-    sentences,
-    told,
-    words,
-)
+from kithnet.agents.wording import content_stems, normalise, only_asks, told
+from kithnet.memory.language.text import sentence_spans, sentences, words
 from kithnet.memory.owner import Hit, OwnerMemory
 from kithnet.memory.vectors import Embedder
 from kithnet.runtime.chat import ChatModel, ReplySpec
@@ -134,9 +128,9 @@ def _once(passages: Sequence[Passage]) -> list[Passage]:
 
 def _answer(hit: Hit) -> Hit:
     """A noted "What is it? This." as what was answered; its question would be taken for part of the value."""
-    said = sentences(hit.text)
-    kept = list(dropwhile(only_asks, said))
-    return replace(hit, text=" ".join(kept)) if hit.kind != "message" and len(said) > len(kept) > 0 else hit
+    said = sentence_spans(hit.text)
+    kept = list(dropwhile(lambda at: only_asks(hit.text[slice(*at)]), said))
+    return replace(hit, text=hit.text[kept[0][0] :]) if hit.kind != "message" and len(said) > len(kept) > 0 else hit
 
 
 async def read(
@@ -226,7 +220,7 @@ async def _copy(model: ChatModel, question: str, passage: Passage, text: str, se
 
 
 def snap(said: str, memory: str, question: str) -> str:
-    """The span of `memory` that best matches what was said, or "" when the memory does not hold it.
+    """The span of `memory`, verbatim, that best matches what was said, or "" when the memory does not hold it.
 
     A span is accepted when at least half of its words and of the words said are shared, and at least half of its
     content words are not the question's own: an answer does not repeat the question.
@@ -236,7 +230,7 @@ def snap(said: str, memory: str, question: str) -> str:
         return ""
     asked = content_stems(question)
     best, best_overlap = "", 0.0
-    for span in _spans(memory.split(), len(wanted) + 3):
+    for span in _spans(memory, len(wanted) + 3):
         overlap = _overlap(normalise(span).split(), wanted)
         stems = content_stems(span)
         if overlap > best_overlap and len(stems - asked) >= max(1, len(stems & asked)):
@@ -244,10 +238,11 @@ def snap(said: str, memory: str, question: str) -> str:
     return best.strip(" \"'“”,;:.!?()[]-") if best_overlap >= 0.5 else ""
 
 
-def _spans(tokens: Sequence[str], longest: int) -> Iterator[str]:
-    for start in range(len(tokens)):
-        for end in range(start + 1, min(len(tokens), start + longest) + 1):
-            yield " ".join(tokens[start:end])
+def _spans(text: str, longest: int) -> Iterator[str]:
+    """Every run of up to `longest` words of a text, verbatim."""
+    places = [word.span() for word in re.finditer(r"\S+", text)]
+    for at, (start, _) in enumerate(places):
+        yield from (text[start:end] for _, end in places[at : at + longest])
 
 
 def _overlap(span: Sequence[str], wanted: Sequence[str]) -> float:
@@ -281,7 +276,7 @@ def whole_with(clause: str, text: str) -> str:
     announced = _EDGE.split(text.partition(f"{clause}: ")[2])[0]
     if nameless and _NAMES.search(f"x {announced}"):
         return announced.strip()
-    return " ".join(text.split()) if missed and len(text.split()) <= LONGEST_QUOTE else clause
+    return text.strip() if missed and len(text.split()) <= LONGEST_QUOTE else clause
 
 
 def announced(text: str) -> str:
@@ -297,12 +292,15 @@ _NAMES = re.compile(r"(?<![.!?:] )(?<!^)\b(?!I\b)[A-Z][a-z]|\d")
 
 
 def sentence_with(wanted: str, text: str) -> str:
-    """The sentence of `text` that holds most of `wanted`, cut to a quotable length; the text itself if it is short."""
+    """The sentence of `text` that holds most of `wanted`, cut to a quotable length; the text itself if it is short.
+
+    What is returned stands in `text` letter by letter.
+    """
     if len(text.split()) <= LONGEST_QUOTE:
-        return " ".join(text.split())
+        return text.strip()
     sought = set(words(wanted))
     best = max(sentences(text), key=lambda part: len(sought & set(words(part))))
-    return " ".join(best.split()[:LONGEST_QUOTE])
+    return best[: [word.end() for word in re.finditer(r"\S+", best)][:LONGEST_QUOTE][-1]]
 
 
 async def plan(model: ChatModel, task: str, settings: Settings, failed: Callable[[str], None]) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from random import Random
 import numpy as np
 
 from kithnet.agents.minds.rules.examples import examples
-from kithnet.agents.wording import FUNCTION_WORDS, content_words, stem
+from kithnet.agents.wording import FUNCTION_WORDS, content_words
+from kithnet.memory.language.text import stem
 from kithnet.memory.vectors import Embedder
 
 LONGEST = 4

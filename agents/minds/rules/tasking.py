@@ -1,7 +1,9 @@
 """A task read for what is to be reckoned: which tool, over whose calendars, and what is left out.
 
 By rules over the words of the task; a wording that no rule knows is compared by meaning with examples of what each tool is
-asked, and of what none is, and counts only where one tool is clearly nearer. No tool is the answer to most tasks.
+asked, and of what none is, and counts only where one tool is clearly nearer. Whatever the words, a task has a tool of
+calendars only where it names somebody, or everybody, and is about calendars by its meaning. No tool is the
+answer to most tasks.
 """
 
 import itertools
@@ -11,8 +13,9 @@ from dataclasses import dataclass
 
 from kithnet.agents.minds.rules import likings
 from kithnet.agents.minds.rules.exceptions import excluded
-from kithnet.agents.minds.rules.meanings import OF_TASTE, Tool, by_meaning
-from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, named_people, stem
+from kithnet.agents.minds.rules.meanings import OF_DAYS, OF_TASTE, Tool, by_meaning, of_calendar
+from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, named_people
+from kithnet.memory.language.text import stem
 from kithnet.memory.vectors import Embedder
 from kithnet.memory.writing import clock, timewords
 from kithnet.memory.writing.clock import DAY, Token
@@ -84,7 +87,10 @@ _NOBODY = frozenset("nobody none neither no-one noone unclaimed unoccupied".spli
 _ALL = frozenset(
     "all everyone everybody both each common every shared mutual mutually jointly simultaneously whole together".split()
 )
-_GROUP = frozenset("everyone everybody friends contacts others anyone anybody group all them".split())
+_GROUP = frozenset(
+    "everyone everybody friends contacts others anyone anybody nobody none group they them their theirs we us our".split()
+)
+"""Words for more people than one: a task about calendars names somebody, or has one of these."""
 _NO_NAMES = frozenset(
     """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
     october november december i english please""".split()
@@ -126,16 +132,18 @@ def read(
             return of_taste
     meant = None if tool or embedder is None else by_meaning(_nameless(rest), embedder)
     chosen = tool or meant
-    if chosen is None:
+    if chosen is None or meant in OF_TASTE:  # a comparison of tastes that `_of_two` did not find is none
         return None
     window, least = _bounds(rest)
     if chosen in OF_TASTE:
         people = _people(task, rest, names, pair)
         liked = not {stem(token.low) for token in rest} & _HATING or chosen == "apart"
-        return Plan(chosen, people, liked=liked, by_meaning=tool is None) if len(people) == 2 else None
-    return Plan(
-        chosen, _people(task, rest, names, pair), left_out, window, least, _twice(rest), by_meaning=tool is None
-    )
+        return Plan(chosen, people, liked=liked) if len(people) == 2 else None
+    people = _people(task, rest, names, pair)
+    somebody = bool(people) or bool({token.low for token in tokens} & (_ALL | _GROUP))
+    if not somebody or (embedder is not None and of_calendar(_nameless(rest), embedder) < OF_DAYS):
+        return None
+    return Plan(chosen, people, left_out, window, least, _twice(rest), by_meaning=tool is None)
 
 
 def _of_two(

@@ -11,13 +11,14 @@ from math import exp
 
 from kithnet.agents.minds.rules import leanings, spotting
 from kithnet.agents.minds.rules.spotting import Thing
-from kithnet.agents.wording import content_stems, content_words, named_people, words
+from kithnet.agents.wording import content_stems, content_words, named_people
+from kithnet.memory.language.text import words
 from kithnet.memory.recall import Hit
 from kithnet.memory.vectors import Embedder
 from kithnet.memory.writing import speech, tastes
 
 _ASKED = re.compile(r"What does (?P<name>[^?]+?) like, and what not\?")
-_ENTRY = re.compile(r"(?P<who>[^“”]+?) (?P<how>likes|dislikes|speaks of) this: “(?P<said>[^“”]*)”")
+_ENTRY = re.compile(r"(?P<who>[^“”]+?) (?P<how>likes|dislikes|speaks of) this: “(?P<said>.*)”", re.DOTALL)
 _HOW = {1: "likes", -1: "dislikes", 0: "speaks of"}
 ABOUT, TOLD = 0.0, 0.25
 """How much a sentence must be of taste to be kept at all; how far it must lean to be told as a leaning."""
@@ -37,11 +38,16 @@ up to so many words."""
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """leaning: 1 for liking, -1 for dislike, 0 where the words do not say. said: the sentence."""
+    """leaning: 1 for liking, -1 for dislike, 0 where the words do not say. said: the sentence, verbatim."""
 
     who: str
     leaning: int
     said: str
+
+    @property
+    def read(self) -> str:
+        """The sentence as it is read."""
+        return speech.clean(self.said)
 
     def __str__(self) -> str:
         """The entry as it is spoken; `entry` reads it back."""
@@ -74,39 +80,42 @@ def read(
     """What a person's tastes are, by what the person said, and by what others said of them; each with its message's id."""
     told: list[tuple[str, str]] = []
     for hit in hits:
-        for sentence in _passages(hit.text, embedder):
-            if speech.is_question(sentence) or not _speaks_of(sentence, hit, person, name, names):
+        for said in _passages(hit.text, embedder):
+            if speech.is_question(said) or not _speaks_of(said, hit, person, name, names):
                 continue
-            said = re.sub(r"[“”]", "'", sentence)
             if content_stems(said):
                 told.append((said, hit.id))
     if embedder is None:
-        return [(Taste(name, way, said), i) for said, i in told if (way := tastes.leaning(said))]
+        return [(Taste(name, way, said), i) for said, i in told if (way := tastes.leaning(speech.clean(said)))]
     found: list[tuple[Taste, str]] = []
-    spotted = spotting.things([said for said, _ in told], embedder)
-    masked = [_mask(said, name, one[0]) if one else said for (said, _), one in zip(told, spotted, strict=True)]
-    for (said, i), (leans, of_taste) in zip(told, leanings.judge(masked, embedder), strict=True):
-        if of_taste >= ABOUT or tastes.leaning(said):
+    plain = [speech.clean(said) for said, _ in told]
+    spotted = spotting.things(plain, embedder)
+    masked = [_mask(said, name, one[0]) if one else said for said, one in zip(plain, spotted, strict=True)]
+    judged = leanings.judge(masked, embedder)
+    for (said, i), read_as, (leans, of_taste) in zip(told, plain, judged, strict=True):
+        if of_taste >= ABOUT or tastes.leaning(read_as):
             found.append((Taste(name, _way(leans, TOLD), said), i))
     return found
 
 
 def _passages(text: str, embedder: Embedder | None) -> list[str]:
-    """The sentences of a message, those together of which only one has a thing: "Opera? Not for me." """
-    parts = speech.sentences(text)
-    if embedder is None or len(parts) == 1:
-        return parts
-    best = [one[0].score if one else -1.0 for one in spotting.things(parts, embedder)]
-    joined: list[tuple[str, float]] = []
-    for part, score in zip(parts, best, strict=True):
-        before, there = joined[-1] if joined else ("", 0.0)
+    """The sentences of a message, verbatim, those together of which only one has a thing: "Opera? Not for me." """
+    spans = speech.spans(text)
+    if embedder is None or len(spans) == 1:
+        return [text[start:end] for start, end in spans]
+    things = spotting.things([speech.clean(text[start:end]) for start, end in spans], embedder)
+    joined: list[tuple[int, int, float]] = []
+    for (start, end), one in zip(spans, things, strict=True):
+        part, score = text[start:end], one[0].score if one else -1.0
+        first, last, there = joined[-1] if joined else (start, start, 0.0)
+        before = text[first:last]
         leads = speech.is_question(before) and len(content_words(before)) <= ASIDE
         together = bool(before) and len(words(before)) + len(words(part)) <= TOGETHER
         if together and (leads or (score < NO_THING <= there)) and not speech.is_question(part):
-            joined[-1] = (f"{before} {part}", max(score, there))
+            joined[-1] = (first, end, max(score, there))
         else:
-            joined.append((part, score))
-    return [part for part, _ in joined]
+            joined.append((start, end, score))
+    return [text[first:last] for first, last, _ in joined]
 
 
 def _way(leans: float, least: float) -> int:
@@ -153,7 +162,7 @@ class _Pair:
     weight: float
 
     def masked(self) -> tuple[str, str]:
-        return _mask(self.one.said, self.one.who, self.thing), _mask(self.other.said, self.other.who, self.again)
+        return _mask(self.one.read, self.one.who, self.thing), _mask(self.other.read, self.other.who, self.again)
 
     def fit(self, a: float, b: float, opposite: bool, liked: bool) -> float:
         """How likely the pair fits, of how the two lean."""
@@ -175,10 +184,11 @@ def _fits(pairs: Sequence[_Pair], opposite: bool, liked: bool, embedder: Embedde
     texts = list(dict.fromkeys(text for pair in pairs for text in pair.masked()))
     lean = {text: way for text, (way, _) in zip(texts, leanings.judge(texts, embedder), strict=True)}
     fits: dict[str, float] = {}
+    called: dict[frozenset[str], str] = {}
     for pair in pairs:
         one, other = pair.masked()
         named = pair.thing if content_stems(pair.thing) == content_stems(pair.again) else f"{pair.thing}, {pair.again}"
-        key = next((known for known in fits if content_stems(known) == content_stems(named)), named)
+        key = called.setdefault(content_stems(named), named)
         fits[key] = max(fits.get(key, -1.0), pair.fit(lean[one], lean[other], opposite, liked))
     return fits
 
@@ -188,7 +198,7 @@ _Spotted = tuple[Taste, Thing, float]
 
 
 def _spotted(side: Sequence[Taste], embedder: Embedder) -> list[_Spotted]:
-    found = spotting.things([taste.said for taste in side], embedder)
+    found = spotting.things([taste.read for taste in side], embedder)
     return [
         (taste, thing, share / (1 + exp(SURE * (DOUBTED - thing.score))))
         for taste, one in zip(side, found, strict=True)
@@ -205,9 +215,10 @@ def _shares(found: Sequence[Thing]) -> list[float]:
 def _of_same_words(left: Sequence[_Spotted], right: Sequence[_Spotted]) -> list[_Pair]:
     """Pairs of sentences whose things have the same words, or one the words of the other and more."""
     pairs: list[_Pair] = []
+    stems = {thing.text: content_stems(thing.text) for _, thing, _ in (*left, *right)}
     for one, thing, sure in left:
         for other, again, as_sure in right:
-            a, b = content_stems(thing.text), content_stems(again.text)
+            a, b = stems[thing.text], stems[again.text]
             if a and b and (a <= b or b <= a):
                 weight = sure * as_sure * (1.0 if a == b else WITHIN)
                 short, long = sorted((thing.text, again.text), key=len)
@@ -237,7 +248,7 @@ def _in_common(left: Sequence[Taste], right: Sequence[Taste]) -> list[_Pair]:
     pairs: list[_Pair] = []
     for one in left:
         for other in right:
-            for place, thing in enumerate(tastes.runs(one.said, other.said)):
+            for place, thing in enumerate(tastes.runs(one.read, other.read)):
                 if stems := content_stems(thing):
                     weight = max(2 / max(2, held[word]) for word in stems) / (1 + place)
                     pairs.append(_Pair(one, other, thing, thing, weight))
