@@ -78,18 +78,17 @@ class PersonalAgent:
     def _open_to(self, found: Recall, partner: str, task: str) -> Recall:
         """Without the memories that are for others and that no grant opens to the partner for this task."""
         barred = [hit for hit in found.hits if hit.audience is not None and partner not in hit.audience]
-        closed = {hit.id for hit in barred if not self.may_tell(hit, partner, task)}
+        closed = {hit.id for hit in barred if not self.may_tell(self.item(hit), partner, task)}
         kept = tuple(hit for hit in found.hits if hit.id not in closed)
         return replace(found, hits=kept, searched=found.searched - len(closed), abstained=abstains(kept))
 
-    def sensitive(self, hit: Hit) -> bool:
-        """Whether a memory is more than ordinary, by its words, the words around it or its audience."""
-        return self._item(self.evidence(hit), "", hit.text).sensitivity != "ordinary"
+    def item(self, hit: Hit) -> Item:
+        """A recalled memory as it is weighed: how sensitive it is, by its words, those around it and its audience."""
+        return self._item(self.evidence(hit), "", hit.text)
 
-    def may_tell(self, hit: Hit, partner: str, task: str) -> bool:
-        """Whether what was recalled could be told now, with nobody asked and no grant used up."""
-        item = self._item(self.evidence(hit), "", hit.text)
-        return would_tell(self.policy, item, partner, self.tie(partner), task, self.memory.grants.to(partner))
+    def may_tell(self, item: Item, partner: str, task: str) -> bool:
+        """Whether an item could be told now, with nobody asked and no grant used up."""
+        return would_tell(self.policy, item, partner, self.tie(partner), task, self.memory.grants)
 
     async def latest(self, *, k: int, budget: int) -> Recall:
         """The owner's last messages, newest first: what an agent without a memory has before it."""
