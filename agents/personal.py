@@ -78,18 +78,22 @@ class PersonalAgent:
     def _open_to(self, found: Recall, partner: str, task: str) -> Recall:
         """Without the memories that are for others and that no grant opens to the partner for this task."""
         barred = [hit for hit in found.hits if hit.audience is not None and partner not in hit.audience]
-        closed = {hit.id for hit in barred if not self.may_tell(hit, partner, task)}
+        items = zip(barred, self.items(barred), strict=True)
+        closed = {hit.id for hit, item in items if not self.may_tell(item, partner, task)}
         kept = tuple(hit for hit in found.hits if hit.id not in closed)
         return replace(found, hits=kept, searched=found.searched - len(closed), abstained=abstains(kept))
 
-    def sensitive(self, hit: Hit) -> bool:
-        """Whether a memory is more than ordinary, by its words, the words around it or its audience."""
-        return self._item(self.evidence(hit), "", hit.text).sensitivity != "ordinary"
+    def items(self, hits: Sequence[Hit]) -> list[Item]:
+        """Recalled memories as they are weighed: how sensitive each is, by its words, those around it and its audience."""
+        around = [self._around(hit) for hit in hits]
+        self.discretion.read([text for hit, others in zip(hits, around, strict=True) for text in (hit.text, *others)])
+        return [
+            self._told_as(hit, self.evidence(hit).sources, "", others) for hit, others in zip(hits, around, strict=True)
+        ]
 
-    def may_tell(self, hit: Hit, partner: str, task: str) -> bool:
-        """Whether what was recalled could be told now, with nobody asked and no grant used up."""
-        item = self._item(self.evidence(hit), "", hit.text)
-        return would_tell(self.policy, item, partner, self.tie(partner), task, self.memory.grants.to(partner))
+    def may_tell(self, item: Item, partner: str, task: str) -> bool:
+        """Whether an item could be told now, with nobody asked and no grant used up."""
+        return would_tell(self.policy, item, partner, self.tie(partner), task, self.memory.grants)
 
     def tellable(self, lines: Sequence[Hit], partner: str, task: str) -> list[tuple[Item, Decision]]:
         """For each line, what would be told and what is decided of it, with nobody asked and no grant used up.
@@ -98,12 +102,11 @@ class PersonalAgent:
         """
         around = {line.id: self._around(line) for line in lines if partner not in self._present(line)}
         self.discretion.read([text for line in lines if line.id in around for text in (line.text, *around[line.id])])
-        granted = self.memory.grants.to(partner) if around else []
         found = []
         for line in lines:
             item = self._told_as(line, self.evidence(line).sources, line.text, around.get(line.id))
             action, rule = ruled(self.policy, item, partner, self.tie(partner))
-            told = would_tell(self.policy, item, partner, self.tie(partner), task, granted)
+            told = would_tell(self.policy, item, partner, self.tie(partner), task, self.memory.grants)
             found.append((item, Decision(told, action, rule)))
         return found
 

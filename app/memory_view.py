@@ -78,7 +78,8 @@ def search(place: Place, config: Config, asked: Asked, query: str, k: int) -> di
         else:
             found = it.memory.recall(query, partner=it.partner, k=k * DEEPER, budget=800 * DEEPER, at=it.at)
             agent = Cast(it.store, policy_of(config.disclosure), embedder=it.embedder).agent(it.memory.owner)
-            told = tuple(hit for hit in found.hits if agent.may_tell(hit, it.partner, query))
+            weighed = zip(found.hits, agent.items(found.hits), strict=True)
+            told = tuple(hit for hit, item in weighed if agent.may_tell(item, it.partner, query))
             found = replace(found, hits=told[:k], searched=len(told), abstained=abstains(told))
     return {
         "hits": [as_json(hit) for hit in found.hits],

@@ -115,7 +115,9 @@ class Conversation:
         """
         if self._trusted:
             return list(hits)
-        delicate = await asyncio.to_thread(lambda: {hit.id for hit in hits if self._agent.sensitive(hit)})
+        delicate = await asyncio.to_thread(
+            lambda: {item.id for item in self._agent.items(hits) if item.sensitivity != "ordinary"}
+        )
         told = {hit.id for hit in sorted(hits, key=lambda hit: hit.id not in delicate) if await self._told(hit, text)}
         return [hit for hit in hits if hit.id in told]
 

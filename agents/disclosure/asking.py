@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kithnet.agents.disclosure.sensitivity import Item
 from kithnet.agents.minds.rules.fitness import Fitness
-from kithnet.memory.owner import OwnerMemory
-from kithnet.memory.recall import Hit
+from kithnet.memory.owner import Hit, OwnerMemory
 from kithnet.memory.search import supports
 
-LOOKED_AT, TOKENS, FITTING = 12, 4_000, 0.4
+LOOKED_AT, TOKENS, FITTING = 8, 4_000, 0.4
 """How many of the asker's memories a question is held against, how much they may hold, and how likely one must answer it."""
 
 
@@ -25,10 +25,10 @@ class Asker(Protocol):
     def named(self, question: str) -> Mapping[str, Sequence[str]]:
         """Whom a question names, with their names."""
 
-    def sensitive(self, hit: Hit) -> bool:
-        """Whether a memory is more than ordinary, by its words, the words around it or its audience."""
+    def items(self, hits: Sequence[Hit]) -> list[Item]:
+        """Memories as they are weighed, with how sensitive each is."""
 
-    def may_tell(self, hit: Hit, partner: str, task: str) -> bool:
+    def may_tell(self, item: Item, partner: str, task: str) -> bool:
         """Whether it could be told now, with nobody asked and no grant used up."""
 
 
@@ -39,17 +39,22 @@ class Secrets:
     answering: those that may well answer it. near: those that only may have to do with it.
     """
 
-    answering: tuple[Hit, ...]
-    near: tuple[Hit, ...]
+    answering: tuple[Item, ...]
+    near: tuple[Item, ...]
 
 
-def rests_on(asker: Asker, question: str) -> Secrets:
-    """What a question is held against. That the asker once worked on it is no secret of what it is about."""
+def rests_on(asker: Asker, question: str, *, near: bool = True) -> Secrets:
+    """What a question is held against. That the asker once worked on it is no secret of what it is about.
+
+    near: whether those are wanted too; to judge how sensitive a message is costs more than to find it.
+    """
     found = asker.memory.recall(question, k=LOOKED_AT, budget=TOKENS)
-    hits = [hit for hit in found.hits if hit.kind != "summary" and supports(hit) and asker.sensitive(hit)]
-    fitness = Fitness(asker.memory, question, asker.named(question))
-    fits = {hit.id for hit in hits if fitness.of(hit, hybrid=found.mode == "hybrid") >= FITTING}
-    return Secrets(tuple(h for h in hits if h.id in fits), tuple(h for h in hits if h.id not in fits))
+    hits = [hit for hit in found.hits if hit.kind != "summary" and supports(hit)]
+    fitness = Fitness(asker.memory, question, asker.named(question)) if hits else None
+    fits = {hit.id for hit in hits if fitness and fitness.of(hit, hybrid=found.mode == "hybrid") >= FITTING}
+    items = asker.items([hit for hit in hits if near or hit.id in fits])
+    secret = [item for item in items if item.sensitivity != "ordinary"]
+    return Secrets(tuple(i for i in secret if i.id in fits), tuple(i for i in secret if i.id not in fits))
 
 
 def barred(asker: Asker, question: str, people: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -58,11 +63,12 @@ def barred(asker: Asker, question: str, people: Iterable[str]) -> dict[str, tupl
     Whom the question names is told of nothing that may have to do with it: a secret about them is kept from them first.
     Whoever was there when it was said may be asked.
     """
-    secrets, named = rests_on(asker, question), asker.named(question)
+    several, named = [*people], asker.named(question)
+    secrets = rests_on(asker, question, near=any(person in named for person in several))
     found: dict[str, tuple[str, ...]] = {}
-    for person in people if secrets.answering or secrets.near else ():
-        hits = (*secrets.answering, *(secrets.near if person in named else ()))
-        if ids := tuple(hit.id for hit in hits if not asker.may_tell(hit, person, question)):
+    for person in several if secrets.answering or secrets.near else ():
+        held = (*secrets.answering, *(secrets.near if person in named else ()))
+        if ids := tuple(item.id for item in held if not asker.may_tell(item, person, question)):
             found[person] = ids
     return found
 

@@ -5,7 +5,6 @@ names is told when it is ordinary and put to the owner when it is sensitive; an 
 counted. Where all this would not tell, a grant of the owner's does.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -13,7 +12,6 @@ from typing import Literal, Protocol
 from kithnet.agents.disclosure import gate, grants
 from kithnet.agents.disclosure.grants import Granted
 from kithnet.agents.disclosure.sensitivity import Item
-from kithnet.memory.grants import Grant
 from kithnet.memory.language.text import stem, words
 
 Action = Literal["tell", "ask", "refuse"]
@@ -121,8 +119,8 @@ async def decide(
     return Decision(told, action, name)
 
 
-def would_tell(policy: Policy, item: Item, partner: str, tie: int, task: str, given: Sequence[Grant] = ()) -> bool:
-    """Whether `item` could be told now with nobody asked and nothing used up. given: the owner's grants to the partner."""
+def would_tell(policy: Policy, item: Item, partner: str, tie: int, task: str, granted: Granted) -> bool:
+    """Whether `item` could be told now with nobody asked and nothing used up."""
     if partner in item.shared_with or ruled(policy, item, partner, tie)[0] == "tell":
         return True
-    return any(grants.fitting(given, item, task))
+    return any(grants.fitting(granted.to(partner), item, task))

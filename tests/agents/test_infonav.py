@@ -228,15 +228,21 @@ def test_no_sequence_of_steps_makes_a_value_known_without_evidence(steps: list[t
 LIST = "What is on Ana's calendar?"
 
 
-def entries(number: int, support: float = 0.9) -> list[tuple[str, tuple[Evidence, ...]]]:
-    return [(f"swim {n}", (Evidence(f"m{n}", (f"m{n}",), "ana", 0, support),)) for n in range(number)]
+def calendar(question: str = LIST) -> Ledger:
+    """A ledger whose task is a list."""
+    return infonav.restate(infonav.new_ledger("ana", question), "r0", question, "events")
+
+
+def entries(number: int, support: float = 0.9) -> list[infonav.Found]:
+    return [(f"swim {n}", (Evidence(f"m{n}", (f"m{n}",), "ana", 0, support),), "stated") for n in range(number)]
 
 
 def test_many_entries_are_learned_at_once_as_one_by_one() -> None:
-    opened = infonav.new_ledger("ana", LIST)
-    found = [*entries(20), *((value, (Evidence(f"u{n}", (), "ben", 1),)) for n, (value, _) in enumerate(entries(10)))]
+    opened = calendar()
+    again = [(value, (Evidence(f"u{n}", (), "ben", 1),), basis) for n, (value, _, basis) in enumerate(entries(10))]
+    found = [*entries(20), *again]
     singly = opened
-    for value, evidence in found:
+    for value, evidence, _ in found:
         singly = infonav.learn(singly, "r0", value, evidence)
     together = infonav.learn_all(opened, "r0", found)
     assert together["r0"].held == singly["r0"].held
@@ -245,8 +251,9 @@ def test_many_entries_are_learned_at_once_as_one_by_one() -> None:
 
 
 def test_a_ledger_that_is_full_keeps_the_best_entries_and_says_how_many_it_left_out() -> None:
-    ledger = infonav.open_rationale(infonav.new_ledger("ana", LIST), "What is on Ben's calendar?")
-    full = infonav.learn_all(ledger, "r0", [*entries(5, 0.5), ("yoga", (Evidence("m99", ("m99",), "ana"),))], most=4)
+    ledger = infonav.open_rationale(calendar(), "What is on Ben's calendar?", "events")
+    yoga: infonav.Found = ("yoga", (Evidence("m99", ("m99",), "ana"),), "stated")
+    full = infonav.learn_all(ledger, "r0", [*entries(5, 0.5), yoga], most=4)
     assert [held.value for held in full["r0"].held] == ["yoga", "swim 0", "swim 1", "swim 2"]
     assert full["r0"].cut == 2
     assert infonav.from_json(infonav.to_json(full))["r0"].cut == 2
@@ -256,6 +263,6 @@ def test_a_ledger_that_is_full_keeps_the_best_entries_and_says_how_many_it_left_
 
 def test_learning_ten_thousand_entries_takes_no_longer_than_they_are_many() -> None:
     started = time.perf_counter()
-    ledger = infonav.learn_all(infonav.new_ledger("ana", LIST), "r0", entries(10_000), most=300)
+    ledger = infonav.learn_all(calendar(), "r0", entries(10_000), most=300)
     assert time.perf_counter() - started < 5.0
     assert (len(ledger["r0"].held), ledger["r0"].cut) == (300, 9_700)

@@ -174,11 +174,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith bench memory": desk.data("bench memory --quick --only replay"),
         "kith ask": desk.data(f"ask {pair[0]} {pair[1]} 'What did you tell me?' {QUICK}"),
         "kith ask --operator": desk.data(f"ask {pair[0]} {pair[1]} 'What did you tell me?' {QUICK} --operator"),
-        "kith grants give": desk.data(f"grants give {pair[0]} {pair[1]} --once"),
-        "kith grants list": desk.data(f"grants list {pair[0]}"),
-        "kith grants revoke": desk.data(f"grants revoke {pair[0]} g1"),
         "kith trace": desk.data("trace last"),
-        **remembered(desk, pair[0]),
+        **remembered(desk, *pair),
     }
     assert desk.data("world show small").keys() == made.keys()
     return told
@@ -198,8 +195,8 @@ def mixed(desk: Desk) -> dict[str, Any]:
     }
 
 
-def remembered(desk: Desk, person: str) -> dict[str, Any]:
-    """What the commands of `kith memory` print, after an `ask`, on a world in which `person` has noted and told something."""
+def remembered(desk: Desk, person: str, partner: str) -> dict[str, Any]:
+    """What the commands of `kith memory` and `kith grants` print, after an `ask`, where `person` has noted and told something."""
     with open_world(desk.home / "worlds", "small") as store:
         memory = store.owner(person)
         said = memory.recall("the").hits[0].id
@@ -217,6 +214,9 @@ def remembered(desk: Desk, person: str) -> dict[str, Any]:
         memory.disclose([made.id], partner=person, task="Where?", rule="ordinary")
     asked, told = desk.data(f"memory explain {person} 'the key'"), desk.data(f"memory explain {person}")
     return {
+        "kith grants give": desk.data(f"grants give {person} {partner} --once --item {said}"),
+        "kith grants list": desk.data(f"grants list {person}"),
+        "kith grants revoke": desk.data(f"grants revoke {person} g1"),
         "kith memory search": desk.data(f"memory search {person} 'the key' --world small"),
         "kith memory show": desk.data(f"memory show {person} {made.id}"),
         "kith memory correct": desk.data(f"memory correct {person} {made.id} 'The key is nowhere.'"),
