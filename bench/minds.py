@@ -1,0 +1,32 @@
+"""Which mind a benchmark measures: set where the settings know minds; where they do not, there is only the reader."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+from kithnet.agents.settings import Settings
+from kithnet.runtime.config import Config
+from kithnet.runtime.errors import InputError
+
+AUTO, MODEL, READER, HOSTILE = "auto", "model", "reader", "hostile"
+MINDS = (AUTO, MODEL, READER)
+FIELD = "mind"
+
+
+def chosen(names: Sequence[str], known: Sequence[str] = MINDS) -> tuple[str, ...]:
+    """The minds of these names, without repeats. Raises InputError for one that there is not."""
+    for name in names:
+        if name not in known:
+            raise InputError(f"there is no mind {name!r}", f"choose among {', '.join(known)}")
+    return tuple(dict.fromkeys(names)) or known[:1]
+
+
+def with_mind(config: Config, mind: str) -> Config:
+    """The settings with `model.mind` set."""
+    if FIELD not in {one.name for one in fields(config.model)}:
+        return config
+    return replace(config, model=replace(config.model, **{FIELD: mind}))
+
+
+def thinking(settings: Settings, mind: str) -> Settings:
+    """The agents' settings with the mind set."""
+    return replace(settings, **{FIELD: mind}) if FIELD in {one.name for one in fields(settings)} else settings  # type: ignore[arg-type]
