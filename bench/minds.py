@@ -1,9 +1,10 @@
 """Which mind a benchmark measures: set where the settings know minds; where they do not, there is only the reader."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 from kithnet.agents.settings import Settings
+from kithnet.runtime.chat import ChatModel, Message, OnText, Reply, ReplySpec, Scores, Traits
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import InputError
 
@@ -30,3 +31,23 @@ def with_mind(config: Config, mind: str) -> Config:
 def thinking(settings: Settings, mind: str) -> Settings:
     """The agents' settings with the mind set."""
     return replace(settings, **{FIELD: mind}) if FIELD in {one.name for one in fields(settings)} else settings  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Lent:
+    """A model that one run opens and many scenes use: none of them closes it."""
+
+    model: ChatModel
+
+    @property
+    def traits(self) -> Traits:
+        return self.model.traits
+
+    async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
+        return await self.model.reply(messages, spec, on_text)
+
+    async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
+        return await self.model.score(messages, choices, raw=raw)
+
+    async def close(self) -> None:
+        """The model belongs to whoever opened it."""

@@ -245,7 +245,8 @@ def informative(
         str,
         typer.Option(
             "--suite",
-            help="classic, asymmetric, schedule-easy, schedule-medium, schedule-hard, needle, needle-1hop, friends.",
+            help="classic, asymmetric, schedule-easy, schedule-medium, schedule-hard, needle, needle-1hop, friends, "
+            "or hiddenbench with its file.",
         ),
     ] = "classic",
     n: Annotated[int | None, typer.Option("--n", min=1, help="Items of each family; default: as in the paper.")] = None,
@@ -256,7 +257,11 @@ def informative(
     ] = None,
     arms: Annotated[
         list[str] | None,
-        typer.Option("--arms", help="ours, no-infonav, no-memory, no-consult, no-tools, all-facts; may be repeated."),
+        typer.Option(
+            "--arms",
+            help="ours, no-infonav, no-memory, no-consult, no-tools, all-facts; model, reader, shared-only, one-sided "
+            "only where named; may be repeated.",
+        ),
     ] = None,
     wordings: Annotated[
         str, typer.Option("--wordings", help="dev, or test: held out, nothing is tuned on them.")

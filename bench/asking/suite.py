@@ -4,20 +4,20 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from kithnet.app import collaborate
+from kithnet.app import collaborate, engines
 from kithnet.app.runs import Run
 from kithnet.app.worlds import open_world
 from kithnet.bench.asking import chosen, friendsqa, locomo, parts, table, worlds, written
 from kithnet.bench.asking.outcomes import Kept, Outcome
 from kithnet.bench.asking.question import Question, Subject
 from kithnet.bench.asking.renaming import renamed
-from kithnet.bench.minds import AUTO, with_mind
+from kithnet.bench.minds import AUTO, Lent, with_mind
 from kithnet.bench.report import Result
 from kithnet.network.records import ChatMessage, Person, Tie, World
 from kithnet.runtime.chat import ChatModel
@@ -117,9 +117,7 @@ def run(
         kept = Kept(folder)
         total = len(questions) * len(table.ways(plan.parts, plan.minds))
         work = _Work(home, models, config, plan, folder, kept, tell, total, model)
-        for part, mind in table.ways(plan.parts, plan.minds):
-            for subject in subjects:
-                _ask(work, part, mind, subject)
+        asyncio.run(_ask_all(work, subjects))
         rows = table.rows(questions, kept.outcomes, plan.parts, plan.minds)
         bars = table.bars(plan.source, questions, kept.outcomes, plan.parts, plan.minds)
     title = f"{len(questions)} questions of {plan.source}, {config.model.name}{' at a URL' if config.model.url else ''}"
@@ -166,21 +164,30 @@ def _held(folder: Path, fresh: bool) -> Iterator[None]:
         lock.release()
 
 
-def _ask(work: _Work, part: str, mind: str, subject: Subject) -> None:
-    """Ask the questions of one world that have no outcome yet."""
-    todo = [one for one in subject.questions if (part, mind, one.id) not in work.kept.outcomes]
-    if not todo:
-        return
+async def _ask_all(work: _Work, subjects: Sequence[Subject]) -> None:
+    """Every way over every world. The model is opened when a question is left to ask, and once."""
+    async with AsyncExitStack() as stack:
+        lent: ChatModel | None = None
+        for part, mind in table.ways(work.plan.parts, work.plan.minds):
+            for subject in subjects:
+                todo = [one for one in subject.questions if (part, mind, one.id) not in work.kept.outcomes]
+                if todo and lent is None:
+                    chat = await stack.enter_async_context(engines.chat_model(work.config, work.models, work.model))
+                    lent = Lent(chat)
+                if todo and lent:
+                    await _ask(work, part, mind, replace(subject, questions=tuple(todo)), lent)
+
+
+async def _ask(work: _Work, part: str, mind: str, subject: Subject, lent: ChatModel) -> None:
+    """Ask the questions of one world."""
     if part == parts.RENAMED:
-        ids = {one.id for one in todo}
         subject = renamed(subject, work.plan.seed)
-        todo = [one for one in subject.questions if one.id in ids]
     config = with_mind(work.config, mind) if mind else work.config
     world = _world(work, part, subject)
     place = work.folder / "-".join(filter(None, (part, mind, subject.name)))
     with storing(place):
         place.mkdir(parents=True, exist_ok=True)
-    asyncio.run(_in_flight(work, part, mind, todo, world, config, Run(place.name, place)))
+    await _in_flight(work, (part, mind), subject.questions, world, config, Run(place.name, place), lent)
 
 
 def _world(work: _Work, part: str, subject: Subject) -> Path:
@@ -196,18 +203,18 @@ def _world(work: _Work, part: str, subject: Subject) -> Path:
 
 
 async def _in_flight(
-    work: _Work, part: str, mind: str, todo: Sequence[Question], world: Path, config: Config, run: Run
+    work: _Work, way: tuple[str, str], todo: Sequence[Question], world: Path, config: Config, run: Run, lent: ChatModel
 ) -> None:
     """Some at once. Nobody notes anything in the world, so questions to the same people do not wait for each other."""
-    async with collaborate.scene(world, work.models, config, run, model=work.model, journal=False) as scene:
+    async with collaborate.scene(world, work.models, config, run, model=lent, journal=False) as scene:
         place = parts.Place.of(scene)
 
         async def one(question: Question) -> Outcome:
-            return await parts.outcome(place, part, mind, question)
+            return await parts.outcome(place, *way, question)
 
         async for ended in AsyncExecutor(work.plan.in_flight).run([Job(question) for question in todo], one):
             if ended.error:
                 raise ended.error
             assert ended.result is not None, "a job without an error has a result"
             work.kept.add(ended.result)
-            work.tell(min(len(work.kept.outcomes), work.total), work.total, f"{part} {mind}".strip())
+            work.tell(min(len(work.kept.outcomes), work.total), work.total, " ".join(filter(None, way)))
