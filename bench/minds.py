@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from kithnet.agents.settings import Settings
 from kithnet.runtime.chat import ChatModel, Message, OnText, Reply, ReplySpec, Scores, Traits
@@ -18,19 +19,21 @@ def chosen(names: Sequence[str], known: Sequence[str] = MINDS) -> tuple[str, ...
     for name in names:
         if name not in known:
             raise InputError(f"there is no mind {name!r}", f"choose among {', '.join(known)}")
-    return tuple(dict.fromkeys(names)) or known[:1]
+    return tuple(dict.fromkeys(names)) or tuple(known[:1])
 
 
 def with_mind(config: Config, mind: str) -> Config:
     """The settings with `model.mind` set."""
     if FIELD not in {one.name for one in fields(config.model)}:
         return config
-    return replace(config, model=replace(config.model, **{FIELD: mind}))
+    changed: dict[str, Any] = {FIELD: mind}
+    return replace(config, model=replace(config.model, **changed))
 
 
 def thinking(settings: Settings, mind: str) -> Settings:
     """The agents' settings with the mind set."""
-    return replace(settings, **{FIELD: mind}) if FIELD in {one.name for one in fields(settings)} else settings  # type: ignore[arg-type]
+    changed: dict[str, Any] = {FIELD: mind}
+    return replace(settings, **changed) if FIELD in {one.name for one in fields(settings)} else settings
 
 
 @dataclass(frozen=True)

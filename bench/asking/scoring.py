@@ -61,4 +61,4 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 def sign_test(better: int, worse: int) -> float:
     """The exact two-sided p of pairs that differ (McNemar): the chance of so uneven a split of `better + worse` coins."""
     n, fewer = better + worse, min(better, worse)
-    return min(1.0, 2 * sum(comb(n, k) for k in range(fewer + 1)) / 2**n)
+    return min(1.0, float(2 * sum(comb(n, k) for k in range(fewer + 1)) / 2**n))

@@ -14,9 +14,10 @@ from kithnet.app import collaborate, engines
 from kithnet.app.runs import Run
 from kithnet.app.worlds import open_world
 from kithnet.bench.asking import chosen, friendsqa, locomo, parts, table, worlds, written
-from kithnet.bench.asking.outcomes import Kept, Outcome
+from kithnet.bench.asking.outcomes import Key, Outcome, kept
 from kithnet.bench.asking.question import Question, Subject
 from kithnet.bench.asking.renaming import renamed
+from kithnet.bench.kept import Kept
 from kithnet.bench.minds import AUTO, Lent, with_mind
 from kithnet.bench.report import Result
 from kithnet.network.records import ChatMessage, Person, Tie, World
@@ -87,7 +88,7 @@ class _Work:
     config: Config
     plan: Plan
     folder: Path
-    kept: Kept
+    kept: Kept[Key, Outcome]
     tell: Tell
     total: int
     model: ChatModel | None
@@ -114,12 +115,12 @@ def run(
     key = worlds.key_of(plan.files, plan.seed, plan.world, config.to_toml())
     folder = home / "bench" / "asking" / f"{plan.source}-{key}"
     with _held(folder, fresh):
-        kept = Kept(folder)
+        ended = kept(folder)
         total = len(questions) * len(table.ways(plan.parts, plan.minds))
-        work = _Work(home, models, config, plan, folder, kept, tell, total, model)
+        work = _Work(home, models, config, plan, folder, ended, tell, total, model)
         asyncio.run(_ask_all(work, subjects))
-        rows = table.rows(questions, kept.outcomes, plan.parts, plan.minds)
-        bars = table.bars(plan.source, questions, kept.outcomes, plan.parts, plan.minds)
+        rows = table.rows(questions, ended.outcomes, plan.parts, plan.minds)
+        bars = table.bars(plan.source, questions, ended.outcomes, plan.parts, plan.minds)
     title = f"{len(questions)} questions of {plan.source}, {config.model.name}{' at a URL' if config.model.url else ''}"
     return Ran(Result(title, rows, bars, plan.seed, time.perf_counter() - started), folder)
 
@@ -142,8 +143,8 @@ def _chosen(subjects: Sequence[Subject], plan: Plan) -> list[Subject]:
     """The subjects with the chosen questions only; one without any is left out."""
     known = [one for subject in subjects for one in subject.questions]
     picked = {one.id for one in chosen.questions(known, plan.ids, plan.source, plan.seed, plan.n)}
-    kept = [replace(s, questions=tuple(one for one in s.questions if one.id in picked)) for s in subjects]
-    return [subject for subject in kept if subject.questions]
+    left = [replace(s, questions=tuple(one for one in s.questions if one.id in picked)) for s in subjects]
+    return [subject for subject in left if subject.questions]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 from kithnet.app.cli import main
 from kithnet.bench.asking import suite
-from kithnet.bench.asking.outcomes import Kept, Outcome
+from kithnet.bench.asking.outcomes import Outcome, kept
 from kithnet.bench.asking.question import Question
 from kithnet.bench.asking.suite import Plan
 from kithnet.bench.asking.table import bars, rows
@@ -74,8 +74,8 @@ def test_the_agents_play_the_whole_and_the_renamed_world(tmp_path: Path, file: P
     assert whole.keys() == {"whole", "renamed"} and all(row["n"] == 2 for row in whole.values())
     lines = (ran.folder / "outcomes.jsonl").read_text().splitlines()
     assert {json.loads(line)["part"] for line in lines} == {"whole", "renamed"}
-    kept = tmp_path / "home" / "bench" / "asking" / "worlds"
-    assert any("renamed" in place.name for place in kept.iterdir())
+    made = tmp_path / "home" / "bench" / "asking" / "worlds"
+    assert any("renamed" in place.name for place in made.iterdir())
 
 
 def test_a_mind_is_paired_with_todays_route_by_the_sign_test() -> None:
@@ -94,14 +94,13 @@ def test_a_mind_is_paired_with_todays_route_by_the_sign_test() -> None:
 
 
 def test_outcomes_are_read_back_without_a_line_that_a_kill_cut(tmp_path: Path) -> None:
-    kept = Kept(tmp_path)
-    kept.add(Outcome("q", "recall", "", rank=3))
+    kept(tmp_path).add(Outcome("q", "recall", "", rank=3))
     path = tmp_path / "outcomes.jsonl"
     path.write_text(path.read_text() + '{"version": 1, "quest')
-    assert Kept(tmp_path).outcomes == {("recall", "", "q"): Outcome("q", "recall", "", rank=3)}
+    assert kept(tmp_path).outcomes == {("recall", "", "q"): Outcome("q", "recall", "", rank=3)}
     path.write_text('{"version": 99}\n')
     with pytest.raises(RecordError, match="damaged"):
-        Kept(tmp_path)
+        kept(tmp_path)
 
 
 @pytest.mark.parametrize("plan", [{}, {"friendsqa": Path("a")}, {"locomo": Path("a"), "parts": ("nope",)}])
