@@ -6,10 +6,14 @@ from typing import Annotated
 
 import typer
 
-from kithnet.app.cli import output
+from kithnet.app.cli import bench_talk, output
 from kithnet.app.cli.ask import ConfigFile, Setting
 
 app = typer.Typer(no_args_is_help=True, help="Measure what this machine reaches; a missed bar is shown, not hidden.")
+
+
+app.command()(bench_talk.asking)
+app.command()(bench_talk.disclosure)
 
 
 @app.callback()
@@ -191,55 +195,6 @@ def recall(
 
 
 @app.command()
-def asking(
-    friendsqa: Annotated[Path | None, typer.Option("--friendsqa", help="FriendsQA's JSON file of questions.")] = None,
-    friendstv: Annotated[Path | None, typer.Option("--friendstv", help="The CSV of the talk they are about.")] = None,
-    locomo: Annotated[Path | None, typer.Option("--locomo", help="LoCoMo's JSON file of conversations.")] = None,
-    questions: Annotated[
-        Path | None, typer.Option("--questions", help="A file of one {question, from, to?, gold, evidence} a line.")
-    ] = None,
-    world: Annotated[str, typer.Option("--world", "-w", help="The world that --questions are about.")] = "",
-    n: Annotated[int | None, typer.Option("--n", min=1, help="The first so many of the list.")] = None,
-    ids: Annotated[
-        str, typer.Option("--ids", help="listed: those fixed beforehand; all; or a JSON file of ids.")
-    ] = "listed",
-    seed: Annotated[int, typer.Option("--seed", help="Of who asks whom, and of made-up names.")] = 13,
-    mind: Annotated[
-        list[str] | None, typer.Option("--mind", help="auto, model or reader; may be repeated, and is then paired.")
-    ] = None,
-    part: Annotated[
-        list[str] | None,
-        typer.Option("--part", help="whole, recall, evidence, scene, closed-book or renamed; may be repeated."),
-    ] = None,
-    in_flight: Annotated[int, typer.Option("--in-flight", min=1, help="Questions at once.")] = 1,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again what an earlier run has asked.")] = False,
-    config: ConfigFile = None,
-    setting: Setting = None,
-    as_json: output.AsJson = False,
-) -> None:
-    """Questions about real talk that one agent asks another: right, wrong, not known, and where on the way it is lost.
-
-    Example: kith bench asking --locomo locomo10.json --mind reader --part whole --part recall
-    """
-    import os
-
-    from kithnet.app.home import home_folder
-    from kithnet.app.locate import models_here, settings
-    from kithnet.bench import minds
-    from kithnet.bench.asking import suite as bench
-    from kithnet.bench.report import as_json as contract
-    from kithnet.bench.report import as_text
-
-    plan = bench.Plan(
-        friendsqa, friendstv, locomo, questions, world, n, ids, seed, minds.chosen(_split(mind)),
-        tuple(_split(part)) or ("whole",), in_flight,
-    )  # fmt: skip
-    with output.progress("asking") as progress:
-        ran = bench.run(home_folder(os.environ), models_here(), settings(config, setting), plan, progress, fresh=fresh)
-    output.show(contract(ran.result) | {"folder": str(ran.folder)}, f"{as_text(ran.result)}\n{ran.folder}", as_json)
-
-
-@app.command()
 def informative(
     suite: Annotated[
         str,
@@ -289,18 +244,13 @@ def informative(
     from kithnet.bench.report import as_text
 
     named = [*(setting or ()), *([f"model.name={model}"] if model else ())]
-    plan = bench.Plan(suite, n, seed, bench.wordings_of(wordings), tuple(data or ()), tuple(_split(arms)), leaks)
+    plan = bench.Plan(suite, n, seed, bench.wordings_of(wordings), tuple(data or ()), tuple(output.names(arms)), leaks)
     with output.progress("playing") as progress:
         ran = bench.run(
             home_folder(os.environ), models_here(), settings(config, named), plan, progress, fresh=fresh, replay=replay
         )
     places = {"folder": str(ran.folder), "report": str(ran.folder / "report.html")}
     output.show(contract(ran.result) | places, f"{as_text(ran.result)}\n{places['report']}", as_json)
-
-
-def _split(given: list[str] | None) -> list[str]:
-    """`--arms a,b --arms c` names three."""
-    return [name.strip() for one in given or () for name in one.split(",") if name.strip()]
 
 
 @app.command()
