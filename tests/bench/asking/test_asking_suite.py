@@ -16,7 +16,8 @@ from kithnet.runtime.chat import Message, ReplySpec
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import InputError, ModelUnavailable, RecordError
 from kithnet.runtime.scripted import ScriptedModel
-from tests.bench.asking.test_asking_questions import conversation
+
+from .test_asking_questions import conversation
 
 CONFIG = Config.load()
 
@@ -109,6 +110,7 @@ def test_a_plan_without_one_source_or_with_an_unknown_part_is_refused(plan: dict
         Plan(**plan)  # type: ignore[arg-type]
 
 
+@pytest.mark.model
 def test_the_command_speaks_json(
     tmp_path: Path,
     file: Path,
