@@ -156,6 +156,7 @@ def test_ids_are_those_of_the_list_in_its_order_or_all_by_seed_or_of_a_file(tmp_
 
 def test_the_committed_lists_hold_ids_and_no_text() -> None:
     assert len(chosen.listed_ids("locomo") or ()) == 25
+    assert len(chosen.listed_ids("friendsqa") or ()) == 24
     assert chosen.listed_ids("questions") is None
 
 
