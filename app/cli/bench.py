@@ -6,10 +6,14 @@ from typing import Annotated
 
 import typer
 
-from kithnet.app.cli import output
+from kithnet.app.cli import bench_talk, output
 from kithnet.app.cli.ask import ConfigFile, Setting
 
 app = typer.Typer(no_args_is_help=True, help="Measure what this machine reaches; a missed bar is shown, not hidden.")
+
+
+app.command()(bench_talk.asking)
+app.command()(bench_talk.disclosure)
 
 
 @app.callback()
@@ -196,7 +200,8 @@ def informative(
         str,
         typer.Option(
             "--suite",
-            help="classic, asymmetric, schedule-easy, schedule-medium, schedule-hard, needle, needle-1hop, friends.",
+            help="classic, asymmetric, schedule-easy, schedule-medium, schedule-hard, needle, needle-1hop, friends, "
+            "or hiddenbench with its file.",
         ),
     ] = "classic",
     n: Annotated[int | None, typer.Option("--n", min=1, help="Items of each family; default: as in the paper.")] = None,
@@ -207,7 +212,11 @@ def informative(
     ] = None,
     arms: Annotated[
         list[str] | None,
-        typer.Option("--arms", help="ours, no-infonav, no-memory, no-consult, no-tools, all-facts; may be repeated."),
+        typer.Option(
+            "--arms",
+            help="ours, no-infonav, no-memory, no-consult, no-tools, all-facts; model, reader, shared-only, one-sided "
+            "only where named; may be repeated.",
+        ),
     ] = None,
     wordings: Annotated[
         str, typer.Option("--wordings", help="dev, or test: held out, nothing is tuned on them.")
@@ -235,18 +244,13 @@ def informative(
     from kithnet.bench.report import as_text
 
     named = [*(setting or ()), *([f"model.name={model}"] if model else ())]
-    plan = bench.Plan(suite, n, seed, bench.wordings_of(wordings), tuple(data or ()), tuple(_split(arms)), leaks)
+    plan = bench.Plan(suite, n, seed, bench.wordings_of(wordings), tuple(data or ()), tuple(output.names(arms)), leaks)
     with output.progress("playing") as progress:
         ran = bench.run(
             home_folder(os.environ), models_here(), settings(config, named), plan, progress, fresh=fresh, replay=replay
         )
     places = {"folder": str(ran.folder), "report": str(ran.folder / "report.html")}
     output.show(contract(ran.result) | places, f"{as_text(ran.result)}\n{places['report']}", as_json)
-
-
-def _split(given: list[str] | None) -> list[str]:
-    """`--arms a,b --arms c` names three."""
-    return [name.strip() for one in given or () for name in one.split(",") if name.strip()]
 
 
 @app.command()

@@ -77,3 +77,8 @@ def working(title: str, quiet: bool = False) -> Iterator[None]:
     with Bar(*columns, console=console, transient=True, disable=quiet or not sys.stderr.isatty()) as bar:
         bar.add_task(title, total=None)
         yield
+
+
+def names(given: list[str] | None) -> list[str]:
+    """What a repeatable option names: `--arms a,b --arms c` names three."""
+    return [name.strip() for one in given or () for name in one.split(",") if name.strip()]

@@ -74,27 +74,27 @@ def _matched(path: Path, world: World, ending: str) -> list[Asked]:
     """The questions whose answering line is in the world."""
     places: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for message in world.messages:
-        places[message.sender.split()[0], _letters(message.text)].append(message.seq)
+        places[message.sender.split()[0], letters(message.text)].append(message.seq)
     found = []
-    for scene, speakers, lines, question in _questions(path):
+    for scene, speakers, lines, question in questions_of(path):
         kind = question["id"].rsplit("_", 2 if ending else 1)[-2 if ending else -1]
         if kind not in KINDS or question["id"].endswith("_Paraphrased") != bool(ending):
             continue
         first = question["answers"][0]
         uid = first["utterance_id"]
-        text = _letters(lines[uid])
+        text = letters(lines[uid])
         seqs = [seq for who in speakers[uid] for seq in places.get((who.split()[0].casefold(), text), ())]
-        answers = tuple(dict.fromkeys(_plain(one["answer_text"]) for one in question["answers"]))
+        answers = tuple(dict.fromkeys(plain(one["answer_text"]) for one in question["answers"]))
         if len(text) < LEAST or not seqs or any(len(one.split()) > LONGEST for one in answers[:1]) or not answers[0]:
             continue
         heard = frozenset(p for seq in seqs for p in (world.messages[seq].sender, world.messages[seq].receiver))
         found.append(
-            Asked(question["id"], scene, kind.casefold(), _plain(question["question"]), answers, heard, tuple(seqs))
+            Asked(question["id"], scene, kind.casefold(), plain(question["question"]), answers, heard, tuple(seqs))
         )
     return found
 
 
-def _questions(path: Path) -> Iterator[tuple[str, Mapping[int, list[str]], Mapping[int, str], dict[str, Any]]]:
+def questions_of(path: Path) -> Iterator[tuple[str, Mapping[int, list[str]], Mapping[int, str], dict[str, Any]]]:
     """(scene, speakers by line, lines, question) of a FriendsQA file. Raises InputError, RecordError."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -117,11 +117,12 @@ def _questions(path: Path) -> Iterator[tuple[str, Mapping[int, list[str]], Mappi
         raise RecordError(f"{path.name} has not FriendsQA's shape: {error!r}", "give a file of FriendsQA") from error
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
+    """The letters and digits of a line, without stage directions: what two transcripts of it have in common."""
     return re.sub(r"[^a-z0-9]", "", re.sub(r"\([^)]*\)", "", text.casefold()))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A tokenised text as it is written: "What does Chandler 's boss do ?" without the gaps."""
     return re.sub(r"\s+", " ", _GAP.sub("", text)).strip(" .,")
 

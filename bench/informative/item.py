@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Scoring = Literal["number", "set", "intervals", "short", "all"]
+Scoring = Literal["number", "set", "intervals", "short", "all", "choice"]
 JOIN = "; "
 """Between the members of a set and between intervals, in a canonical answer."""
 
@@ -52,7 +52,8 @@ class Item:
 
     answer: canonical: a number, names joined by "; ", intervals "9:00-10:30; 14:00-15:00", or a few words.
     aliases: other right wordings of a short answer. parts: of an answer that has several, what is accepted for each;
-    all must be given. options: all names that a set or a short answer can be made of.
+    all must be given. options: all names that a set or a short answer can be made of; of a choice, in the order in which
+    they are offered.
     evidence: seq numbers of the messages that state what is needed. alone: what the instructor's side and the
     assistant's side answer by perfect reasoning over what that side alone was told; "" for no idea. oracle: the same
     with all facts. kind: of question within the family.

@@ -114,7 +114,7 @@ def run(
     when the model is gone: the same command then goes on.
     """
     started = time.perf_counter()
-    chosen = arms.chosen(plan.arms)
+    chosen = arms.chosen(plan.arms or suites.ARMS.get(plan.suite, ()))
     items = suites.draw(plan.suite, plan.count, plan.seed, plan.wordings, plan.data)
     probes = needle.one_hop(plan.leaks, plan.seed + 1, plan.wordings) if plan.leaks else []
     folder = home / "bench" / "informative" / plan.key(config)
@@ -185,7 +185,7 @@ async def _in_turn(work: _Work, todo: Sequence[_Job]) -> None:
         at: Setting | None = None
         world: Open | None = None
         for job in todo:
-            setting = job.arm.world(job.item.setting, job.item.instructor)
+            setting = job.arm.world(job.item.setting, job.item.instructor, job.item.assistant)
             if world is None or setting != at:
                 stack.close()
                 place = stack.enter_context(tempfile.TemporaryDirectory(dir=work.folder / WORLDS))

@@ -9,6 +9,7 @@ from kithnet.bench.informative import (
     friends,
     friends_record,
     friendsqa,
+    hiddenbench,
     needle,
     needle_record,
     schedule,
@@ -28,7 +29,9 @@ SIZES: Mapping[str, int] = {
 }
 """Items of each family in the suites `classic` and `asymmetric`: the paper's, and 100 for FriendsTV."""
 FAMILIES = (*SIZES, "needle-1hop")
-SUITES = ("classic", "asymmetric", *FAMILIES)
+SUITES = ("classic", "asymmetric", *FAMILIES, hiddenbench.FAMILY)
+ARMS: Mapping[str, Sequence[str]] = {hiddenbench.FAMILY: ("ours", "shared-only", "one-sided", "all-facts")}
+"""Suite -> the arms that are played where none are named, if not the usual ones."""
 
 Make = Callable[[int, int, Wordings], list[Item]]
 
@@ -43,6 +46,8 @@ def draw(suite: str, count: int | None, seed: int, wordings: Wordings, data: Seq
         raise InputError(f"there is no suite {suite!r}", f"choose one of {', '.join(SUITES)}")
     if data:
         return _of_files(suite, count, seed, wordings, data)
+    if suite == hiddenbench.FAMILY:
+        raise InputError("hiddenbench is a file of others' tasks", "give it: --data benchmark.json")
     families = SIZES if suite in ("classic", "asymmetric") else {suite: SIZES.get(suite, 100)}
     makers = _ASYMMETRIC if suite == "asymmetric" else _CLASSIC
     return [item for name, size in families.items() for item in makers[name](count or size, seed, wordings)]
@@ -82,6 +87,8 @@ def _of_files(suite: str, count: int | None, seed: int, wordings: Wordings, data
     if suite in ("needle", "needle-1hop") and kinds == [".csv"]:
         talks = chatter.read_personas(data[0])
         return (needle.two_hop if suite == "needle" else needle.one_hop)(count or 100, seed, wordings, talks)
+    if suite == hiddenbench.FAMILY and len(data) == 1:
+        return hiddenbench.items(data[0], count, seed)
     if suite == "friends" and kinds == [".csv", ".json"]:
         csv, questions = sorted(data, key=lambda path: path.suffix)
         return friendsqa.items(csv, questions, count or 100, seed, wordings)

@@ -35,6 +35,7 @@ class _Question(BaseModel):
     question: str = Field(min_length=1)
     category: int = Field(ge=1, le=5)
     evidence: list[str] = []
+    answer: str | int | float | None = None
 
 
 class _Sample(BaseModel):
@@ -46,11 +47,16 @@ class _Sample(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """evidence: message numbers (`ChatMessage.seq`) of the turns that answer it, or show that nothing does."""
+    """evidence: message numbers (`ChatMessage.seq`) of the turns that answer it, or show that nothing does.
+
+    number: its place among all questions of the conversation. answer: "" where it has none.
+    """
 
     text: str
     category: int
     evidence: frozenset[int]
+    number: int = 0
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +107,14 @@ def _conversation(raw: Any, place: int, path: Path) -> Conversation:
         messages.append(ChatMessage(seq, ids[turn.speaker], ids[other], text, at, f"{place + 1}-{session:02}"))
         numbers.update({(int(s), int(t)): seq for s, t in _TURN_ID.findall(turn.dia_id)})
     questions = [
-        Question(one.question, one.category, frozenset(numbers[key] for key in _cited(one.evidence) if key in numbers))
-        for one in sample.qa
+        Question(
+            one.question,
+            one.category,
+            frozenset(numbers[key] for key in _cited(one.evidence) if key in numbers),
+            place,
+            "" if one.answer is None else str(one.answer),
+        )
+        for place, one in enumerate(sample.qa)
     ]
     usable = tuple(question for question in questions if question.evidence)
     people = (Person(ids[names[0]], names[0]), Person(ids[names[1]], names[1]))

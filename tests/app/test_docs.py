@@ -35,6 +35,11 @@ ROOMS = ("agents", "app", "bench", "memory", "network", "runtime")
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXECUTED = ("worlds.md",)
 QUICK = "-c dialogue.max_turns=2 -c consult.depth=0"
+PRIVATE = {
+    "kind": "mediated_comm", "scenario_id": "one", "user_profiles": [{"name": "Ottla Aldermoor"}], "humans": [{"name": "Bram"}],
+    "privacy_boundary": {"must_not_cross": ["The boat shed"], "acceptable_abstractions": {"The boat shed": "Afternoons are taken"}},
+}  # fmt: skip
+"""A scenario in the form of AgentSocialBench's file."""
 FREE = {"dropped", "source", "types"}
 """Keys whose value maps names of the data, not of the contract."""
 
@@ -140,9 +145,10 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
     lines = [f"ana,ben,this is line {number},2024-05-31 18:20:00" for number in range(40)]
     (desk.folder / "talk.csv").write_text("\n".join(["sender,receiver,message,timestamp", *lines]), encoding="utf-8")
     turns = [{"speaker": who, "dia_id": f"D1:{at}", "text": f"I like tea {at}."} for at, who in enumerate("AB" * 5, 1)]
-    asked = {"question": "Who likes tea?", "category": 4, "evidence": ["D1:1"]}
+    asked = {"question": "Who likes tea?", "answer": "A", "category": 4, "evidence": ["D1:1"]}
     conversations = json.dumps([{"conversation": {"session_1": turns}, "qa": [asked]}])
     (desk.folder / "locomo.json").write_text(conversations, encoding="utf-8")
+    (desk.folder / "private.jsonl").write_text(json.dumps(PRIVATE), encoding="utf-8")
     pair = min((tie["a"], tie["b"]) for tie in ties)
     assert set(pair) <= set(people)
     informative = desk.data("bench informative --suite needle-1hop --n 1 --arms ours --leaks 0")
@@ -164,6 +170,10 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith bench import": desk.data("bench import talk.csv"),
         "kith bench engine": desk.data("bench engine --quick --only wake"),
         "kith bench recall": desk.data("bench recall --quick --lexical --locomo locomo.json"),
+        "kith bench asking": desk.data("bench asking --locomo locomo.json --ids all --part recall"),
+        "kith bench disclosure": desk.data(
+            f"bench disclosure --scenarios private.jsonl --mind reader --barred 0 {QUICK}"
+        ),
         "kith bench reading": desk.data("bench reading --quick"),
         "kith bench evidence": desk.data("bench evidence --lexical --messages 700"),
         "kith bench informative": informative,

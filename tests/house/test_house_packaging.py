@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("agents", "app", "bench", "memory", "network", "runtime")
-NOT_CODE = {"__pycache__", "prompts", "templates", "phrases", "examples"}
+NOT_CODE = {"__pycache__", "data", "prompts", "templates", "phrases", "examples"}
 
 
 @pytest.fixture(scope="module")
