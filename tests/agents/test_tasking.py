@@ -103,7 +103,8 @@ def test_capitals_in_a_row_name_one_thing_and_not_two_people() -> None:
         "Who has the most plans for the garden?",  # about nobody's calendar
         "Which activity is the longest?",  # whose?
         "When is the longest day?",
+        "Who but Ana has the fullest diary?",  # compared with whom?
     ],
 )
-def test_a_task_that_names_nobody_and_not_everybody_has_no_tool_of_calendars(task: str) -> None:
+def test_a_task_that_does_not_name_whose_calendars_it_is_about_has_no_tool_of_them(task: str) -> None:
     assert plan(task) is None

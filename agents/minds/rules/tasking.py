@@ -2,7 +2,8 @@
 
 By rules over the words of the task; a wording that no rule knows is compared by meaning with examples of what each tool is
 asked, and of what none is, and counts only where one tool is clearly nearer. Whatever the words, a task has a tool of
-calendars only where it names somebody, or everybody, and is about calendars by its meaning. No tool is the
+calendars only where it names whose they are, two people at least where they are compared, or everybody, and is about
+calendars by its meaning. No tool is the
 answer to most tasks.
 """
 
@@ -90,7 +91,7 @@ _ALL = frozenset(
 _GROUP = frozenset(
     "everyone everybody friends contacts others anyone anybody nobody none group they them their theirs we us our".split()
 )
-"""Words for more people than one: a task about calendars names somebody, or has one of these."""
+"""Words for more people than one: a task about calendars names whose they are, or has one of these."""
 _NO_NAMES = frozenset(
     """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
     october november december i english please""".split()
@@ -140,8 +141,9 @@ def read(
         liked = not {stem(token.low) for token in rest} & _HATING or chosen == "apart"
         return Plan(chosen, people, liked=liked) if len(people) == 2 else None
     people = _people(task, rest, names, pair)
-    somebody = bool(people) or bool({token.low for token in tokens} & (_ALL | _GROUP))
-    if not somebody or (embedder is not None and of_calendar(_nameless(rest), embedder) < OF_DAYS):
+    needed = 2 if chosen == "busiest" else 1
+    named = len(people) >= needed or bool({token.low for token in tokens} & (_ALL | _GROUP))
+    if not named or (embedder is not None and of_calendar(_nameless(rest), embedder) < OF_DAYS):
         return None
     return Plan(chosen, people, left_out, window, least, _twice(rest), by_meaning=tool is None)
 
