@@ -28,7 +28,7 @@ def session(connection: Connection, scope: Scope, session: str) -> list[Hit]:
 
 def lines(connection: Connection, scope: Scope) -> list[Hit]:
     """See `OwnerMemory.lines`."""
-    query = scope.message_rows().where(~schema.message.c.recalled).order_by(schema.message.c.id)
+    query = scope.message_rows().order_by(schema.message.c.id)
     kept = {(row.sender, row.body, row.at): row for row in connection.execute(query)}
     return [message_hit(row) for row in kept.values()]
 
@@ -53,7 +53,7 @@ def partners(connection: Connection, scope: Scope) -> list[Partner]:
     message = schema.message.c
     other = case((message.sender == scope.owner, message.receiver), else_=message.sender)
     counted = scope.messages(other.label("other"), func.count().label("messages"), func.max(message.at).label("last"))
-    grouped = counted.group_by(other).subquery()
+    grouped = counted.where(~message.private).group_by(other).subquery()
     query = (
         select(schema.person.c.id, grouped.c.messages, grouped.c.last)
         .join(schema.person, schema.person.c.key == grouped.c.other)

@@ -20,12 +20,12 @@ def turns(connection: Connection, scope: Scope, session: str, own: Collection[st
 
     own: ids under which `owner` speaks too; their turns become the owner's.
     """
-    query = scope.message_rows().add_columns(schema.message.c.recalled)
-    rows = connection.execute(query.where(schema.session.c.id == session).order_by(schema.message.c.id)).all()
+    query = scope.message_rows().where(schema.session.c.id == session).order_by(schema.message.c.id)
+    rows = connection.execute(query).all()
     kept: list[Turn] = []
     for row in rows:
         sender, receiver = (owner if one in own else one for one in (row.sender, row.receiver))
-        turn = Turn(row.id, sender, receiver, row.body, row.at, bool(row.recalled))
+        turn = Turn(row.id, sender, receiver, row.body, row.at)
         if not (kept and (kept[-1].sender, kept[-1].text, kept[-1].at) == (turn.sender, turn.text, turn.at)):
             kept.append(turn)
     return kept
