@@ -13,7 +13,7 @@ from kithnet.runtime.config import Config
 RUNS = 20
 """Earlier runs that are read, the newest."""
 CALLS_A_TURN, ASKED, REPLY = 4, 200, 32
-"""Where no run tells: calls of a turn (plan, choose, read, word), tokens of a prompt beside its memories, of a reply."""
+"""Where no run tells: most calls of a turn (plan, choose, read, word), tokens of a prompt beside its memories, of a reply."""
 _KINDS = tuple(f'"kind":"{kind}"'.encode() for kind in ("run", "task_done", "engine"))
 
 
@@ -21,7 +21,7 @@ _KINDS = tuple(f'"kind":"{kind}"'.encode() for kind in ("run", "task_done", "eng
 class Estimate:
     """Of `tasks` tasks. seconds: wall clock, None where no run has told how fast the model is.
 
-    basis: "runs", the mean of `runs` earlier ones with the same model; or "settings", which bound a guess.
+    basis: "runs", the mean of `runs` earlier ones with the same model; or "settings": at most so much.
     """
 
     tasks: int
@@ -45,9 +45,9 @@ class Estimate:
 
     def told(self) -> str:
         """For a person to read."""
-        by = (
-            f"as {self.runs} earlier runs with this model went" if self.runs else "by the settings: no run to go by yet"
-        )
+        by = "at most, by the settings: there is no earlier run to go by"
+        if self.runs:
+            by = f"as {self.runs} earlier run{'s' if self.runs > 1 else ''} with this model went"
         return f"estimate for {self.tasks} tasks: {cost(self.calls, self.sent + self.generated, self.seconds)} ({by})"
 
 
@@ -84,7 +84,7 @@ def estimate(world: Path, run: Run, config: Config, model: str, tasks: int) -> E
 
 
 def _by_settings(config: Config, tasks: int, speed: float) -> Estimate:
-    """A guess within the limits. speed: tokens a second, 0 where it is not known."""
+    """At most so much: every turn taken, within the limits. speed: tokens a second, 0 where it is not known."""
     limits = config.limits
     calls = min(config.dialogue.max_turns * CALLS_A_TURN, limits.calls or 1 << 30)
     sent, generated = calls * (config.recall.budget_tokens + ASKED), calls * REPLY

@@ -154,7 +154,7 @@ def test_a_dry_run_shows_what_would_go_and_changes_nothing(kith: Kith, world: Pa
     before = {path: path.read_bytes() for path in world.rglob("*") if path.is_file() and path.suffix != ".lock"}
     status, shown = kith("erase", "m21", "--dry-run")
     assert status == 0 and shown["dry_run"]
-    assert {row["id"] for row in shown["rows"]} == {"m21", "m22", "k1", "k2", "k3", "k4", "k5", "t1"}
+    assert {row["id"] for row in shown["rows"]} == {"m21", "m22", "k1", "k2", "k3", "k4", "k5", "u1", "t1"}
     assert (len(shown["runs"]), shown["states"]) == (1, 1)
     assert before == {path: path.read_bytes() for path in world.rglob("*") if path in before}
 
