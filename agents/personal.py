@@ -20,8 +20,6 @@ from kithnet.memory.writing.extract import Senses
 AROUND = 2
 OUTSIDE = "@owner"
 """Who sits at the keyboard and chats with the own agent; no imported person is called so."""
-CHAT = "kith-chat:"
-"""How the ids of sessions begin in which people chat with an agent, which writes its owner's side itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kithnet.agents.chat import session_notes as journal
 from kithnet.agents.chat.conversation import Conversation, Exchange
@@ -21,6 +22,7 @@ from kithnet.memory.store import Store
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import InputError, KithnetError, ModelError
+from kithnet.runtime.trace import read_trace
 
 HELP = """/memory  what the last reply was made from, and what is noted of you
 /plan    what you asked, what is known and what is not
@@ -38,6 +40,27 @@ class Lines:
     read: Callable[[], str | None]
     say: Say
     stream: Say
+
+
+def exchanges(run: Run) -> list[dict[str, Any]]:
+    """What was said in a chat, as its trace has it: each turn with its reply, and which mind replied where that is told."""
+    wanted = ("text", "reply", "mind")
+    chats = (event for event in read_trace(run.trace) if event["kind"] == "chat")
+    return [{key: event[key] for key in wanted if key in event} for event in chats]
+
+
+def without_leading_space(stream: Say) -> Say:
+    """A stream for one reply whose first pieces may be white space: what is shown begins with what is said."""
+    begun = False
+
+    def told(piece: str) -> None:
+        nonlocal begun
+        piece = piece if begun else piece.lstrip()
+        if piece:
+            begun = True
+            stream(piece)
+
+    return told
 
 
 def terminal() -> Lines:
@@ -167,7 +190,7 @@ class _Chat:
 
     async def _talked(self, line: str) -> None:
         try:
-            exchange = await self._talk.say(line, self._lines.stream)
+            exchange = await self._talk.say(line, without_leading_space(self._lines.stream))
         except ModelError as error:
             self._lines.say(f"\n({error.message}; {error.hint or 'try again'})")
             return

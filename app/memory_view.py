@@ -12,7 +12,7 @@ from kithnet.app import engines
 from kithnet.app.cast import Cast, policy_of
 from kithnet.app.locate import Place
 from kithnet.memory import correcting, dossier, people
-from kithnet.memory.owner import Hit, OwnerMemory
+from kithnet.memory.owner import Hit, OwnerMemory, Utterance
 from kithnet.memory.recall import as_json
 from kithnet.memory.search import abstains
 from kithnet.memory.store import Store
@@ -90,11 +90,21 @@ def search(place: Place, config: Config, asked: Asked, query: str, k: int) -> di
     }
 
 
-def show(place: Place, person: str, item: str | None, about: str | None, limit: int) -> dict[str, Any]:
-    """One message or memory with what stands behind it, or the memories that the person holds, newest first."""
+def show(
+    place: Place, person: str, item: str | None, about: str | None, limit: int, said: bool = False
+) -> dict[str, Any]:  # fmt: skip
+    """One message or memory with what stands behind it, or the memories that the person holds, newest first.
+
+    said: what the person's agent said in chats instead; `item` may name such an utterance ("u3") too.
+    """
     with Store.open(place.folder / "kith.db") as store:
         everybody = store.people(outside=True)
         memory = store.owner(people.resolve(everybody, person).id)
+        if said or (item or "").startswith("u"):
+            spoken = [one for one in reversed(memory.utterances()) if item in (None, one.id)][:limit]
+            if item is not None and not spoken:
+                raise InputError(f"{memory.owner}'s agent has said no {item!r}", "list what it said with --said")
+            return {"person": memory.owner, "items": [_spoken(memory.owner, one) for one in spoken]}
         if item is None:
             subject = people.resolve(everybody, about).id if about is not None else None
             hits = memory.memories(subject, limit)
@@ -156,6 +166,16 @@ def explain(place: Place, config: Config, asked: Asked, query: str | None) -> di
     }
 
 
+def _spoken(person: str, said: Utterance) -> dict[str, Any]:
+    """An utterance of a person's agent in the form of an item. messages: the one that it answered."""
+    answered = (said.answers,) if said.answers else ()
+    hit = Hit(
+        said.id, "utterance", said.text, 1.0, 0.0, None, 0.0, person, said.partner, said.at, said.session, answered,
+        told_by=f"{person}'s agent",
+    )  # fmt: skip
+    return _item(hit, dossier.Behind())
+
+
 def _item(hit: Hit, behind: dossier.Behind) -> dict[str, Any]:
     return {
         **{key: value for key, value in as_json(hit).items() if key != "score"},
@@ -196,7 +216,7 @@ def search_text(found: Mapping[str, Any]) -> str:
 def show_text(shown: Mapping[str, Any]) -> str:
     """The items; of a single one also what stands behind it."""
     items: Sequence[Mapping[str, Any]] = shown["items"]
-    lines = [_line(item) for item in items] or [f"{shown['person']} has noted nothing"]
+    lines = [_line(item) for item in items] or [f"nothing of {shown['person']}'s"]
     for item in items if len(items) == 1 else ():
         facts = [
             ("text", item["text"]),

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kithnet.app import collaborate, tasks
 from kithnet.app.collaborate import Asked, Scene
+from kithnet.app.estimate import Estimate, estimate
 from kithnet.app.report import write_report
 from kithnet.app.runs import Run, all_runs, new_run
 from kithnet.app.tasks import Planned
@@ -18,7 +20,10 @@ from kithnet.runtime.chat import ChatModel, Usage
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import KithnetError, ModelUnavailable
 from kithnet.runtime.executor import AsyncExecutor, Executor, Job, Outcome, SerialExecutor
-from kithnet.runtime.trace import read_trace
+from kithnet.runtime.trace import Trace, read_trace
+
+STALLED = 5
+"""Tasks in a row that failed, or met errors and found nothing, after which a run is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a run ended. planned = done + failed."""
+    """How a run ended. planned = done + failed, unless it was stopped. estimate: what it was thought to cost, of the
+    tasks this process had before it. stalled: why it was stopped since nothing moved; "" when it was not.
+    """
 
     run: Run
     planned: int
@@ -44,6 +51,33 @@ class Done:
     cites_gold: int
     seconds: float
     usage: Usage
+    estimate: Estimate
+    stalled: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A task that came to an end. troubled: a reply of the model could not be used, or a limit was reached."""
+
+    asked: Asked
+    troubled: bool
+
+    @property
+    def moved(self) -> bool:
+        """Whether either ledger holds anything."""
+        ledgers = self.asked.state["ledgers"].values()
+        return any(rationale["held"] for ledger in ledgers for rationale in ledger["rationales"])
+
+
+class _Watched:
+    """A trace that notices trouble."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace, self.troubled = trace, False
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        self.troubled = self.troubled or kind in ("model_failed", "limit")
+        self._trace.emit(kind, **fields)
 
 
 @dataclass(slots=True)
@@ -56,17 +90,19 @@ class Tally:
 
 
 Tell = Callable[[Tally, int], None]
+Foresee = Callable[[Estimate], None]
 
 
 def simulate(
     world: Path, models: Path, config: Config, plan: Plan, tell: Tell, *, fresh: bool = False,
-    model: ChatModel | None = None, operator: bool = False,
+    model: ChatModel | None = None, operator: bool = False, foresee: Foresee = lambda estimate: None,
 ) -> Done:  # fmt: skip
     """Run the plan, or go on with the newest unfinished run of the same plan; returns how it ended.
 
     operator: whether the report also shows what agents withheld, and the talks of others than those who asked.
-
-    Raises InputError when the world has too few tasks, WorldBusy when another process is at the run.
+    foresee: told what it is likely to cost before the first call. A run in which nothing moves is stopped, and the same
+    command goes on with the tasks that are left. Raises InputError when the world has too few tasks, WorldBusy when
+    another process is at the run.
     """
     run = None if fresh else unfinished(world, config, plan)
     if run is None:
@@ -75,10 +111,10 @@ def simulate(
         run = new_run(world, "simulate", config)
         tasks.save(run.folder / "tasks.json", drawn)
     started = time.perf_counter()
-    asyncio.run(_work(world, models, config, plan, run, tell, model))
+    foreseen, stalled = asyncio.run(_work(world, models, config, plan, run, tell, model, foresee))
     with Store.open(world / "kith.db") as store:
         write_report(run.folder, stored_graph(store), operator=operator)
-    return _ended(run, time.perf_counter() - started)
+    return _ended(run, time.perf_counter() - started, foreseen, stalled)
 
 
 def unfinished(world: Path, config: Config, plan: Plan) -> Run | None:
@@ -98,8 +134,10 @@ def unfinished(world: Path, config: Config, plan: Plan) -> Run | None:
 
 
 async def _work(
-    world: Path, models: Path, config: Config, plan: Plan, run: Run, tell: Tell, model: ChatModel | None
-) -> None:
+    world: Path, models: Path, config: Config, plan: Plan, run: Run, tell: Tell, model: ChatModel | None,
+    foresee: Foresee,
+) -> tuple[Estimate, str]:  # fmt: skip
+    """Work on what is left of a run; returns what it was thought to cost, and why it was stopped, "" for one that ended."""
     started = time.perf_counter()
     planned = tasks.load(run.folder / "tasks.json")
     finished = {e["task"] for e in read_trace(run.trace) if e["kind"] == "task_done"} if run.trace.is_file() else set()
@@ -110,14 +148,36 @@ async def _work(
         _open(scene, world, plan, planned, first=not told)
         executor: Executor = SerialExecutor() if plan.lockstep else AsyncExecutor(plan.in_flight)
         jobs = [Job(task, frozenset({task.instructor, task.assistant})) for task in todo]
+        foreseen = estimate(world, run, config, scene.stage.model.traits.name, len(todo))
+        foresee(foreseen)
         tell(tally, len(planned))
-        async for outcome in executor.run(jobs, lambda task: _one(scene, task)):
-            _record(scene, outcome, tally)
-            tell(tally, len(planned))
+        still: list[str] = []
+        async with aclosing(executor.run(jobs, lambda task: _one(scene, task))) as outcomes:
+            async for outcome in outcomes:
+                _record(scene, outcome, tally)
+                tell(tally, len(planned))
+                still = [*still, outcome.item.id] if _stuck(outcome) else []
+                if len(still) == STALLED and tally.done < len(planned):
+                    return foreseen, _stall(scene, still, outcome)
         scene.trace.emit(
             "run_done", seconds=round(time.perf_counter() - started, 3), usage=collaborate.usage_json(tally.usage)
         )
         scene.trace.sync()
+        return foreseen, ""
+
+
+def _stuck(outcome: Outcome[Planned, Worked]) -> bool:
+    """Whether a task failed, or met trouble and found nothing."""
+    return outcome.result is None or (outcome.result.troubled and not outcome.result.moved)
+
+
+def _stall(scene: Scene, still: list[str], outcome: Outcome[Planned, Worked]) -> str:
+    """Write down that nothing moves; returns why."""
+    last = _told(outcome.error) if outcome.error else "the model's replies could not be used, or a limit was reached"
+    why = f"{len(still)} tasks in a row found nothing and met errors; the last: {last}"
+    scene.trace.emit("stalled", tasks=still, why=why)
+    scene.trace.sync()
+    return why
 
 
 def _open(scene: Scene, world: Path, plan: Plan, planned: list[Planned], *, first: bool) -> None:
@@ -134,11 +194,14 @@ def _open(scene: Scene, world: Path, plan: Plan, planned: list[Planned], *, firs
         )  # fmt: skip
 
 
-async def _one(scene: Scene, task: Planned) -> Asked:
-    return await collaborate.collaborate(scene, task.id, task.question, task.instructor, task.assistant)
+async def _one(scene: Scene, task: Planned) -> Worked:
+    watched = _Watched(scene.trace)
+    scene = replace(scene, stage=replace(scene.stage, trace=watched))
+    asked = await collaborate.collaborate(scene, task.id, task.question, task.instructor, task.assistant)
+    return Worked(asked, watched.troubled)
 
 
-def _record(scene: Scene, outcome: Outcome[Planned, Asked], tally: Tally) -> None:
+def _record(scene: Scene, outcome: Outcome[Planned, Worked], tally: Tally) -> None:
     """Write a finished task down; a model that cannot be reached ends the run, so that it can be continued."""
     task = outcome.item
     if isinstance(outcome.error, ModelUnavailable):
@@ -146,8 +209,8 @@ def _record(scene: Scene, outcome: Outcome[Planned, Asked], tally: Tally) -> Non
     if outcome.error is not None:
         scene.trace.emit("task_done", task=task.id, status="failed", error=_told(outcome.error))
     else:
-        asked = outcome.result
-        assert asked is not None, "a job without an error has a result"
+        assert outcome.result is not None, "a job without an error has a result"
+        asked = outcome.result.asked
         told: dict[str, Any] = collaborate.summary(asked)
         correct, cites = tasks.judge(task, told["answer"], told["known"], told["citations"])
         scene.trace.emit("task_done", task=task.id, status="done", correct=correct, cites_gold=cites, **told)
@@ -161,7 +224,7 @@ def _told(error: KithnetError) -> str:
     return f"{type(error).__name__}: {error.message}"
 
 
-def _ended(run: Run, seconds: float) -> Done:
+def _ended(run: Run, seconds: float, foreseen: Estimate, stalled: str) -> Done:
     ended = {e["task"]: e for e in read_trace(run.trace) if e["kind"] == "task_done"}
     done = [e for e in ended.values() if e["status"] == "done"]
     judged = [e for e in done if e["correct"] is not None]
@@ -171,4 +234,5 @@ def _ended(run: Run, seconds: float) -> Done:
     return Done(
         run, len(tasks.load(run.folder / "tasks.json")), len(done), len(ended) - len(done), len(judged),
         sum(e["correct"] for e in judged), sum(bool(e["cites_gold"]) for e in done), seconds, usage,
+        foreseen, stalled,
     )  # fmt: skip

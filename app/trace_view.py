@@ -84,13 +84,13 @@ def fits(event: Event, wanted: Wanted) -> bool:
 
 
 def follow(run: Run, after: int) -> Iterator[Event]:
-    """Events of a run as they come, those after seq `after`, until the run is done."""
+    """Events of a run as they come, those after seq `after`, until the run is done or stopped."""
     while True:
         for event in read_trace(run.trace):
             if event["seq"] > after:
                 after = event["seq"]
                 yield event
-                if event["kind"] == "run_done":
+                if event["kind"] in ("run_done", "stalled"):
                     return
         time.sleep(_POLL)
 
@@ -173,6 +173,7 @@ def _engine(e: Event) -> str:
 
 _LINES: dict[str, Callable[[Event], str]] = {
     "run": _run,
+    "stalled": lambda e: str(e.get("why")),
     "run_done": lambda e: f"after {e.get('seconds')} s",
     "task": lambda e: f"{e.get('instructor')} asks {e.get('assistant')}: {e.get('question')}",
     "task_done": _task_done,

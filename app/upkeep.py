@@ -23,7 +23,13 @@ class Checkup:
             "world": self.world,
             "clean": self.checked.clean,
             "checks": [
-                {"name": one.name, "found": one.found, "repaired": one.repaired, "detail": one.detail}
+                {
+                    "name": one.name,
+                    "found": one.found,
+                    "repaired": one.repaired,
+                    "detail": one.detail,
+                    "rows": [{"id": row.id, "kind": row.kind, "why": row.why, "text": row.text} for row in one.rows],
+                }
                 for one in self.checked.findings
             ],
             "seconds": round(self.checked.seconds, 3),

@@ -4,6 +4,8 @@ A memory goes with its evidence: when none is left, when it is a summary (it is 
 something that only the erased evidence said. It also goes when it repeats four words in a row, two of them telling, or
 all words of a shorter text that its owner was party to, unless other evidence of its own says all of that.
 
+What agents said in chats goes when it answers an erased message or repeats one.
+
 Another message is never taken along: one that says the same words is told as `elsewhere`, and goes when `everywhere` is
 asked for.
 """
@@ -13,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, or_, select
 
 from kithnet.memory import lexical, schema
 from kithnet.memory.egocentric import item_key, person_key
@@ -43,7 +45,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """One row that goes. id: "m17", "k4", or a task's. kind: message, task, or a memory's. why: in a few words."""
+    """One row that goes. id: "m17", "k4", "u3", or a task's. kind: message, utterance, task, or a memory's. why: in a
+    few words."""
 
     id: str
     kind: str
@@ -62,6 +65,7 @@ class Closure:
     person: int | None = None
     messages: dict[int, str] = field(default_factory=dict)
     memories: dict[int, str] = field(default_factory=dict)
+    utterances: dict[int, str] = field(default_factory=dict)
     tasks: dict[int, str] = field(default_factory=dict)
     rows: tuple[Doomed, ...] = ()
     elsewhere: tuple[str, ...] = ()
@@ -117,19 +121,21 @@ def gather(connection: Connection, request: Request) -> Closure:
         stays.update(_bodies(connection, schema.message, [item_key(item, "m") for item in found.elsewhere]))
     found.said = tuple(body for body in dict.fromkeys(asked) if body not in stays)
     _derived(connection, found)
+    _utterances(connection, found)
     _tasks(connection, found)
-    found.rows = tuple(_rows(connection, found))
+    found.rows = tuple(rows(connection, found))
     return found
 
 
 def _asked(connection: Connection, item: str, found: Closure) -> None:
-    kind = "k" if item.startswith("k") else "m"
-    table, into = (schema.memory, found.memories) if kind == "k" else (schema.message, found.messages)
+    kinds: dict[str, tuple[Table, dict[int, str]]] = {
+        "k": (schema.memory, found.memories), "u": (schema.utterance, found.utterances),
+    }  # fmt: skip
+    kind = item[:1] if item[:1] in kinds else "m"
+    table, into = kinds.get(kind, (schema.message, found.messages))
     key = item_key(item, kind)
     if connection.scalar(select(table.c.id).where(table.c.id == key)) is None:
-        raise InputError(
-            f"this world has no {'memory' if kind == 'k' else 'message'} {item!r}", "see `kith memory search`"
-        )
+        raise InputError(f"this world has no {table.name} {item!r}", "see `kith memory search`")
     into[key] = "asked for"
 
 
@@ -172,25 +178,28 @@ def _contains(column: ColumnElement[str], body: str) -> ColumnElement[bool]:
 
 def _derived(connection: Connection, found: Closure) -> None:
     """Memories that rest on what goes, and what rests on those, until nothing new is found."""
-    parties: set[int] = set()
-    for pair in _pairs(connection, found.messages):
-        parties |= {pair.sender, pair.receiver}
-    parties |= set(_within(connection, select(schema.memory.c.owner), schema.memory.c.id, found.memories))
-    repeats, names = Repeats(found.said), _names(connection)
+    parties, repeats, names = _parties(connection, found), Repeats(found.said), _names(connection)
     said: set[str] = set().union(*(lexical.stems(text) for text in found.said))
     for row in connection.execute(_NOTES).all():
         if row.id not in found.memories and repeats.in_(row.body, row.owner in parties):
             _, left = _evidence(connection, row.id, found)
             if not left or _beyond(connection, row.body, left, names) & said:
                 found.memories[row.id] = "repeats it"
-    _on_evidence(connection, found)
+    on_evidence(connection, found)
     _of_sessions(connection, found)
     while True:
         before = len(found.memories)
-        for key, why in (*_cited(connection, found), *_wholes(connection, found), *_same_text(connection, found)):
+        for key, why in (*cited(connection, found), *wholes(connection, found), *_same_text(connection, found)):
             found.memories.setdefault(key, why)
         if len(found.memories) == before:
             return
+
+
+def _parties(connection: Connection, found: Closure) -> set[int]:
+    """Whose messages and memories go."""
+    pairs = _pairs(connection, found.messages)
+    owners = _within(connection, select(schema.memory.c.owner), schema.memory.c.id, found.memories)
+    return {*(key for pair in pairs for key in pair), *owners}
 
 
 _NOTES = select(schema.memory.c.id, schema.memory.c.owner, schema.text.c.body).join(
@@ -198,7 +207,8 @@ _NOTES = select(schema.memory.c.id, schema.memory.c.owner, schema.text.c.body).j
 )
 
 
-def _on_evidence(connection: Connection, found: Closure) -> None:
+def on_evidence(connection: Connection, found: Closure) -> None:
+    """Add the memories that rest on messages that go."""
     memory, evidence, names = schema.memory.c, schema.evidence.c, _names(connection)
     resting = set(_within(connection, select(evidence.memory), evidence.message, found.messages))
     query = select(memory.id, memory.kind, schema.text.c.body).join(schema.text, schema.text.c.key == memory.text)
@@ -244,7 +254,7 @@ def _of_sessions(connection: Connection, found: Closure) -> None:
         found.memories.setdefault(key, "a summary of its session")
 
 
-def _cited(connection: Connection, found: Closure) -> Iterator[tuple[int, str]]:
+def cited(connection: Connection, found: Closure) -> Iterator[tuple[int, str]]:
     """What others noted who were told of it: they keep its id as a handle."""
     memory = schema.memory.c
     gone = {f"m{key}" for key in found.messages} | {f"k{key}" for key in found.memories}
@@ -253,7 +263,8 @@ def _cited(connection: Connection, found: Closure) -> Iterator[tuple[int, str]]:
             yield row.id, "was told of it"
 
 
-def _wholes(connection: Connection, found: Closure) -> Iterator[tuple[int, str]]:
+def wholes(connection: Connection, found: Closure) -> Iterator[tuple[int, str]]:
+    """Summaries that memories that go are part of."""
     link, memory = schema.link.c, schema.memory.c
     query = select(link.b).join(schema.memory, memory.id == link.b)
     query = query.where(link.type == "part_of", memory.kind == "summary")
@@ -264,6 +275,19 @@ def _same_text(connection: Connection, found: Closure) -> Iterator[tuple[int, st
     memory = schema.memory.c
     held = set(_within(connection, select(memory.text), memory.id, found.memories))
     yield from ((key, "repeats it") for key in _within(connection, select(memory.id), memory.text, held))
+
+
+def _utterances(connection: Connection, found: Closure) -> None:
+    """What agents said in reply to what goes, what repeats it, and of a person what that person's agent said or heard."""
+    said = schema.utterance.c
+    for key in _within(connection, select(said.id), said.answers, found.messages):
+        found.utterances.setdefault(key, "answers it")
+    repeats, parties = Repeats(found.said), _parties(connection, found)
+    for row in connection.execute(select(said.id, said.agent, said.partner, said.body)).all():
+        if found.person in (row.agent, row.partner):
+            found.utterances.setdefault(row.id, "by or to the person's agent")
+        elif repeats.in_(row.body, not parties.isdisjoint((row.agent, row.partner))):
+            found.utterances.setdefault(row.id, "repeats it")
 
 
 def _tasks(connection: Connection, found: Closure) -> None:
@@ -282,7 +306,8 @@ def _tasks(connection: Connection, found: Closure) -> None:
             found.tasks[row.position] = "repeats it"
 
 
-def _rows(connection: Connection, found: Closure) -> Iterator[Doomed]:
+def rows(connection: Connection, found: Closure) -> Iterator[Doomed]:
+    """All that goes, for a person to read."""
     message, memory, task = schema.message.c, schema.memory.c, schema.task.c
     said: Select[Any] = select(message.id, schema.text.c.body).join(schema.text, schema.text.c.key == message.text)
     for row in _rows_within(connection, said, message.id, found.messages):
@@ -291,6 +316,9 @@ def _rows(connection: Connection, found: Closure) -> Iterator[Doomed]:
     noted = noted.join(schema.text, schema.text.c.key == memory.text)
     for row in _rows_within(connection, noted, memory.id, found.memories):
         yield Doomed(f"k{row.id}", row.kind, found.memories[row.id], row.body)
+    spoken: Select[Any] = select(schema.utterance.c.id, schema.utterance.c.body)
+    for row in _rows_within(connection, spoken, schema.utterance.c.id, found.utterances):
+        yield Doomed(f"u{row.id}", "utterance", found.utterances[row.id], row.body)
     asked: Select[Any] = select(task.position, task.id, task.question)
     for row in _rows_within(connection, asked, task.position, found.tasks):
         yield Doomed(row.id, "task", found.tasks[row.position], row.question)

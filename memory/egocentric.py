@@ -18,6 +18,7 @@ from kithnet.runtime.errors import InputError, UnknownPerson
 
 Kind = Literal["summary", "fact", "event", "preference", "plan"]
 Action = Literal["tell", "ask", "refuse"]
+_KINDS = {"m": "message", "k": "memory", "u": "utterance", "g": "grant"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +77,12 @@ def partner_key(connection: Connection, person: str) -> int:
     key = connection.scalar(select(schema.person.c.key).where(schema.person.c.id == person))
     if key is None:
         row = {"id": person, "name": person, "persona": "", "aliases": "[]", "outside": True}
-        key = _inserted(connection, schema.person, row)
+        key = inserted(connection, schema.person, row)
     return int(key)
 
 
-_KINDS = {"m": "message", "k": "memory", "g": "grant"}
-
-
 def item_key(item: str, kind: str) -> int:
-    """The number of an id such as "m17" (kind "m"), "k4" (kind "k") or "g2" (kind "g"). Raises InputError."""
+    """The number of an id such as "m17" (kind "m"), "k4" (kind "k"), "u3" (kind "u") or "g2" (kind "g"). Raises InputError."""
     if not (item.startswith(kind) and item[1:].isascii() and item[1:].isdigit()):
         raise InputError(
             f"{item!r} is not an id of a {_KINDS[kind]}", "ids are like m17 (a message), k4 (a memory), g2 (a grant)"
@@ -108,7 +106,7 @@ def remember(connection: Connection, scope: Scope, note: Note) -> Remembered:
 
 def add(connection: Connection, scope: Scope, note: Note) -> int:
     """Write a note as a new memory, whatever else says the same; returns its number."""
-    memory = _inserted(
+    memory = inserted(
         connection,
         schema.memory,
         {
@@ -242,7 +240,7 @@ def forget(connection: Connection, scope: Scope, memory: int) -> bool:
 def session_key(connection: Connection, session: str) -> int:
     """The key of a session, which is added if it is new."""
     key = connection.scalar(select(schema.session.c.key).where(schema.session.c.id == session))
-    return int(key) if key is not None else _inserted(connection, schema.session, {"id": session})
+    return int(key) if key is not None else inserted(connection, schema.session, {"id": session})
 
 
 def write_message(
@@ -252,11 +250,15 @@ def write_message(
     body: str,
     session: str,
     at: datetime | None,
-    recalled: bool = False,
 ) -> int:
-    """Add one message at the end of the world; return its number. recalled: an agent said it from memory."""
+    """Add one message at the end of the world; return its number. It is private where one side is from outside the
+    network: somebody at the keyboard, who talks with the own agent. Raises InputError for an empty one.
+    """
+    if not body.strip():
+        raise InputError("an empty turn cannot be stored")
+    aside = select(schema.person.c.key).where(schema.person.c.key.in_((sender, receiver)), schema.person.c.outside)
     last = connection.scalar(select(func.max(schema.message.c.seq)))
-    return _inserted(
+    return inserted(
         connection,
         schema.message,
         {
@@ -266,7 +268,7 @@ def write_message(
             "text": texts.keep(connection, body),
             "session": session_key(connection, session),
             "at": at,
-            "recalled": recalled,
+            "private": connection.scalar(aside) is not None,
         },
     )
 
@@ -283,7 +285,7 @@ def disclose(
         raise InputError(f"the owner has no message or memory with number {strange[0]}")
     values = {"owner": scope.owner, "partner": partner_key(connection, partner), "task": task, "rule": rule}
     now = datetime.now(UTC).replace(tzinfo=None)
-    disclosure = _inserted(connection, schema.disclosure, {**values, "action": action, "at": now})
+    disclosure = inserted(connection, schema.disclosure, {**values, "action": action, "at": now})
     rows: list[dict[str, int | None]] = [
         *({"disclosure": disclosure, "message": item, "memory": None} for item in dict.fromkeys(messages)),
         *({"disclosure": disclosure, "message": None, "memory": item} for item in dict.fromkeys(memories)),
@@ -328,7 +330,8 @@ def record_usage(connection: Connection, scope: Scope, utterance: str, memories:
     connection.execute(_own(update(schema.memory), scope, column.id.in_(memories)).values(used))
 
 
-def _inserted(connection: Connection, table: Any, values: dict[str, Any]) -> int:
+def inserted(connection: Connection, table: Any, values: dict[str, Any]) -> int:
+    """Add a row; returns its key."""
     key = connection.execute(insert(table).values(values)).inserted_primary_key
     assert key is not None
     return int(key[0])

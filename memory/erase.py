@@ -101,7 +101,8 @@ def still_said(store: Store, pieces: Iterable[str]) -> set[str]:
     """Those of `pieces` that also stand in a text that stays."""
     wanted = set(pieces)
     with store.database.read() as connection:
-        bodies = "\n".join(connection.scalars(select(schema.text.c.body)))
+        stays = (*connection.scalars(select(schema.text.c.body)), *connection.scalars(select(schema.utterance.c.body)))
+    bodies = "\n".join(stays)
     return {piece for piece in wanted if piece in bodies}
 
 
@@ -124,9 +125,12 @@ def _delete(connection: Connection, found: Closure) -> tuple[dict[str, int], lis
         *_column(connection, memory.text, memory.id, found.memories),
         *_column(connection, message.text, message.id, found.messages),
     }
+    spoken = schema.utterance.c
+    said = _column(connection, spoken.body, spoken.id, found.utterances)
     removed = {
         "messages": len(found.messages),
         "memories": len(found.memories),
+        "utterances": len(found.utterances),
         "tasks": len(found.tasks),
         "links": _forget_links(connection, found),
         "usages": _forget_usages(connection, found),
@@ -134,6 +138,7 @@ def _delete(connection: Connection, found: Closure) -> tuple[dict[str, int], lis
         "grants": _forget_grants(connection, found),
     }
     for table, column, keys in (
+        (schema.utterance, spoken.id, found.utterances),
         (schema.memory, memory.id, found.memories),
         (schema.message, message.id, found.messages),
         (schema.task, schema.task.c.position, found.tasks),
@@ -142,12 +147,11 @@ def _delete(connection: Connection, found: Closure) -> tuple[dict[str, int], lis
             connection.execute(delete(table).where(column.in_(chunk)))
     if found.person is not None:
         removed |= {"people": 1, "ties": _forget_person(connection, found.person)}
-    gone = _forget_texts(connection, held)
-    used = or_(
-        exists().where(message.session == schema.session.c.key), exists().where(memory.session == schema.session.c.key)
-    )
+    gone = forget_texts(connection, held)
+    sessions = (message.session, memory.session, spoken.session)
+    used = or_(*(exists().where(session == schema.session.c.key) for session in sessions))
     connection.execute(delete(schema.session).where(~used))
-    return {what: count for what, count in removed.items() if count}, gone
+    return {what: count for what, count in removed.items() if count}, [*gone, *said]
 
 
 def _forget_links(connection: Connection, found: Closure) -> int:
@@ -213,7 +217,7 @@ def _forget_person(connection: Connection, person: int) -> int:
     return ties
 
 
-def _forget_texts(connection: Connection, keys: Iterable[int]) -> list[str]:
+def forget_texts(connection: Connection, keys: Iterable[int]) -> list[str]:
     """Delete those texts that nothing says any more; returns them. Their vectors are queued for deletion with them."""
     text, gone = schema.text.c, []
     used = or_(
@@ -227,8 +231,8 @@ def _forget_texts(connection: Connection, keys: Iterable[int]) -> list[str]:
     return gone
 
 
-def _column(connection: Connection, column: Any, where: Any, keys: Iterable[int]) -> list[int]:
-    found: list[int] = []
+def _column(connection: Connection, column: Any, where: Any, keys: Iterable[int]) -> list[Any]:
+    found: list[Any] = []
     for chunk in _chunks(keys):
         found += connection.scalars(select(column).where(where.in_(chunk)))
     return found

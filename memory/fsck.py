@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, delete, exists, func, insert, or_, select, tuple_, update
 
-from kithnet.memory import generations, schema, terms, texts
+from kithnet.memory import agent_words, generations, schema, terms, texts
+from kithnet.memory.closure import Doomed
 from kithnet.memory.indexer import LEASE_SECONDS, compare
 from kithnet.memory.store import Store
 from kithnet.runtime.errors import StorageError, WorldBusy
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check. found: how much is wrong. repaired: of it. detail: what that is, or why it was not looked at."""
+    """One check. found: how much is wrong. repaired: of it. detail: what that is, or why it was not looked at. rows: each
+    of it, where a repair moves or removes what somebody may want to read first.
+    """
 
     name: str
     found: int = 0
     repaired: int = 0
     detail: str = ""
+    rows: tuple[Doomed, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -57,7 +61,7 @@ def check(store: Store, vectors: Path, *, repair: bool = False) -> Checked:
     Raises StorageError for a database that cannot be read, WorldBusy when it stays locked.
     """
     started = time.monotonic()
-    findings = [*_database(store), *_full_text(store, repair)]
+    findings = [*_database(store), *_full_text(store, repair), _agent_words(store, repair)]
     for rule in _RULES:
         findings.append(_apply(store, rule, repair))
     findings += [*_texts(store, repair), *_lease(store, repair), *_erasures(store)]
@@ -112,6 +116,20 @@ def _unlike(store: Store, name: str) -> bool:
     except StorageError:  # how FTS5 says that index and texts differ
         return True
     return False
+
+
+def _agent_words(store: Store, repair: bool) -> Finding:
+    """Worlds of before `utterance` hold what agents said as messages of their owners."""
+    with store.database.read() as connection:
+        found = agent_words.find(connection)
+    if found.rows and repair:
+        with store.database.write() as connection:
+            agent_words.move(connection, agent_words.find(connection))
+    count = len(found.rows)
+    return Finding(
+        "agents' words", count, count * repair, "kept as their owners' messages: moved, and what rests on them removed",
+        found.rows,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

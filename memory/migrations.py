@@ -274,12 +274,32 @@ def _grants_of_owners(connection: Connection) -> None:
         declare(connection, statement)
 
 
+def _utterances_of_agents_and_private_messages(connection: Connection) -> None:
+    declare(
+        connection,
+        """CREATE TABLE utterance (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        agent INTEGER NOT NULL REFERENCES person(key),
+        partner INTEGER NOT NULL REFERENCES person(key),
+        session INTEGER NOT NULL REFERENCES session(key),
+        answers INTEGER REFERENCES message(id) ON DELETE CASCADE,
+        body TEXT NOT NULL,
+        at DATETIME)""",
+    )
+    for column in ("agent", "session", "answers"):
+        declare(connection, f"CREATE INDEX utterance_by_{column} ON utterance({column})")
+    declare(connection, "ALTER TABLE message ADD COLUMN private BOOLEAN NOT NULL DEFAULT FALSE")
+    outside = "(SELECT key FROM person WHERE outside)"
+    declare(connection, f"UPDATE message SET private = TRUE WHERE sender IN {outside} OR receiver IN {outside}")
+
+
 MIGRATIONS: list[Callable[[Connection], None]] = [
     _first_tables,
     _handles_of_what_was_heard,
     _times_of_events_and_recalled_turns,
     _receipts_of_what_was_erased,
     _grants_of_owners,
+    _utterances_of_agents_and_private_messages,
 ]
 
 

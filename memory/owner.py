@@ -22,6 +22,7 @@ from kithnet.memory import (
     notes,
     schema,
     talks,
+    utterances,
     view,
 )
 from kithnet.memory.database import Database
@@ -34,6 +35,7 @@ from kithnet.memory.recall import Hit, Recall
 from kithnet.memory.scope import Scope
 from kithnet.memory.search import Question, Search
 from kithnet.memory.talks import Partner
+from kithnet.memory.utterances import Utterance
 from kithnet.memory.writing import diary, record, tagging
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Senses, Statement, extract
@@ -198,7 +200,7 @@ class OwnerMemory:
             return talks.sessions_with(connection, self._scope, partner)
 
     def partners(self) -> list[Partner]:
-        """Everyone the owner has exchanged messages with, most messages first."""
+        """Everyone of the network the owner has exchanged messages with, most messages first."""
         with self._database.read() as connection:
             return talks.partners(connection, self._scope)
 
@@ -237,13 +239,13 @@ class OwnerMemory:
         number = item_key(item, "k")
         self.message(item)
         with self._database.read() as connection:
-            return links.of(connection, self._scope, number, _partner(connection, partner), _naive(at))
+            return links.of(connection, self._scope, number, notes.partner_key(connection, partner), _naive(at))
 
     def statements(self, session: str, senses: Senses | None = None, own: Iterable[str] = ()) -> list[Statement]:
         """What is said of people in a session that the owner took part in, by rules and, with `senses`, by meaning.
 
-        own: ids under which the owner speaks too, as at the keyboard. Nothing is written. What an agent said from
-        memory is not read.
+        own: ids under which the owner speaks too, as at the keyboard. Nothing is written. What an agent said is not
+        read.
         """
         with self._database.read() as connection:
             turns = record.turns(connection, self._scope, session, {*own}, self.owner)
@@ -362,22 +364,31 @@ class OwnerMemory:
         sender: str,
         session: str,
         at: datetime | None = None,
-        recalled: bool = False,
     ) -> str:
-        """Add a turn of a chat between the owner and `partner` to the world; return its message id.
+        """Add what one of two people said to the other, the owner or `partner`; return its message id.
 
-        sender: one of the two. recalled: an agent said it from memory, so that no memory is made of it. A partner
-        from outside the network is added as a person. Raises InputError.
+        A partner from outside the network, as at the keyboard, is added as a person; such a message is private: the
+        owner's to recall, for nobody else, and none of the world's. Raises InputError.
         """
         if sender not in (self.owner, partner) or partner == self.owner:
             raise InputError(f"a turn between {self.owner} and {partner} cannot be sent by {sender}")
-        if not text.strip():
-            raise InputError("an empty turn cannot be stored")
         with self._database.write() as connection:
             other = partner_key(connection, partner)
             pair = (self._scope.owner, other) if sender == self.owner else (other, self._scope.owner)
-            number = egocentric.write_message(connection, *pair, text, session, _naive(at), recalled)
-        return f"m{number}"
+            return f"m{egocentric.write_message(connection, *pair, text, session, _naive(at))}"
+
+    def write_utterance(self, partner: str, text: str, *, session: str, answers: str | None = None) -> str:
+        """Keep what the owner's agent said to `partner` in a chat; return its id ("u3"). It is nobody's message: no
+        recall finds it, nothing is read from it. answers: id of the message it replies to. Raises InputError.
+        """
+        heard = None if answers is None else item_key(self.message(answers).id, "m")
+        with self._database.write() as connection:
+            return f"u{utterances.write(connection, self._scope, partner, text, session, heard)}"
+
+    def utterances(self, session: str | None = None) -> list[Utterance]:
+        """What the owner's agent said in chats, or in one of them, oldest first: for the owner to read."""
+        with self._database.read() as connection:
+            return utterances.spoken(connection, self._scope, session)
 
     def disclose(
         self, items: Sequence[str], *, partner: str, task: str = "", rule: str = "", action: Action = "tell"
@@ -437,16 +448,9 @@ class OwnerMemory:
             return seen, noted
 
 
-def _partner(connection: Connection, partner: str | None) -> int | None:
-    """The key of a partner, one that nobody has for a stranger; None for the owner's own use."""
-    if partner is None:
-        return None
-    return connection.scalar(select(schema.person.c.key).where(schema.person.c.id == partner)) or notes.NOBODY
-
-
 def _naive(at: datetime | None) -> datetime | None:
     """World time has no zone: an aware time is told as the local clock would."""
     return at.astimezone().replace(tzinfo=None) if at is not None and at.tzinfo else at
 
 
-__all__ = ["Candidate", "Hit", "Kept", "Link", "OwnerMemory", "Partner", "Recall", "Remembered"]
+__all__ = ["Candidate", "Hit", "Kept", "Link", "OwnerMemory", "Partner", "Recall", "Remembered", "Utterance"]

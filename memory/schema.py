@@ -73,7 +73,23 @@ message = Table(
     Column("text", ForeignKey("text.key"), nullable=False),
     Column("session", ForeignKey("session.key"), nullable=False),
     Column("at", DateTime),
-    Column("recalled", Boolean, nullable=False, server_default=sql("false")),  # an agent said it from memory
+    # An agent said it, in a world of before `utterance`: nobody's message; `agent_words` moves it.
+    Column("recalled", Boolean, nullable=False, server_default=sql("false")),
+    Column("private", Boolean, nullable=False, server_default=sql("false")),  # said by somebody to the own agent
+)
+OF_THE_WORLD = ~message.c.private & ~message.c.recalled
+"""Of a message: whether one person of the network wrote it to another."""
+
+utterance = Table(
+    "utterance",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("agent", ForeignKey("person.key"), nullable=False),  # whose agent said it
+    Column("partner", ForeignKey("person.key"), nullable=False),
+    Column("session", ForeignKey("session.key"), nullable=False),
+    Column("answers", ForeignKey("message.id")),
+    Column("body", Text, nullable=False),  # not in `text`: it is neither indexed nor embedded
+    Column("at", DateTime),  # in UTC; NULL for one that was a message before
 )
 
 memory = Table(

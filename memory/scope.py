@@ -29,12 +29,12 @@ class Scope:
     owner: int
 
     def messages(self, *columns: Columns) -> Select[Any]:
-        """Messages that the owner sent or received."""
+        """Messages that the owner sent or received; what an agent said is none, also where it was once kept as one."""
         message = schema.message.c
         return (
             select(*columns)
             .select_from(schema.message)
-            .where(or_(message.sender == self.owner, message.receiver == self.owner))
+            .where(or_(message.sender == self.owner, message.receiver == self.owner), ~message.recalled)
         )
 
     def message_rows(self) -> Select[Any]:

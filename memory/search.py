@@ -82,7 +82,8 @@ class Search:
 
     def rank(self, question: Question, notes: Notes | None = None) -> Ranking:
         """Weigh every item. notes: instead of those that the partner may be served with now; only `explain` does."""
-        view = self.view.until(_epoch(question.at)) if question.at else self.view
+        view = self.view if question.partner is None else self.view.for_others
+        view = view.until(_epoch(question.at)) if question.at else view
         if notes is None:
             notes = served(self.notes, self.scope, self.connection, question.partner, question.at)
         evidence = self._evidence(question.asked, view, notes)
@@ -115,8 +116,9 @@ class Search:
 
     def mentions(self, terms: Sequence[lexical.Term]) -> dict[str, int]:
         """Person -> how many utterances of theirs to the owner hold any of the terms."""
-        any_held = self.held(terms, self.view).any(axis=0)
-        senders, counts = np.unique(self.view.of_starts("sender")[any_held], return_counts=True)
+        view = self.view.for_others
+        any_held = self.held(terms, view).any(axis=0)
+        senders, counts = np.unique(view.of_starts("sender")[any_held], return_counts=True)
         by_key = {int(k): int(n) for k, n in zip(senders, counts, strict=True) if k != self.scope.owner}
         query = select(schema.person.c.key, schema.person.c.id).where(schema.person.c.key.in_(by_key))
         ids = {row.key: row.id for row in self.connection.execute(query)}

@@ -101,7 +101,9 @@ class Store:
         return filling.ingest(self.database, people, ties, messages, tasks, dropped or {}, progress)
 
     def messages(self) -> Iterator[StoredMessage]:
-        """Every message in the world's order, a thousand at a time (each page is a snapshot of its own)."""
+        """Every message of one person of the network to another, in the world's order, a thousand at a time (each page
+        is a snapshot of its own). What is said to and by agents is none.
+        """
         last = -1
         while True:
             with self.database.read() as connection:
@@ -147,7 +149,9 @@ class Store:
         with self.database.read() as connection:
             counts = {
                 (row[0], row[1]): row[2]
-                for row in connection.execute(select(low, high, func.count()).group_by(low, high))
+                for row in connection.execute(
+                    select(low, high, func.count()).where(schema.OF_THE_WORLD).group_by(low, high)
+                )
             }
             ids = {row.key: row.id for row in connection.execute(select(schema.person.c.key, schema.person.c.id))}
             return [
@@ -184,8 +188,10 @@ class Store:
         ]
 
     def stats(self) -> StoreStats:
-        """How much of everything there is."""
-        tables = ("tie", "message", "session", "text", "memory", "task", "outbox")
+        """How much of everything there is; messages and sessions as `messages` gives them."""
+        tables = ("tie", "text", "memory", "task", "outbox")
+        message = schema.message.c
+        talked = select(func.count(), func.count(message.session.distinct())).where(schema.OF_THE_WORLD)
         with self.database.read() as connection:
             counts = {
                 name: int(
@@ -193,14 +199,15 @@ class Store:
                 )
                 for name in tables
             }
+            messages, sessions = connection.execute(talked).one()
             inside = select(func.count()).where(schema.person.c.outside.is_(False))
             people = int(connection.execute(inside).scalar_one())
             notes = {row.key: row.value for row in connection.execute(select(schema.meta))}
         return StoreStats(
             people=people,
             ties=counts["tie"],
-            messages=counts["message"],
-            sessions=counts["session"],
+            messages=messages,
+            sessions=sessions,
             texts=counts["text"],
             memories=counts["memory"],
             tasks=counts["task"],
@@ -244,6 +251,7 @@ _MESSAGES = (
     .join(_RECEIVER, _RECEIVER.c.key == schema.message.c.receiver)
     .join(schema.text, schema.text.c.key == schema.message.c.text)
     .join(schema.session, schema.session.c.key == schema.message.c.session)
+    .where(schema.OF_THE_WORLD)
     .order_by(schema.message.c.seq)
 )
 

@@ -46,7 +46,7 @@ def partners(connection: Connection, scope: Scope) -> list[Partner]:
     message = schema.message.c
     other = case((message.sender == scope.owner, message.receiver), else_=message.sender)
     counted = scope.messages(other.label("other"), func.count().label("messages"), func.max(message.at).label("last"))
-    grouped = counted.group_by(other).subquery()
+    grouped = counted.where(~message.private).group_by(other).subquery()
     query = (
         select(schema.person.c.id, grouped.c.messages, grouped.c.last)
         .join(schema.person, schema.person.c.key == grouped.c.other)

@@ -17,7 +17,7 @@ from kithnet.memory import lexical, schema
 from kithnet.memory.dialects import epoch
 from kithnet.memory.scope import Scope
 
-_COLUMNS = ("id", "sender", "receiver", "text", "session", "words", "at")
+_COLUMNS = ("id", "sender", "receiver", "text", "session", "words", "at", "private")
 NO_TIME = np.iinfo(np.int64).min
 
 Array = npt.NDArray[np.int64]
@@ -25,7 +25,7 @@ Array = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class View:
-    """rows: (7, N) int64 in the order of `_COLUMNS`, by rising id, which is the order in which they were said.
+    """rows: (8, N) int64 in the order of `_COLUMNS`, by rising id, which is the order in which they were said.
 
     group: (N,) the utterance a message belongs to: one line heard by three people is three messages and one
     utterance. starts: (G,) the first row of each utterance.
@@ -60,6 +60,12 @@ class View:
         """The keys of all texts."""
         return frozenset(self.of_starts("text").tolist())
 
+    @functools.cached_property
+    def for_others(self) -> "View":
+        """The view without what the owner said to the own agent: that is for nobody else."""
+        private = self.column("private") != 0
+        return _view(self.rows[:, ~private]) if private.any() else self
+
     @property
     def utterances(self) -> int:
         return len(self.starts)
@@ -74,7 +80,7 @@ class View:
 
 
 def _view(rows: Array) -> View:
-    _, sender, _, text, session, _, _ = rows
+    _, sender, _, text, session, *_ = rows
     key = np.stack((sender, text, session))
     changed = np.ones(rows.shape[1], dtype=bool)
     changed[1:] = (key[:, 1:] != key[:, :-1]).any(axis=0)
@@ -113,6 +119,7 @@ def refreshed(view: View, scope: Scope, connection: Connection) -> View:
             message.session,
             schema.text.c.words,
             func.coalesce(epoch(message.at), int(NO_TIME)),
+            message.private,
         )
         .join(schema.text, schema.text.c.key == message.text)
         .where(message.id > last)

@@ -14,12 +14,13 @@ from kithnet.agents.infonav.ledger import Ledger
 from kithnet.agents.minds.rules import reading
 from kithnet.agents.minds.rules.fitness import Fitness
 from kithnet.agents.minds.rules.reading import Finding, Passage
-from kithnet.agents.personal import CHAT, PersonalAgent
+from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.prompting import render
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import content_words
 from kithnet.memory.language.text import words
 from kithnet.memory.owner import Hit, Kept, Recall
+from kithnet.memory.utterances import CHAT
 from kithnet.memory.writing.extract import Statement
 from kithnet.runtime.chat import ChatModel, Message, OnText, ReplySpec
 from kithnet.runtime.errors import ContextOverflow
@@ -219,10 +220,11 @@ class Conversation:
         self._trace.emit("model_failed", person=self._agent.person, purpose=purpose, why=why)
 
     def _store(self, text: str, reply: str, used: Sequence[Hit]) -> None:
-        """Keep both turns. The reply is marked as said from memory, with the memories it was made from."""
+        """Keep both turns: what the partner said is a message, the reply the agent's own utterance and no message of
+        its owner's, with the memories it was made from."""
         memory = self._agent.memory
-        memory.write_turn(self.partner, text, sender=self.partner, session=self.session)
-        said = memory.write_turn(self.partner, reply, sender=self._agent.person, session=self.session, recalled=True)
+        heard = memory.write_turn(self.partner, text, sender=self.partner, session=self.session)
+        said = memory.write_utterance(self.partner, reply, session=self.session, answers=heard)
         memory.record_usage(said, [hit.id for hit in used], self.partner)
 
     async def look_back(self) -> None:

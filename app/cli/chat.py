@@ -34,7 +34,7 @@ def chat(
     if as_json:
         lines = talk.Lines(lines.read, output.note, lambda piece: None)
     run = talk.chat(place.folder, place.models, loaded, person, partner, lines)
-    contract: dict[str, object] = {"run": run.id}
+    contract: dict[str, object] = {"run": run.id, "exchanges": talk.exchanges(run)}
     text = f"(kept as {run.id})"
     if stats:
         done = engine_stats.of_run(run)

@@ -46,5 +46,8 @@ def demo(
         def tell(tally: "Tally", planned: int) -> None:
             bar(tally.done, planned, f"{tally.turns} utterances")
 
-        done = run.simulate(folder, models, config, run.Plan(tasks, seed), tell, operator=True)
+        plan = run.Plan(tasks, seed)
+        done = run.simulate(
+            folder, models, config, plan, tell, operator=True, foresee=lambda one: output.note(one.told())
+        )
     output.show(contract(done), f"{summary(done)}\n\nOpen the report in a browser: {done.run.report}", as_json)

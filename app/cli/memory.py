@@ -9,8 +9,11 @@ from kithnet.app.cli import output
 from kithnet.app.cli.ask import World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kithnet.app.erasure import Erased, Foreseen
     from kithnet.app.upkeep import Checkup
+    from kithnet.memory.closure import Doomed
 
 app = typer.Typer(
     no_args_is_help=True, help="What is remembered and why: search, show, correct, explain, erase, check."
@@ -48,9 +51,12 @@ def search(
 @app.command("show")
 def show(
     person: Person,
-    item: Annotated[str | None, typer.Argument(metavar="ID", help="A message (m17) or a memory (k4).")] = None,
+    item: Annotated[
+        str | None, typer.Argument(metavar="ID", help="A message (m17), a memory (k4) or an utterance (u3).")
+    ] = None,
     about: Annotated[str | None, typer.Option("--about", help="Only memories about this person.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Memories at most, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Items at most, the newest first.")] = 50,
+    said: Annotated[bool, typer.Option("--said", help="What PERSON's agent said in chats, instead.")] = False,
     world: World = None,
     as_json: output.AsJson = False,
 ) -> None:
@@ -61,7 +67,7 @@ def show(
     from kithnet.app import memory_view
     from kithnet.app.locate import world_named
 
-    shown = memory_view.show(world_named(world), person, item, about, limit)
+    shown = memory_view.show(world_named(world), person, item, about, limit, said)
     output.show(shown, memory_view.show_text(shown), as_json)
 
 
@@ -107,7 +113,9 @@ def explain(
 
 @app.command("erase")
 def erase(
-    items: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Messages (m17), memories (k4).")] = None,
+    items: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="Messages (m17), memories (k4), utterances (u3).")
+    ] = None,
     person: Annotated[str | None, typer.Option("--person", help="All that this person said, heard or noted.")] = None,
     everywhere: Annotated[
         bool, typer.Option("--everywhere", help="Also other messages that say the same words.")
@@ -204,7 +212,7 @@ def _confirm(foreseen: "Foreseen", world: str) -> None:
 
 
 def _foreseen(foreseen: "Foreseen") -> str:
-    lines = [f"{row.id:<8} {row.kind:<10} {row.why}: {row.text[:120]!r}" for row in foreseen.rows]
+    lines = _rows(foreseen.rows)
     if foreseen.elsewhere:
         lines.append(f"stays: {', '.join(foreseen.elsewhere[:20])} say the same words (--everywhere takes them along)")
     files = foreseen.files
@@ -214,6 +222,10 @@ def _foreseen(foreseen: "Foreseen") -> str:
     if files.vectors:
         lines.append("vectors  those that stay are copied, the old folder is removed")
     return "\n".join(lines) or "nothing"
+
+
+def _rows(rows: "Sequence[Doomed]") -> list[str]:
+    return [f"{row.id:<8} {row.kind:<10} {row.why}: {row.text[:120]!r}" for row in rows]
 
 
 def _done(done: "list[Erased]") -> str:
@@ -235,7 +247,7 @@ def _checked(found: "Checkup") -> str:
             return f"{'mended' if one.ok else 'WRONG '}  {one.name}: {one.found:,}{mended} ({one.detail})"
         return f"ok      {one.name}{f' ({one.detail})' if one.name == 'vectors' and one.detail else ''}"
 
-    lines = [line(one) for one in found.checked.findings]
+    lines = [part for one in found.checked.findings for part in (line(one), *_rows(one.rows))]
     if not found.checked.clean:
         lines.append("`kith memory fsck --repair` makes again or removes what can be")
     return "\n".join([*lines, f"{found.checked.seconds:.1f} s"])

@@ -51,12 +51,17 @@ def simulate(
             tokens = tally.usage.evaluated + tally.usage.generated
             bar(tally.done, planned, f"{tally.turns} utterances, {tokens / spent if spent else 0:.0f} tokens/s")
 
-        done = run.simulate(place.folder, place.models, loaded, plan, tell, fresh=fresh, operator=operator)
+        done = run.simulate(
+            place.folder, place.models, loaded, plan, tell, fresh=fresh, operator=operator,
+            foresee=lambda one: output.note(one.told()),
+        )  # fmt: skip
     payload, text = contract(done), summary(done)
     if stats:
         told = engine_stats.of_run(done.run)
         payload["stats"], text = told, f"{text}\n{engine_stats.as_text(told)}"
     output.show(payload, text, as_json)
+    if done.stalled:
+        raise typer.Exit(1)
 
 
 def contract(done: "Done") -> dict[str, object]:
@@ -67,18 +72,26 @@ def contract(done: "Done") -> dict[str, object]:
         "run": done.run.id,
         "report": str(done.run.report),
         "seconds": round(done.seconds, 3),
+        "calls": done.usage.calls,
         "tokens": {"sent": done.usage.sent, "evaluated": done.usage.evaluated, "generated": done.usage.generated},
+        "estimate": done.estimate.contract(),
+        "stalled": done.stalled or None,
     }
 
 
 def summary(done: "Done") -> str:
     """How the run ended, for a person to read."""
-    usage = done.usage
-    return "\n".join(
-        (
-            f"{done.done} of {done.planned} tasks done, {done.failed} failed, in {done.seconds:.1f} s",
-            f"right: {done.correct} of {done.judged} judged; citing the gold message: {done.cites_gold}",
-            f"{usage.calls} model calls, {usage.sent:,} prompt tokens sent, {usage.evaluated:,} evaluated",
-            f"report: {done.run.report}",
-        )
-    )
+    from kithnet.app.estimate import cost
+
+    usage, foreseen = done.usage, done.estimate
+    lines = [
+        f"{done.done} of {done.planned} tasks done, {done.failed} failed, in {done.seconds:.1f} s",
+        f"right: {done.correct} of {done.judged} judged; citing the gold message: {done.cites_gold}",
+        f"{usage.calls} model calls, {usage.sent:,} prompt tokens sent, {usage.evaluated:,} evaluated",
+        f"estimated: {cost(foreseen.calls, foreseen.sent + foreseen.generated, foreseen.seconds)};"
+        f" real: {cost(usage.calls, usage.sent + usage.generated, done.seconds)}",
+        f"report: {done.run.report}",
+    ]
+    if done.stalled:
+        lines.insert(0, f"stopped: {done.stalled}. Look with `kith trace {done.run.id}`; the same command goes on")
+    return "\n".join(lines)

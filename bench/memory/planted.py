@@ -1,8 +1,8 @@
 """A small world in which everything that can hold a message holds one: for measuring what an erasure leaves.
 
 The message is evidence of a fact and of a summary, ends of a link, noted by a third person who was told of it, used in
-an utterance, disclosed, the answer of a task, embedded, in a run's trace, checkpoints, plan and report, and in a saved
-state. Its words stand nowhere else.
+an utterance, repeated by an agent in a chat, disclosed, the answer of a task, embedded, in a run's trace, checkpoints,
+plan and report, and in a saved state. Its words stand nowhere else.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from kithnet.app.warmth import state_file
 from kithnet.memory.chroma import ChromaIndex, about
 from kithnet.memory.indexer import Indexer
 from kithnet.memory.store import Store
+from kithnet.memory.utterances import CHAT
 from kithnet.memory.vectors import Vectors
 from kithnet.network.records import ChatMessage, Person, Task, Tie
 from kithnet.runtime.config import Config
@@ -107,6 +108,7 @@ def _note(store: Store, words: Sequence[str], text: str) -> list[str]:
     ana.remember(about="ben", text="Ben likes trains.", told_by="ben", kind="preference", evidence=["m7"])
     ana.record_usage(f"u: {text}", [fact.id], "dan")
     ana.disclose(["m21", fact.id], partner="dan", task=f"Tell me: {text}", rule="default: ordinary")
+    ana.write_utterance("dan", f"Ben told me: {text}", session=f"{CHAT}c1")
     return [*texts, corrected]
 
 

@@ -84,7 +84,7 @@ def read(turns: Iterable[Turn], cast: Cast, earlier: Iterable[Event] = (), tagge
     earlier: events of sessions before it, which it may confirm, change or call off. tagger: reads messages by what they
     mean where it is surer than rules can be; without one, rules read them all.
     """
-    told = [turn for turn in turns if not turn.recalled]
+    told = list(turns)
     reader = _Session(cast, clock.counts_to_24(turn.text for turn in told), list(earlier))
     reader.frames = habits.frames(reader.named(told))
     if tagger is not None and any(clock.may_tell_time(turn.text) for turn in told):

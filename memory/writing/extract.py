@@ -60,14 +60,13 @@ _ORDER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a session. recalled: an agent said it from memory; it is context and never evidence."""
+    """One message of a session."""
 
     id: int
     sender: str
     receiver: str
     text: str
     at: datetime | None
-    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ def extract(turns: Iterable[Turn], cast: Cast, senses: Senses | None = None) -> 
     """The statements of a session, in their order, at most MAX_STATEMENTS. Questions, wishes and orders are none."""
     found: list[Statement] = []
     unsure: list[int] = []
-    for statement, known in (one for turn in turns if not turn.recalled for one in _of_turn(turn, cast)):
+    for statement, known in (one for turn in turns for one in _of_turn(turn, cast)):
         if not known and not statement.kin:
             unsure.append(len(found))
         found.append(statement)

@@ -21,16 +21,15 @@ def turns(connection: Connection, scope: Scope, session: str, own: Collection[st
 
     own: ids under which `owner` speaks too; their turns become the owner's.
     """
-    query = scope.message_rows().add_columns(schema.message.c.recalled)
-    rows = connection.execute(query.where(schema.session.c.id == session).order_by(schema.message.c.id)).all()
-    return _turns(rows, own, owner)
+    query = scope.message_rows().where(schema.session.c.id == session).order_by(schema.message.c.id)
+    return _turns(connection.execute(query).all(), own, owner)
 
 
 def _turns(rows: Iterable[Row[Any]], own: Collection[str], owner: str) -> list[Turn]:
     kept: list[Turn] = []
     for row in rows:
         sender, receiver = (owner if one in own else one for one in (row.sender, row.receiver))
-        turn = Turn(row.id, sender, receiver, row.body, row.at, bool(row.recalled))
+        turn = Turn(row.id, sender, receiver, row.body, row.at)
         if not (kept and (kept[-1].sender, kept[-1].text, kept[-1].at) == (turn.sender, turn.text, turn.at)):
             kept.append(turn)
     return kept
@@ -40,7 +39,7 @@ def events(
     connection: Connection, scope: Scope, messages: Sequence[int], own: Collection[str], owner: str, tagger: Tagger | None
 ) -> list[Event]:  # fmt: skip
     """The events that these messages of an owner tell, oldest session first; own, owner: as in `turns`."""
-    query = scope.message_rows().add_columns(schema.message.c.recalled)
+    query = scope.message_rows()
     talks: dict[str, list[Row[Any]]] = {}
     for row in connection.execute(query.where(schema.message.c.id.in_(messages)).order_by(schema.message.c.id)):
         talks.setdefault(row.session, []).append(row)

@@ -31,8 +31,8 @@ def three(bench: Bench) -> Store:
 
 def test_a_relay_names_the_author_of_the_words_and_not_who_passed_them_on(bench: Bench, three: Store) -> None:
     talk = bench.talk(three, "What did Peter give the carpenter?", ("ana", "ross"))
-    (relayed, *_) = [u["text"] for u in talk.heard if u["sender"] == "ross" and "20,000" in u["text"]]
-    assert "Monica let me know that Peter said: “I gave the carpenter a check for 20,000 dollars.”" in relayed
+    (relayed, *_) = [u["text"] for u in talk.heard if u["sender"] == "ross" and "20,000" in str(u["text"])]
+    assert "Monica let me know that Peter said: “I gave the carpenter a check for 20,000 dollars.”" in str(relayed)
     claims: list[Any] = [claim for u in talk.heard for claim in u["claims"]]  # type: ignore[attr-defined]
     assert {claim["author"] for claim in claims} == {"Peter"}
     assert len({claim["at"] for claim in claims}) == 1

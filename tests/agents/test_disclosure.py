@@ -31,6 +31,9 @@ class Asked:
         self.seen.append((item.messages, partner, task))
         return self.says
 
+    async def clarify(self, question: str) -> str:
+        return ""
+
 
 def decided(policy: Policy, item: Item, partner: str = "ben", tie: int = 10, owner: Owner | None = None) -> Decision:
     return asyncio.run(decide(policy, owner or UnattendedOwner(), item, partner, tie, "the task"))

@@ -14,10 +14,11 @@ from kithnet.agents.disclosure.grants import fits
 from kithnet.agents.disclosure.policy import Action, Policy, Rule
 from kithnet.agents.disclosure.sensitivity import Item
 from kithnet.agents.personal import PersonalAgent
-from kithnet.agents.wording import content_stems, words
+from kithnet.agents.wording import content_stems
 from kithnet.app.cast import Cast
 from kithnet.app.run_views import seen
 from kithnet.memory.grants import Grant, now
+from kithnet.memory.language.text import words
 from kithnet.memory.store import Store
 
 from .conftest import KEY, as_text

@@ -1,4 +1,4 @@
-"""Sessions are written down when they end: by both sides, once, with usage, and never from what was recalled."""
+"""Sessions are written down when they end: by both sides, once, with usage, and never from what the agent said."""
 
 import asyncio
 import json
@@ -115,7 +115,8 @@ def test_each_reply_records_the_memories_it_was_made_from(world: Store) -> None:
     with world.database.read() as connection:
         rows = connection.exec_driver_sql("SELECT utterance, memory FROM usage").all()
     assert used and [f"k{row[1]}" for row in rows] == used
-    assert {world.owner("ana").message(row[0]).text for row in rows} == {"I live in Narnia."}
+    said = {one.id: one.text for one in world.owner("ana").utterances()}
+    assert {said[row[0]] for row in rows} == {"I live in Narnia."}
 
 
 def test_a_model_adds_what_the_rules_do_not_know_if_the_message_says_it(world: Store) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.app.chat import HELP, Lines, chat
+from kithnet.agents.personal import OUTSIDE
+from kithnet.app.chat import HELP, Lines, chat, exchanges
 from kithnet.memory.store import Store
 from kithnet.network.records import ChatMessage, Person, Tie
 from kithnet.runtime.chat import Message, ReplySpec
@@ -97,12 +98,37 @@ def test_the_plan_tells_what_was_asked_and_what_is_known_with_its_evidence(world
 def test_what_was_said_is_remembered_next_time(world: Path) -> None:
     Session(world, ["I have bought a purple bicycle named Otto.", "/quit"])
     with Store.open(world / "kith.db") as store:
-        kept = [message.text for message in store.messages()]
-        assert kept[-2:] == ["I have bought a purple bicycle named Otto.", "Well, let me see."]
+        cleo = store.owner("cleo")
+        (said,) = cleo.utterances()
+        assert said.text == "Well, let me see." and said.partner == OUTSIDE
+        assert cleo.message(said.answers or "").text == "I have bought a purple bicycle named Otto."
     second = Session(world, ["What is the purple bicycle named?"])
     assert any("last time" in line and "purple bicycle" in line for line in second.said)
     assert "named Otto" in second.prompts
     assert "named Otto" in "\n".join(second.said) or any("from you" in line for line in second.said)
+
+
+def test_what_an_agent_made_up_for_a_partner_is_nobody_s_word_later(world: Path) -> None:
+    invented = ScriptedModel(
+        lambda messages, spec: "No, I only look for a new zeppelin." if spec.purpose == "chat" else ""
+    )
+    Session(world, ["Are you leaving the company?"], partner="ben", model=invented)
+    with Store.open(world / "kith.db") as store:
+        assert [m.text for m in store.messages()][len(LINES) :] == ["Are you leaving the company?"]  # ben's own words
+        for person in ("cleo", "ben"):
+            assert not any("zeppelin" in hit.text for hit in store.owner(person).recall("zeppelin leaving", k=50).hits)
+            assert not any("zeppelin" in hit.text for hit in store.owner(person).memories())
+    asked = Session(world, ["/ask cleo Is Cleo looking for a new zeppelin?"], person="ben")
+    assert "zeppelin." not in asked.said[-1]
+
+
+def test_a_reply_that_begins_with_a_space_is_shown_without_it(world: Path) -> None:
+    spaced = ScriptedModel(lambda messages, spec: " \n Well, let me see." if spec.purpose == "chat" else "")
+    session = Session(world, ["Hello there!", "Hello again!"], model=spaced)
+    assert "".join(session.streamed) == "Well, let me see." * 2
+    assert exchanges(session.run) == [
+        {"text": text, "reply": "Well, let me see."} for text in ("Hello there!", "Hello again!")
+    ]
 
 
 def test_each_agent_remembers_only_its_own_chats(world: Path) -> None:

@@ -154,7 +154,7 @@ def test_a_dry_run_shows_what_would_go_and_changes_nothing(kith: Kith, world: Pa
     before = {path: path.read_bytes() for path in world.rglob("*") if path.is_file() and path.suffix != ".lock"}
     status, shown = kith("erase", "m21", "--dry-run")
     assert status == 0 and shown["dry_run"]
-    assert {row["id"] for row in shown["rows"]} == {"m21", "m22", "k1", "k2", "k3", "k4", "k5", "t1"}
+    assert {row["id"] for row in shown["rows"]} == {"m21", "m22", "k1", "k2", "k3", "k4", "k5", "u1", "t1"}
     assert (len(shown["runs"]), shown["states"]) == (1, 1)
     assert before == {path: path.read_bytes() for path in world.rglob("*") if path in before}
 
@@ -319,7 +319,7 @@ def test_a_chat_that_the_model_has_read_is_erased_with_its_saved_state(
         assert main(["chat", "ana", "--world", "w"]) == 0
     assert list((world / "states").glob("*.kv"))
     with Store.open(world / "kith.db") as store:
-        item = next(message.id for message in store.messages() if message.text == said)
+        item = next(hit.id for hit in store.owner("ana").gather(said, most=50) if hit.text == said)
     assert kith("erase", item, "--yes")[0] == 0
     assert not (world / "states").exists()
     for path in world.rglob("*"):

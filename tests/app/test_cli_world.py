@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from kithnet.agents.personal import OUTSIDE
 from kithnet.app.cli import main
 from kithnet.app.worlds import create_world, describe, open_world, world_folder, worlds
+from kithnet.memory.utterances import CHAT
 from kithnet.network.generate import GenerateSpec, generate
 from kithnet.runtime.errors import UnknownWorld, WorldBusy
 
@@ -68,6 +70,30 @@ def test_an_exported_world_is_imported_again_unchanged(home: Path, capsys: pytes
         assert first.people() == second.people()
         assert sorted(map(repr, first.ties())) == sorted(map(repr, second.ties()))
         assert list(first.messages()) == list(second.messages())
+
+
+def test_a_world_in_which_people_chatted_with_agents_is_exported_as_import_takes_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = kith(capsys, "generate", "--name", "first", *SMALL)[1]
+    with open_world(home / "worlds", "first") as store:
+        person, partner = (one.id for one in store.people()[:2])
+        agent = store.owner(person)
+        for other in (OUTSIDE, partner):
+            heard = agent.write_turn(other, f"A word by {other}.", sender=other, session=f"{CHAT}{other}")
+            agent.write_utterance(other, "A word by an agent.", session=f"{CHAT}{other}", answers=heard)
+        agent.write_turn(partner, "And on it goes.", sender=person, session="s9")
+    shown = kith(capsys, "show", "first")[1]
+    assert shown["messages"] == made["messages"] + 2 and shown["people"] == made["people"]
+    kith(capsys, "export", "first", str(home / "files"))
+    assert kith(capsys, "import", "generic", str(home / "files"), "--name", "second")[0] == 0
+    kith(capsys, "export", "second", str(home / "again"))
+    for name in ("people", "ties", "messages"):
+        assert (home / "files" / f"{name}.jsonl").read_text("utf-8") == (home / "again" / f"{name}.jsonl").read_text(
+            "utf-8"
+        )
+    exported = (home / "files" / "messages.jsonl").read_text("utf-8")
+    assert f"A word by {partner}." in exported and "by an agent" not in exported and OUTSIDE not in exported
 
 
 def test_a_taken_name_is_refused_unless_it_is_to_be_replaced(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,21 +15,26 @@ from typing import Any
 
 import pytest
 
+from kithnet.agents.personal import OUTSIDE
 from kithnet.app.cli import main
+from kithnet.app.cli.simulate import contract, summary
+from kithnet.app.estimate import Estimate
 from kithnet.app.runs import all_runs
-from kithnet.app.simulate import Done, Plan, Tally, simulate
-from kithnet.app.tasks import load
+from kithnet.app.simulate import STALLED, Done, Plan, Tally, simulate
+from kithnet.app.tasks import draw, load
 from kithnet.app.worlds import create_world
 from kithnet.memory.store import Store
+from kithnet.memory.utterances import CHAT
 from kithnet.network.generate import GenerateSpec, generate
 from kithnet.runtime.chat import Message, ReplySpec
 from kithnet.runtime.config import Config
-from kithnet.runtime.errors import InputError, ModelUnavailable, StorageError, WorldBusy
+from kithnet.runtime.errors import InputError, ModelUnavailable, ReplyInvalid, StorageError, WorldBusy
 from kithnet.runtime.scripted import ScriptedModel
 from kithnet.runtime.trace import read_trace
 
 CHILD = Path(__file__).with_name("slow_simulation.py")
 PLAN = Plan(tasks=4, seed=1, in_flight=2)
+MANY = Plan(tasks=12, seed=1, in_flight=1)
 
 
 def script(messages: Sequence[Message], spec: ReplySpec) -> str:
@@ -43,6 +48,14 @@ def script(messages: Sequence[Message], spec: ReplySpec) -> str:
 def world(tmp_path: Path) -> Path:
     create_world(tmp_path / "worlds", "w", generate(GenerateSpec(people=10, ties=16, messages=400, seed=3)))
     return tmp_path / "worlds" / "w"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A world without tasks of its own."""
+    made = replace(generate(GenerateSpec(people=10, ties=16, messages=400, seed=3)), tasks=())
+    create_world(tmp_path / "worlds", "plain", made)
+    return tmp_path / "worlds" / "plain"
 
 
 def run(world: Path, plan: Plan = PLAN, *, model: ScriptedModel | None = None, **more: Any) -> Done:
@@ -121,6 +134,75 @@ def test_a_failed_task_is_counted_and_the_others_are_done(world: Path) -> None:
     (failed, *_) = [event for event in events(done, "task_done") if event["status"] == "failed"]
     assert failed["error"] == "InputError: this one cannot be read"
     assert done.run.report.is_file()
+
+
+def test_a_run_in_which_nothing_moves_is_stopped_and_the_same_command_goes_on(plain: Path) -> None:
+    def useless(messages: Sequence[Message], spec: ReplySpec) -> str:
+        raise InputError("this one cannot be read", "try another")
+
+    stopped = run(plain, MANY, model=ScriptedModel(useless, capable=True))
+    (event,) = events(stopped, "stalled")
+    assert len(event["tasks"]) == STALLED and stopped.stalled == event["why"] and "cannot be read" in event["why"]
+    assert stopped.done + stopped.failed < stopped.planned == 12
+    assert events(stopped)[-1]["kind"] == "stalled" and stopped.run.report.is_file()
+    assert stopped.stalled in summary(stopped) and contract(stopped)["stalled"] == stopped.stalled
+    done = run(plain, MANY)
+    assert (done.run.id, done.stalled, done.done + done.failed) == (stopped.run.id, "", 12)
+    counted = Counter(event["task"] for event in events(done, "task_done"))
+    assert set(counted.values()) == {1}
+
+
+def test_tasks_that_meet_errors_and_find_nothing_stop_a_run_too_and_those_that_find_something_do_not(
+    plain: Path,
+) -> None:
+    def mumbling(messages: Sequence[Message], spec: ReplySpec) -> str:
+        raise ReplyInvalid("no JSON came back")
+
+    many, limited = replace(MANY, tasks=7), Config.load(None, ["limits.calls=1"])
+    stopped = run(plain, many, model=ScriptedModel(mumbling, capable=True), config=limited)
+    assert "could not be used" in stopped.stalled and (stopped.done, stopped.failed) == (STALLED, 0)
+    assert not any(event["known"] for event in events(stopped, "task_done"))
+    found = run(plain, many, model=ScriptedModel(mumbling, capable=True))  # code finds something without the model
+    assert (found.stalled, found.done) == ("", 7)
+
+
+def test_what_a_run_will_cost_is_told_before_its_first_call_and_stands_beside_the_real_cost(world: Path) -> None:
+    foreseen: list[Estimate] = []
+    model = ScriptedModel(script, capable=False)
+
+    def foresee(told: Estimate) -> None:
+        assert len(model.calls) == 0
+        foreseen.append(told)
+
+    first = run(world, model=model, foresee=foresee)
+    assert foreseen == [first.estimate]
+    assert (first.estimate.basis, first.estimate.runs, first.estimate.seconds) == ("settings", 0, None)
+    assert first.estimate.calls >= first.usage.calls > 0 and first.estimate.tasks == 4
+    second = run(world, replace(PLAN, tasks=8))
+    assert (second.estimate.basis, second.estimate.runs, second.estimate.tasks) == ("runs", 1, 8)
+    assert (second.estimate.calls, second.estimate.sent) == (2 * first.usage.calls, 2 * first.usage.sent)
+    assert second.estimate.seconds and second.estimate.seconds > 0
+    told = contract(second)
+    assert told["estimate"] == second.estimate.contract() and told["calls"] == second.usage.calls
+    assert "estimated: " in summary(second) and "real: " in summary(second)
+    limited = Config.load(None, ["limits.calls=3", "limits.tokens=300", "limits.seconds=60"])
+    bounded = run(world, config=limited, model=ScriptedModel(script, capable=False, name="another")).estimate
+    assert (bounded.calls, bounded.sent + bounded.generated <= 4 * 300, bounded.seconds) == (12, True, 240)
+
+
+def test_a_world_in_which_people_chatted_with_agents_is_simulated(plain: Path) -> None:
+    with Store.open(plain / "kith.db") as store:
+        person, partner = (one.id for one in store.people()[:2])
+        for other in (OUTSIDE, partner):
+            said = "My purple unicycle was stolen behind the observatory yesterday evening."
+            heard = store.owner(person).write_turn(other, said, sender=other, session=f"{CHAT}{other}")
+            invented = "An invented helicopter landed beside the lighthouse this wonderful morning."
+            store.owner(person).write_utterance(other, invented, session=f"{CHAT}{other}", answers=heard)
+        drawn = [task for seed in range(4) for task in draw(store, 8, seed)]
+    assert not any(OUTSIDE in (task.instructor, task.assistant) for task in drawn)
+    assert not any(word in task.question for task in drawn for word in ("helicopter", "lighthouse"))
+    done = run(plain)
+    assert (done.planned, done.done) == (4, 4)
 
 
 def test_a_model_that_goes_away_ends_the_run_and_the_same_command_goes_on(world: Path) -> None:
@@ -212,8 +294,6 @@ def _wait_for_a_finished_task(world: Path, child: "subprocess.Popen[bytes]") -> 
 
 
 def test_the_json_contract_of_simulate(world: Path) -> None:
-    from kithnet.app.cli.simulate import contract, summary
-
     done = run(world)
     told = json.loads(json.dumps(contract(done)))
     assert told.keys() >= {"tasks", "run", "report", "seconds", "tokens"}

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, Select, Table, insert, select, text, update
 
-from kithnet.memory import erase, schema
+from kithnet.memory import erase, schema, texts
 from kithnet.memory.closure import Request
 from kithnet.memory.database import Database, Place, SqlitePlace
 from kithnet.memory.fsck import check
@@ -329,6 +329,58 @@ def test_a_turn_is_found_at_once(store: Store) -> None:
     assert [hit.at for hit in ross.session("chat")] == [START]
 
 
+# --- what is said to and by agents ---
+
+
+def test_what_an_agent_said_is_nobody_s_message(store: Store) -> None:
+    ross, before = store.owner("ross"), store.stats()
+    heard = ross.write_turn("zoe", "Where do you live?", sender="zoe", session="kith-chat:1")
+    said = ross.write_utterance(
+        "zoe", "I live on a zeppelin, from 9:00 to 10:00.", session="kith-chat:1", answers=heard
+    )
+    for person in ("ross", "zoe"):
+        memory = store.owner(person)
+        assert not any("zeppelin" in hit.text for hit in memory.recall("live zeppelin", k=100).hits)
+        assert [hit.id for hit in memory.session("kith-chat:1")] == [heard]
+        assert memory.neighbours(heard) == [] and memory.statements("kith-chat:1") == []
+        assert memory.events(memory.session("kith-chat:1")) == []
+        assert not any("zeppelin" in hit.text for hit in memory.gather("live zeppelin", most=100))
+        assert memory.mentions(["zeppelin"]) == {}
+        with pytest.raises(InputError):
+            memory.message(said)
+        with pytest.raises(InputError):
+            memory.remember(
+                about="ross", text="Ross lives on a zeppelin.", told_by="ross", kind="fact", evidence=[said]
+            )
+    (kept,) = ross.utterances()
+    assert (kept.id, kept.text, kept.partner, kept.answers) == (
+        said,
+        "I live on a zeppelin, from 9:00 to 10:00.",
+        "zoe",
+        heard,
+    )
+    assert ross.utterances("another") == [] == store.owner("zoe").utterances()
+    after = store.stats()
+    assert (after.messages, after.texts) == (before.messages + 1, before.texts + 1)  # what zoe asked is hers
+    assert [message.text for message in store.messages()][-1] == "Where do you live?"
+
+
+def test_what_is_typed_to_the_own_agent_is_for_nobody_else_and_none_of_the_world_s(store: Store) -> None:
+    ross, before = store.owner("ross"), store.stats()
+    ties, messages = store.ties(), list(store.messages())
+    typed = ross.write_turn("@owner", "My locker code is four zebras.", sender="@owner", session="kith-chat:2")
+    assert ross.recall("locker zebras").hits[0].id == typed
+    assert ross.session("kith-chat:2")[0].id == typed
+    for partner in ("zoe", "Bert", "@owner", "a stranger"):
+        assert not any(hit.id == typed for hit in ross.recall("locker zebras", partner=partner, k=100).hits)
+        assert not any(one.id == typed for one in ross.explain("locker zebras", partner=partner))
+    assert "@owner" not in [partner.person for partner in ross.partners()] and ross.mentions(["zebras"]) == {}
+    after = store.stats()
+    assert (after.messages, after.sessions, after.people) == (before.messages, before.sessions, before.people)
+    assert store.ties() == ties and list(store.messages()) == messages
+    assert not store.owner("zoe").recall("locker zebras").hits
+
+
 EXOTIC = {
     "operators": 'zebra" OR who : p2 AND NEAR(body, x) * ^ { } ; DROP TABLE message; -- %s %(x)s :x ? $1',
     "control characters": "zebra\x07\x1b[31m\r\n\tb",
@@ -592,6 +644,121 @@ def test_a_world_of_an_older_version_is_brought_up_to_date(place: Made, steps: i
     assert {hit.id for hit in store.owner("a").recall("hockey ticket").hits} <= {"m1", "k1"}
     assert store.owner("a").message("m1").text == store.owner("a").message("k1").text == "old hockey tickets"
     assert store.owner("a").write_turn("b", "New.", sender="b", session="s") == "m2"
+
+
+def _row(connection: Connection, table: Table, **values: Any) -> int:
+    key = connection.execute(insert(table).values(values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+SPOKEN = [  # session, sender, receiver, text, marked: as chats were once stored
+    ("kith-chat:1", "tom", "priya", "Are you leaving the company?", False),
+    ("kith-chat:1", "priya", "tom", "No, I'm just looking for a new bike.", True),
+    ("s", "priya", "zed", "I live in Porto and ride to work.", False),
+    ("kith-chat:2", "@owner", "priya", "My locker code is 4471.", False),
+    ("kith-chat:2", "priya", "@owner", "I do not know that.", True),
+    ("kith-chat:0", "tom", "priya", "Where do you live?", False),
+    ("kith-chat:0", "priya", "tom", "I live on the moon.", False),
+]
+
+
+def with_agents_words(place: Made) -> None:
+    """A world of before `utterance`: its agents' words are messages, believed, summed up and passed on."""
+    place.path.parent.mkdir(parents=True)
+    if place.address is not None:
+        write_address(place.path, place.address)
+    engine = place.place.engine(False, 5.0)
+    with engine.begin() as connection:
+        place.place.prepare(connection)
+        for step in MIGRATIONS[:4]:
+            step(connection)
+        stamp(connection, 4)
+        people = {
+            name: _row(
+                connection, schema.person, id=name, name=name, persona="", aliases="[]", outside=name == "@owner"
+            )
+            for name in ("priya", "tom", "zed", "@owner")
+        }
+        sessions = {name: _row(connection, schema.session, id=name) for name in dict.fromkeys(s[0] for s in SPOKEN)}
+        for seq, (session, sender, receiver, body, marked) in enumerate(SPOKEN):
+            _row(
+                connection, schema.message, seq=seq, sender=people[sender], receiver=people[receiver], recalled=marked,
+                text=texts.keep(connection, body), session=sessions[session],
+            )  # fmt: skip
+
+        def memory(owner: str, body: str, *evidence: int, kind: str = "fact", **more: Any) -> int:
+            told = {
+                "owner": people[owner], "about": people["priya"], "told_by": people["priya"], "restricted": False,
+                "kind": kind, "fingerprint": texts.fingerprint(body), "recorded_at": START, "importance": 0.5,
+                "uses": 0, "rev": 1, "text": texts.keep(connection, body), **more,
+            }  # fmt: skip
+            key = _row(connection, schema.memory, **told)
+            for message in evidence:
+                connection.execute(insert(schema.evidence).values(memory=key, message=message))
+            return key
+
+        true = memory("priya", "I live in Porto.", 3, valid_from=START)
+        lie = memory("priya", "I live on the moon.", 7, valid_from=START)
+        ended = update(schema.memory).where(schema.memory.c.id == true)
+        connection.execute(ended.values(valid_to=START, superseded_by=lie))
+        connection.execute(insert(schema.link).values(a=lie, b=true, type="updates", evidence=7))
+        memory("zed", "Is Priya leaving? looking for a new bike", handles='["m2"]')
+        memory("tom", "Priya talked with me about: No, I'm just looking for a new bike.", kind="summary", session=1)
+        mine = memory("priya", "Tom talked with me about: Are you leaving?", 1, kind="summary", session=1)
+        memory("zed", "Priya lives in Porto.", 3)
+        _row(connection, schema.usage, utterance="m2", memory=mine, partner=people["tom"], at=START)
+        decided = _row(
+            connection, schema.disclosure, owner=people["priya"], partner=people["zed"], task="", rule="", action="tell",
+            at=START,
+        )  # fmt: skip
+        connection.execute(insert(schema.disclosed).values(disclosure=decided, message=2, memory=None))
+    engine.dispose()
+
+
+def test_agents_words_of_an_older_world_are_listed_then_moved_with_all_that_rests_on_them(
+    place: Made, tmp_path: Path
+) -> None:
+    with_agents_words(place)
+    store = place.open()
+    assert [message.id for message in store.messages()] == ["m1", "m3", "m6", "m7"]  # marked ones are none at once
+    assert not store.owner("tom").recall("bike").hits or not any(
+        hit.kind == "message" for hit in store.owner("tom").recall("bike").hits
+    )
+    typed = store.owner("priya").recall("locker code").hits[0]
+    assert typed.id == "m4" and not store.owner("priya").recall("locker code", partner="tom").hits
+    found = next(one for one in check(store, tmp_path / "none").findings if one.name == "agents' words")
+    assert {row.id for row in found.rows} == {"m2", "m5", "m7", "k2", "k3", "k4"} and found.repaired == 0
+    assert {row.id: row.why for row in found.rows}["k3"] == "was told of it"
+    assert store.owner("zed").message("k3").text  # listed, and there
+    assert check(store, tmp_path / "none", repair=True).clean
+    assert check(store, tmp_path / "none").clean
+    said = [(one.id, one.text, one.partner, one.answers) for one in store.owner("priya").utterances()]
+    assert said == [
+        ("u1", "No, I'm just looking for a new bike.", "tom", "m1"),
+        ("u2", "I do not know that.", "@owner", "m4"),
+        ("u3", "I live on the moon.", "tom", "m6"),
+    ]
+    for person in ("priya", "tom", "zed"):
+        hits = store.owner(person).recall("bike moon leaving", k=100).hits
+        assert not any("moon" in hit.text or "bike" in hit.text for hit in hits)
+    assert {hit.id for hit in store.owner("priya").memories()} == {"k1", "k5"}  # what the lie had replaced holds again
+    assert [hit.id for hit in store.owner("zed").memories()] == ["k6"]
+    with store.database.read() as connection:
+        assert connection.scalars(select(schema.usage.c.utterance)).all() == ["u1"]
+        assert connection.execute(select(schema.link)).all() == connection.execute(select(schema.disclosed)).all() == []
+        assert not any("moon" in body or "bike" in body for body in connection.scalars(select(schema.text.c.body)))
+    assert store.stats().messages == 3
+
+
+def test_a_chat_that_was_erased_from_does_not_make_a_partner_s_words_the_agent_s(place: Made, tmp_path: Path) -> None:
+    store = place.filled()
+    ross = store.owner("ross")
+    for sender, said in (("ross", "I am an agent."), ("zoe", "True words."), ("ross", "Again."), ("zoe", "And more.")):
+        ross.write_turn("zoe", said, sender=sender, session="kith-chat:5")
+    ross.write_turn("zoe", "And the last.", sender="zoe", session="kith-chat:5")
+    found = next(one for one in check(store, tmp_path / "none").findings if one.name == "agents' words")
+    assert found.rows == ()
 
 
 def test_migrations_make_the_columns_that_the_schema_declares(store: Store) -> None:

@@ -62,6 +62,20 @@ def test_a_summary_without_evidence_goes_with_a_message_of_its_session(store: St
     assert found[summary] == "a summary of its session" and other not in found
 
 
+def test_what_an_agent_said_goes_with_what_it_answered_and_when_it_repeats_it(store: Store) -> None:
+    ross = store.owner("ross")
+    answer = ross.write_utterance("carol", "Congratulations!", session="c1", answers="m3")
+    repeats = ross.write_utterance("monica", "She told me: the baby is due in April!", session="c2")
+    other = ross.write_utterance("monica", "Nothing of that.", session="c2")
+    assert doomed(store, "m3") == {"m3": "asked for", answer: "answers it", repeats: "repeats it"}
+    assert doomed(store, other) == {other: "asked for"}
+    assert doomed(store, person="monica")[other] == "by or to the person's agent"
+    assert erased(store, Request(("m3",))).removed["utterances"] == 2
+    assert [one.id for one in ross.utterances()] == [other]
+    erased(store, Request(person="monica"))
+    assert ross.utterances() == []
+
+
 def test_what_repeats_four_words_goes_whoever_noted_it(store: Store) -> None:
     told = note(store, "monica", "Ross says: Carol is having a baby soon.", told_by="ross")
     assert doomed(store, "m4")[told] == "repeats it"

@@ -116,10 +116,6 @@ def test_questions_wishes_orders_and_greetings_are_no_statements(said: str) -> N
     assert read(said) == []
 
 
-def test_what_an_agent_said_from_memory_is_never_read() -> None:
-    assert read("I live in Porto.", recalled=True) == []
-
-
 def test_marks_that_turn_the_direction_and_control_characters_are_not_kept() -> None:
     (found,) = read("I live in \u202ePorto\u202c\u200f,\x07 near\x00 the river.")
     assert found.text == "Carol lives in Porto, near the river."

@@ -7,10 +7,11 @@ import gguf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llama_cpp import llama_cpp as lib
 
 from kithnet.runtime.chat import Message
 from kithnet.runtime.fencing import JOINER, fenced, unfenced
-from kithnet.runtime.llama import LlamaModel, lib
+from kithnet.runtime.llama import LlamaModel
 
 from .tiny_dense import write_dense
 

@@ -105,7 +105,7 @@ def test_a_reply_of_reasoning_alone_is_asked_for_again_with_tokens_for_it(server
 
 
 def test_what_both_calls_used_is_counted(server: Server) -> None:
-    used = {"prompt_tokens": 9, "completion_tokens": 20}
+    used: Any = {"prompt_tokens": 9, "completion_tokens": 20}
     server.acts = [answer("<think>Let me", "length", **used), answer(f"<think>See.</think>{SAID}", **used)]
     usage = say(server.url).usage
     assert (usage.sent, usage.generated) == (18, 40)

@@ -9,7 +9,6 @@ from itertools import dropwhile
 
 from kithnet.agents.minds.rules import attributes
 from kithnet.agents.minds.rules.fitness import Fitness
-from kithnet.agents.personal import CHAT
 from kithnet.agents.prompting import prompt, shaped
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import content_stems, normalise, only_asks, told
@@ -91,8 +90,6 @@ def replies(memory: OwnerMemory, hits: Sequence[Hit]) -> Iterator[tuple[Hit, Hit
     A reply that was found by itself too comes twice.
     """
     for hit in hits:
-        if hit.sender == memory.owner and hit.session.startswith(CHAT):
-            continue  # what an agent said in a chat came from memory: it is no evidence of its own
         if hit.kind == "summary":
             continue  # it says what was asked, in the words of the question, and not what is so
         said, asked = _answer(hit), None

@@ -111,8 +111,3 @@ def test_an_event_becomes_a_statement_that_gives_way_to_a_later_time() -> None:
     assert statement.text == "Ben: chess on 2024-05-02, 14:00 to 15:00."
     assert (statement.starts, statement.ends) == (datetime(2024, 5, 2, 14), datetime(2024, 5, 2, 15))
     assert (statement.kind, statement.about, statement.evidence) == ("event", "ben", 2)
-
-
-def test_what_an_agent_said_from_memory_tells_of_no_event() -> None:
-    turn = Turn(1, "ben", "ana", "I have chess from 10:00 to 11:00.", None, recalled=True)
-    assert events.read([turn], Cast("ana", NAMES)) == []
