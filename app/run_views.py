@@ -14,7 +14,7 @@ from kithnet.agents.personal import OUTSIDE
 Event = dict[str, Any]
 
 _OWN = frozenset("plan recall found tool consult not_asked withheld model_failed remembered disclosure".split())
-_OF_THE_TASK = frozenset("reckon limit answer".split())
+_OF_THE_TASK = frozenset("compute limit answer".split())
 _OPERATORS = frozenset("engine wake sleep".split())
 _COUNTED = frozenset("usage searched utterances correct cites_gold gold gold_evidence".split())
 """Fields that sum over everybody's agents, or that hold the answer before anybody gave it."""

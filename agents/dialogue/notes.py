@@ -23,7 +23,7 @@ HEARD_SUPPORT = 0.9
 """Support of a message that a mind cites and says nothing more of."""
 LONGEST_QUOTE = 400
 RECKONED = 35
-"""Days that a derived date may be off the day of the message it is reckoned from: "last Friday", "in three weeks"."""
+"""Days that a derived date may be off the day of the message it is computed from: "last Friday", "in three weeks"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _found(ledger: Ledger, note: Note, evidences: Evidences) -> infonav.Found:
 def need_grounds(text: str, grounds: Sequence[Ground], agent: PersonalAgent, known: str, basis: str = "stated") -> None:
     """Raises InputError when a text holds a name, number, date or quotation that its evidence does not.
 
-    known: what was asked, whose names may be repeated. A derived date may be reckoned from the day of a message.
+    known: what was asked, whose names may be repeated. A derived date may be computed from the day of a message.
     """
     names = [name for called_ in agent.known_names.values() for name in called_]
     days = [ground.day for ground in grounds if ground.day]

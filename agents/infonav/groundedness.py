@@ -66,7 +66,7 @@ def ungrounded(
 
     names: how people are called, which makes a word a name wherever it stands. known: what was asked, whose names may be
     repeated. days: of the evidence, which a date may name: a message is evidence of its own day. near: how many days off a date
-    may be that is reckoned from one of them ("yesterday").
+    may be that is computed from one of them ("yesterday").
     """
     told = "\n".join(evidence)
     have = _Have(told, known, tuple(days), near)
@@ -84,8 +84,8 @@ class _Have:
     def __init__(self, told: str, known: str, days: Sequence[date], near: int) -> None:
         dated, _ = _without_dates(told)
         self._plain = _plain(told)
-        reckoned = {day + timedelta(off) for day in days for off in range(-near, near + 1)}
-        self._dates = {day for _, day in dated} | {(day.month, day.day) for day in reckoned}
+        computed = {day + timedelta(off) for day in days for off in range(-near, near + 1)}
+        self._dates = {day for _, day in dated} | {(day.month, day.day) for day in computed}
         self.numbers = {number for _, number in numbers(told)}
         for day in days:
             self.numbers |= {str(day.year), str(day.day), str(day.month)}

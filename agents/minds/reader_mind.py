@@ -71,12 +71,12 @@ class ReaderMind:
         if plan.tool in meanings.OF_TASTE:
             found = computing.compared(plan, agreed, self.embedder)
         else:
-            found = computing.reckon(plan, computing.facts(agreed))
+            found = computing.compute(plan, computing.facts(agreed))
         self.trace.emit(
-            "reckon", dialogue=view.dialogue, tool=plan.tool, entries=[str(fact.entry) for fact in found.used],
+            "compute", dialogue=view.dialogue, tool=plan.tool, entries=[str(fact.entry) for fact in found.used],
             rivals=[str(fact.entry) for fact in found.rivals], missing=list(found.missing), result=found.text,
         )  # fmt: skip
-        told = answers.reckoned(found.text, found.sources, found.missing, found.endless)
+        told = answers.computed(found.text, found.sources, found.missing, found.endless)
         return Conclusion(told.text, told.citations, "derived" if told.known else "unknown", told.worded_by)
 
 

@@ -1,4 +1,4 @@
-"""From the calendars in both ledgers to the answer of a task: entries are merged, a tool reckons, the evidence is named."""
+"""From the calendars in both ledgers to the answer of a task: entries are merged, a tool computes, the evidence is named."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoned:
+class Computed:
     """text: the answer as far as things are known; "" where nothing is. used: entries it rests on. missing: people nobody told of.
 
     rivals: entries left out because others of better standing say otherwise. endless: activities of whose end nobody told.
@@ -109,7 +109,7 @@ def _joined(one: Fact, other: Fact) -> Fact:
     return Fact(entry, tuple(dict.fromkeys((*one.evidence, *other.evidence))))
 
 
-def compared(plan: Plan, agreed: Iterable[Agreed], embedder: Embedder | None) -> Reckoned:
+def compared(plan: Plan, agreed: Iterable[Agreed], embedder: Embedder | None) -> Computed:
     """What two people see alike, or in opposite ways, by what each of them has said."""
     sides: list[list[tuple[Taste, Held]]] = []
     for name in plan.people:
@@ -118,20 +118,20 @@ def compared(plan: Plan, agreed: Iterable[Agreed], embedder: Embedder | None) ->
         sides.append(entries)
     missing = tuple(name for name, side in zip(plan.people, sides, strict=True) if not side)
     if missing or len(sides) != 2:
-        return Reckoned("", (), missing or ("anybody",))
+        return Computed("", (), missing or ("anybody",))
     left, right = ([taste for taste, _ in side] for side in sides)
     things = tastes.alike(left, right, opposite=plan.tool == "apart", liked=plan.liked, embedder=embedder)
     if not things:
-        return Reckoned("", (), (f"{plan.people[0]} and {plan.people[1]} alike",))
+        return Computed("", (), (f"{plan.people[0]} and {plan.people[1]} alike",))
     rests = [
         Fact(Entry(taste.said, (taste.who,), 0, None), held.evidence)
         for taste, held in (*sides[0], *sides[1])
         if any(thing.casefold() in taste.said.casefold() for thing in things)
     ]
-    return Reckoned(", ".join(things), tuple(rests))
+    return Computed(", ".join(things), tuple(rests))
 
 
-def reckon(plan: Plan, found: Sequence[Fact]) -> Reckoned:
+def compute(plan: Plan, found: Sequence[Fact]) -> Computed:
     """The answer that the plan's tool gives over the entries of the people it is about."""
     kept, rivals = merged(found)
     concerned = [f for f in kept if not plan.people or any(calendars.concerns(f.entry, name) for name in plan.people)]
@@ -142,7 +142,7 @@ def reckon(plan: Plan, found: Sequence[Fact]) -> Reckoned:
         if fact.entry.end is not None and not any(same_activity(fact.entry.activity, one) for one in plan.excluded)
     ]
     if not used:
-        return Reckoned("", tuple(concerned), missing or ("anybody",), tuple(rivals))
+        return Computed("", tuple(concerned), missing or ("anybody",), tuple(rivals))
     counted = [fact for fact in used for _ in range(_times(plan, fact))]
     open_ends = [
         f.entry.activity
@@ -150,7 +150,7 @@ def reckon(plan: Plan, found: Sequence[Fact]) -> Reckoned:
         if f.entry.end is None and not any(same_activity(f.entry.activity, one) for one in plan.excluded)
     ]
     text = _TOOLS[plan.tool](plan, counted)
-    return Reckoned(text, tuple(used), missing, tuple(rivals), tuple(dict.fromkeys(open_ends)))
+    return Computed(text, tuple(used), missing, tuple(rivals), tuple(dict.fromkeys(open_ends)))
 
 
 def _times(plan: Plan, fact: Fact) -> int:

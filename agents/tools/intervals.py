@@ -1,4 +1,4 @@
-"""Tools that reckon with times of day: overlaps, free time, the largest set without a clash, the longest, totals.
+"""Tools that compute with times of day: overlaps, free time, the largest set without a clash, the longest, totals.
 
 Pure functions of stretches of one day, in minutes. A stretch that runs past midnight takes up the early hours of the same
 day: a day's calendar is a circle. Stretches that only touch do not overlap.

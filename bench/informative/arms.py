@@ -52,7 +52,7 @@ def _only(setting: Setting, name: str, keeps: Callable[[Said], bool]) -> Setting
     return replace(setting, id=f"{setting.id}-{name}", messages=said)
 
 
-# A tool reckons over what was collected from memory: without a memory it has nothing to work on.
+# A tool computes over what was collected from memory: without a memory it has nothing to work on.
 OURS = Arm("ours", "as shipped", _as_shipped)
 ARMS: Mapping[str, Arm] = {
     one.name: one
@@ -63,7 +63,7 @@ ARMS: Mapping[str, Arm] = {
             "no-memory", "the latest messages, no search", lambda settings: replace(settings, memory=False, tools=False)
         ),
         Arm("no-consult", "nobody else is asked", lambda settings: replace(settings, depth=0, budget=0)),
-        Arm("no-tools", "nothing is reckoned by code", lambda settings: replace(settings, tools=False)),
+        Arm("no-tools", "nothing is computed by code", lambda settings: replace(settings, tools=False)),
         Arm("all-facts", "the instructor's agent heard everything", _as_shipped, all_facts=True),
         Arm("model", "the chat model thinks", lambda settings: thinking(settings, MODEL), usual=False),
         Arm("reader", "today's route", lambda settings: thinking(settings, READER), usual=False),

@@ -1,4 +1,4 @@
-"""Tasks about several people's days: entries are collected by talking, and reckoned by code."""
+"""Tasks about several people's days: entries are collected by talking, and computed by code."""
 
 import pytest
 
@@ -101,7 +101,7 @@ def test_an_entry_told_in_confidence_is_not_passed_on(bench: Bench) -> None:
 
 def test_with_tools_off_a_task_is_left_to_recall(bench: Bench, six: Store) -> None:
     talk = bench.talk(six, f"Which activity of {SIX} is the longest?", ("ana", "dora"), tools=False)
-    assert talk.state["result"]["worded_by"] != "tool" and not talk.events("tool") and not talk.events("reckon")
+    assert talk.state["result"]["worded_by"] != "tool" and not talk.events("tool") and not talk.events("compute")
 
 
 @pytest.mark.parametrize(

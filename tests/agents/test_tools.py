@@ -1,4 +1,4 @@
-"""What the tools reckon is what trying everything out comes to."""
+"""What the tools compute is what trying everything out comes to."""
 
 from itertools import combinations
 

@@ -62,7 +62,7 @@ def _passed_on(one: Agreed) -> Agreed:
     return replace(one, value=attributed(one.value, author)) if one.value else one
 
 
-def reckoned(text: str, citations: tuple[str, ...], missing: Sequence[str], endless: Sequence[str] = ()) -> Answer:
+def computed(text: str, citations: tuple[str, ...], missing: Sequence[str], endless: Sequence[str] = ()) -> Answer:
     """What a tool came to, with what it may lack.
 
     missing: people of whom nobody told anything; endless: activities of whose end nobody told. Without them the answer holds

@@ -1,4 +1,4 @@
-"""A task read for what is to be reckoned: which tool, over whose calendars, and what is left out.
+"""A task read for what is to be computed: which tool, over whose calendars, and what is left out.
 
 By rules over the words of the task; a wording that no rule knows is compared by meaning with examples of what each tool is
 asked, and of what none is, and counts only where one tool is clearly nearer. Whatever the words, a task has a tool of
@@ -100,7 +100,7 @@ _NO_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to reckon. people: names the task gives, whose calendars it is about; none of them: everybody's.
+    """What to compute. people: names the task gives, whose calendars it is about; none of them: everybody's.
 
     excluded: activities to leave out. window: minutes of the day that count. least: minutes that a gap must have.
     twice: what two people do together counts for each of them. liked: what is compared is liked by both, else disliked.
