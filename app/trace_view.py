@@ -184,7 +184,9 @@ _LINES: dict[str, Callable[[Event], str]] = {
     "tool": lambda e: (
         f"{e.get('person')} will compute: {e.get('tool')} of {', '.join(e.get('people') or ()) or 'everybody'}"
     ),
-    "compute": lambda e: f"{e.get('tool')} over {len(e.get('entries') or ())} entries: {e.get('result') or 'not known'}",
+    "compute": lambda e: (
+        f"{e.get('tool')} over {len(e.get('entries') or ())} entries: {e.get('result') or 'not known'}"
+    ),
     "consult": lambda e: f"{e.get('person')} turns to {e.get('asks')} ({e.get('reason')}): {e.get('question')}",
     "utterance": lambda e: f"{e.get('sender')} -> {e.get('receiver')}: {e.get('text')}",
     "disclosure": _disclosure,

@@ -14,8 +14,8 @@ from kithnet.agents.settings import Settings
 from kithnet.app.cast import Cast
 from kithnet.app.collaborate import Asked, Scene, collaborate, contract, summary, usage_json
 from kithnet.app.report import write_report
+from kithnet.app.run_views import seen
 from kithnet.app.runs import Run
-from kithnet.app.trace_view import people_in
 from kithnet.app.worlds import stored_graph
 from kithnet.bench.disclosure.scorer import Seen
 from kithnet.bench.minds import HOSTILE, MODEL, READER, thinking
@@ -25,8 +25,6 @@ from kithnet.runtime.chat import ChatModel, Message, OnText, Reply, ReplySpec, S
 from kithnet.runtime.limits import Limits
 from kithnet.runtime.trace import TraceWriter, read_trace
 
-OWNERS = frozenset({"disclosure", "withheld"})
-"""Events that belong to the view of the one who told or refused."""
 MEMORIES = 500
 
 
@@ -53,7 +51,7 @@ class Overheard:
         return self.model.traits
 
     async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
-        self.heard.append((spec.owner, "\n".join(one.content for one in messages)))
+        self.heard.append((spec.owner.partition(" with ")[0], "\n".join(one.content for one in messages)))
         return await self.model.reply(messages, spec, on_text)
 
     async def score(self, messages: Sequence[Message], choices: Sequence[str], *, raw: bool = False) -> Scores:
@@ -114,8 +112,8 @@ def _seen(here: Scene, asked: Asked, asker: str, heard: Sequence[tuple[str, str]
         yield from (Seen("prompts", person, _flat(entry)) for entry in _logs(asked, person))
     yield from (Seen("prompts", person, text) for person, text in heard if person)
     yield from _tools(asked, asker)
-    yield from (Seen("trace", asker, _flat(event)) for event in _view(here, asker))
-    yield Seen("json", asker, _flat(_told(contract(asked, here.run))))
+    yield from (Seen("trace", asker, _flat(event)) for event in seen(read_trace(here.run.trace)))
+    yield Seen("json", asker, _flat(contract(asked, here.run)))
     graph = stored_graph(here.store)
     yield Seen("report", asker, write_report(here.run.folder, graph).read_text(encoding="utf-8"))
 
@@ -130,17 +128,6 @@ def _tools(asked: Asked, asker: str) -> Iterator[Seen]:
     for result in asked.state["results"].values():
         if result["by"] == asker:
             yield Seen("tools", asker, _flat(result))
-
-
-def _view(here: Scene, asker: str) -> list[dict[str, Any]]:
-    """The asker's view of the trace: events of its own and of the dialogue, without those that belong to who refused."""
-    return [e for e in read_trace(here.run.trace) if e["kind"] not in OWNERS and people_in(e) & {asker}]
-
-
-def _told(data: dict[str, Any]) -> dict[str, Any]:
-    """The asker's part of a run's JSON."""
-    own = {name: value for name, value in data.items() if name not in ("disclosures", "ledgers")}
-    return own | {"ledgers": data.get("ledgers", {}).get("instructor")}
 
 
 def _flat(value: Any) -> str:

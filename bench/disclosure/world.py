@@ -60,7 +60,8 @@ def _said(case: Case, planted: Sequence[Planted]) -> list[ChatMessage]:
 def policies(
     case: Case, planted: Sequence[Planted], guarded: bool, parts: Sequence[Planted] = ()
 ) -> Mapping[str, Policy]:
-    """Person -> the rules that the mapping gives: for each matter that they know, to whom it may not come and to whom it may.
+    """Person -> the rules that the mapping gives: for each matter that they know or may hear of, to whom it may not come and
+    to whom it may. Whoever hears of a matter is bound as its holder is.
 
     A rule names a matter by words that no matter of the other sort shares. parts: of a composition, which may be told, each by
     itself. Not guarded: all may be told, to see what would come through.
@@ -73,7 +74,7 @@ def policies(
 
 
 def _rules(case: Case, planted: Sequence[Planted], who: str) -> list[Rule]:
-    known = [one for one in planted if who in (one.matter.holder, one.matter.source)]
+    known = [one for one in planted if who in (one.matter.holder, one.matter.source) or who in one.matter.open_to]
     refusing, telling = [], []
     for person in [one.id for one in case.people if one.id != who]:
         barred = [_stems(one) for one in known if person in one.matter.barred]
