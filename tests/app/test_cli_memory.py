@@ -319,7 +319,7 @@ def test_a_chat_that_the_model_has_read_is_erased_with_its_saved_state(
         assert main(["chat", "ana", "--world", "w"]) == 0
     assert list((world / "states").glob("*.kv"))
     with Store.open(world / "kith.db") as store:
-        item = next(hit.id for hit in store.owner("ana").lines() if hit.text == said)
+        item = next(one.answers for one in store.owner("ana").utterances() if one.answers)
     assert kith("erase", item, "--yes")[0] == 0
     assert not (world / "states").exists()
     for path in world.rglob("*"):
