@@ -1,17 +1,13 @@
 """Who thinks for the agents: `model.mind` resolved in one place, by what `kith model check` found of the configured model.
 
-The result for a model file lies beside it (`FILE.aptitude.json`), or in the home where its folder cannot be written; that of an
-endpoint's model is in the home. It counts only for the very weights and the protocol that it was measured with.
+A result counts only for the very weights and the protocol that it was measured with (`checked` is where it lies).
 """
 
 import asyncio
-import hashlib
-import json
-import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from kithnet.agents.minds import aptitude
 from kithnet.agents.minds.aptitude import Aptitude, OnMove
 from kithnet.agents.settings import MindName
-from kithnet.app import engines
+from kithnet.app import checked, engines
 from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.config import Config, ModelConfig
-from kithnet.runtime.engine.saved import Fingerprint
 from kithnet.runtime.errors import InputError, StorageError
-from kithnet.runtime.files import put_in_place, storing
 from kithnet.runtime.local import LocalModel
 
-FOLDER = "aptitude"
-"""Of the home: results that cannot lie beside a model."""
 LOCAL_TOKENS = 300
 """Of one reply of a model that runs here and is held to the form by a grammar: the longest right move takes half of it."""
 AT_ONCE = 4
@@ -125,68 +117,52 @@ def verdict(found: Aptitude) -> str:
     return f"{found.passed} of {found.of} moves passed in {found.seconds:.1f} s{why}: {who}"
 
 
+def contract(found: Aptitude, model: ModelConfig, file: Path) -> dict[str, Any]:
+    """The JSON of `kith model check --json` (docs/json.md)."""
+    return {"model": model.name, "url": model.url, **asdict(found), "file": str(file)}
+
+
+def as_text(found: Aptitude, model: ModelConfig) -> str:
+    """A check for a person to read: what did not pass, then each kind, then the verdict."""
+    lines = [
+        f"  {'ok' if one.ok else '!!'}  {one.kind:<10} {one.name}" + (f": {one.why}" if one.why else "")
+        for one in found.moves
+    ]
+    shares = [f"  {share.kind:<10} {share.passed:>3} of {share.of}" for share in found.kinds]
+    where = f" at {model.url}" if model.url else ""
+    return "\n".join([*lines, f"{model.name}{where}", *shares, verdict(found)])
+
+
 # --- results on disk ---
-
-
-def places(model: ModelConfig, models: Path) -> list[Path]:
-    """Where the result of a model may lie, the first choice first. Raises UnknownModel, ModelFileError for a local one."""
-    home = models.parent / FOLDER
-    if model.url:
-        return [home / f"{_hash(model.url.rstrip('/'), model.name)}.json"]
-    file = engines.model_path(model.name, models)
-    return [file.with_name(f"{file.name}.aptitude.json"), home / f"{_hash(str(file.resolve()), '')}.json"]
 
 
 def kept(model: ModelConfig, models: Path) -> Aptitude | None:
     """The kept result of a model; None where there is none, it is damaged, or model or protocol have changed since."""
     try:
-        files = places(model, models)
+        file = _file(model, models)
     except InputError:  # no such model here: whoever opens it says so
         return None
-    return next((found for file in files if (found := _read(file, model, models)) is not None), None)
-
-
-def keep(model: ModelConfig, models: Path, found: Aptitude) -> Path:
-    """Write a result, all of it or nothing; returns the file. Raises StorageError."""
-    body = {"model": model.name, "url": model.url, "weights": _weights(model, models), **asdict(found)}
-    files = places(model, models)
-    for file in files[:-1]:
-        if os.access(file.parent, os.W_OK | os.X_OK):
-            return _write(file, body)
-    return _write(files[-1], body)
-
-
-def _read(file: Path, model: ModelConfig, models: Path) -> Aptitude | None:
+    body = checked.read(_places(model, models, file), file)
+    if body is None:
+        return None
     try:
-        body = json.loads(file.read_bytes())
-        if body.pop("weights") != _weights(model, models):
-            return None
-        del body["model"], body["url"]
-        found = _RESULTS.validate_python(body)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, ValidationError):
+        found = _RESULTS.validate_python({one.name: body[one.name] for one in fields(Aptitude)})
+    except (LookupError, ValidationError):
         return None
     return found if found.version == aptitude.version() else None
 
 
-def _write(file: Path, body: dict[str, Any]) -> Path:
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    with storing(file.parent):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_text(json.dumps(body, indent=1, ensure_ascii=False), encoding="utf-8")
-            put_in_place(part, file)
-        finally:
-            part.unlink(missing_ok=True)
-    return file
+def keep(model: ModelConfig, models: Path, found: Aptitude) -> Path:
+    """Write a result, all of it or nothing; returns the file. Raises StorageError."""
+    file = _file(model, models)
+    body = {"model": model.name, "url": model.url, "weights": checked.weights(file), **asdict(found)}
+    return checked.write(_places(model, models, file), body)
 
 
-def _weights(model: ModelConfig, models: Path) -> dict[str, Any] | None:
-    """What tells a file's weights from others; None for an endpoint, which may change behind its name."""
-    if model.url:
-        return None
-    print_ = Fingerprint.of(engines.model_path(model.name, models), "")
-    return {"size": print_.size, "ends": print_.ends}
+def _file(model: ModelConfig, models: Path) -> Path | None:
+    return None if model.url else engines.model_path(model.name, models)
 
 
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+def _places(model: ModelConfig, models: Path, file: Path | None) -> list[Path]:
+    home = models.parent
+    return checked.of_endpoint(model.url, model.name, home) if file is None else checked.of_file(file, home)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kithnet.app.cli import output
-from kithnet.app.cli.ask import ConfigFile, Setting
+from kithnet.app.cli.ask import ConfigFile, Setting, Yes, need_consent
 
 app = typer.Typer(no_args_is_help=True, help="Measure what this machine reaches; a missed bar is shown, not hidden.")
 
@@ -220,6 +220,7 @@ def informative(
     replay: Annotated[bool, typer.Option("--replay", help="Answer from the model calls that were recorded.")] = False,
     config: ConfigFile = None,
     setting: Setting = None,
+    yes: Yes = False,
     as_json: output.AsJson = False,
 ) -> None:
     """InformativeBench: facts split between two people; our agents beside baselines, ablations and the paper.
@@ -236,10 +237,11 @@ def informative(
 
     named = [*(setting or ()), *([f"model.name={model}"] if model else ())]
     plan = bench.Plan(suite, n, seed, bench.wordings_of(wordings), tuple(data or ()), tuple(_split(arms)), leaks)
+    loaded = settings(config, named)
+    if data and not replay:
+        need_consent(loaded, yes)
     with output.progress("playing") as progress:
-        ran = bench.run(
-            home_folder(os.environ), models_here(), settings(config, named), plan, progress, fresh=fresh, replay=replay
-        )
+        ran = bench.run(home_folder(os.environ), models_here(), loaded, plan, progress, fresh=fresh, replay=replay)
     places = {"folder": str(ran.folder), "report": str(ran.folder / "report.html")}
     output.show(contract(ran.result) | places, f"{as_text(ran.result)}\n{places['report']}", as_json)
 

@@ -27,7 +27,7 @@ LINES = [
 ]
 KEY = "Where is the spare key?"
 CONTRACT = {
-    "answer", "citations", "ledgers", "utterances", "consulted", "stopped_because", "turns", "calls", "tokens",
+    "answer", "citations", "mind", "fell_back", "moves", "ledgers", "utterances", "asked", "consulted", "stopped_because", "turns", "calls", "tokens",
     "messages_searched", "disclosures", "seconds", "run",
 }  # fmt: skip
 
