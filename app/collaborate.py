@@ -176,18 +176,20 @@ def _flow(dialogue: str, utterances: list[dict[str, Any]], consulted: list[dict[
 
 async def collaborate(
     scene: Scene, task_id: str, question: str, instructor: str, assistant: str, *,
-    visited: Collection[str] = (), spent: int = 0,
+    visited: Collection[str] = (), spent: int = 0, meter: Meter | None = None,
 ) -> Asked:  # fmt: skip
     """Let the agents of two people work on a question; continues the task if it was begun in this run.
 
     The configured limits are this task's; reaching one ends it with what is known (an event in the trace). visited: people who
-    were asked before. spent: consultations that the task has cost already.
+    were asked before. spent: consultations that the task has cost already. meter: of a model that is counted and limited already.
     """
     if instructor == assistant:
         raise InputError(f"{instructor} cannot ask itself", "name two people: kith ask FROM TO 'question'")
     scene.cast.need_ties(instructor, assistant)
-    meter, started = Meter(), time.perf_counter()
-    model = limited(metered(scene.stage.model, meter), scene.limits)
+    started, model = time.perf_counter(), scene.stage.model
+    if meter is None:
+        meter = Meter()
+        model = limited(metered(model, meter), scene.limits)
     dialogues = Dialogues(replace(scene.stage, model=model), scene.saver)
     state = await dialogues.run(
         task_id, question, instructor, assistant, visited=asked_already(question, visited), spent=spent
@@ -204,8 +206,9 @@ async def seek(scene: Scene, task_id: str, question: str, person: str, order: Se
     At most consult.fan_out people, within consult.budget for all that they ask on; the limits are those of the whole task.
     """
     settings = scene.stage.settings
-    model = limited(scene.stage.model, scene.limits)
-    within = replace(scene, stage=replace(scene.stage, model=model), limits=Limits())
+    meter = Meter()
+    model = limited(metered(scene.stage.model, meter), scene.limits)
+    within = replace(scene, stage=replace(scene.stage, model=model))
     done: list[Asked] = []
     visited: set[str] = set()
     for one in order:
@@ -219,14 +222,15 @@ async def seek(scene: Scene, task_id: str, question: str, person: str, order: Se
             "routed", task=task_id, dialogue=number, person=person, asks=one.person, question=question, reason=one.reason,
             score=round(one.score, 3),
         )  # fmt: skip
-        asked = await collaborate(within, number, question, person, one.person, visited=visited, spent=spent)
+        asked = await collaborate(
+            within, number, question, person, one.person, visited=visited, spent=spent, meter=meter
+        )
         done.append(asked)
         visited |= {one.person, *asked.consulted}
         if asked.state["result"]["known"] or asked.state["stopped"].startswith(LIMIT):
             break
-    usage = sum((asked.usage for asked in done), Usage())
     seconds, earlier = sum(asked.seconds for asked in done), tuple(asked.state for asked in done[:-1])
-    return replace(done[-1], usage=usage, seconds=seconds, earlier=earlier)
+    return replace(done[-1], usage=meter.total, seconds=seconds, earlier=earlier)
 
 
 def _nobody(person: str) -> IsolatedPerson:

@@ -35,7 +35,7 @@ ROOMS = ("agents", "app", "bench", "memory", "network", "runtime")
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXECUTED = ("worlds.md",)
 QUICK = "-c dialogue.max_turns=2 -c consult.depth=0"
-FREE = {"dropped", "source", "types"}
+FREE = {"dropped", "moves", "source", "types"}
 """Keys whose value maps names of the data, not of the contract."""
 
 
