@@ -14,7 +14,7 @@ from kithnet.agents.chat import session_notes as journal
 from kithnet.agents.chat.conversation import Conversation, Exchange
 from kithnet.agents.infonav.ledger import Ledger, Rationale
 from kithnet.agents.personal import OUTSIDE
-from kithnet.app import collaborate
+from kithnet.app import collaborate, engines
 from kithnet.app.collaborate import Scene
 from kithnet.app.runs import Run, kept_if_begun, new_run
 from kithnet.app.warmth import warm
@@ -96,6 +96,8 @@ def chat(
         other = store.resolve(partner).id if partner else OUTSIDE
     if other == ego:
         raise InputError(f"{ego} cannot chat with itself as a partner", "leave --as out to chat with your own agent")
+    if model is None:
+        engines.need_ready(config, models)
     run = new_run(world, "chat", config)
 
     async def go() -> None:

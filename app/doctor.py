@@ -54,12 +54,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to look at. url: an OpenAI-compatible endpoint in the local model's place, or "". programs: PATH."""
+    """What to look at. url: an OpenAI-compatible endpoint in the local model's place, or "".
+    mind: the setting model.mind. programs: PATH."""
 
     home: Path
     model: str
     embedder: str
     url: str = ""
+    mind: str = "auto"
     key: str = ""
     deep: bool = False
     programs: str = ""
@@ -227,7 +229,23 @@ def _models(question: Question) -> list[Check]:
     registry = Registry(question.home / "models")
     names = [question.embedder] if question.url else [question.model, question.embedder]
     checks = [_model(registry, name, question.deep) for name in names]
+    checks += [_mind(question)] if question.url or checks[0].ok else []
     return checks if question.url or not checks[0].ok else [*checks, *_thrashing(registry.resolve(question.model))]
+
+
+def _mind(question: Question) -> Check:
+    """Who thinks for the agents: what a check of the chat model found."""
+    from kithnet.app import minds
+    from kithnet.runtime.config import ModelConfig
+
+    found = minds.kept(ModelConfig(name=question.model, url=question.url), question.home / "models")
+    again = f"kith model check {question.model}" + (f" --url {question.url}" if question.url else "")
+    if question.mind != "auto":
+        return Check("mind", True, False, f"the {question.mind}, as model.mind says")
+    if found is None:
+        until = "it counts as able" if question.url else "it is checked when first used"
+        return Check("mind", True, False, f"{question.model} was never checked: until then {until}", again)
+    return Check("mind", True, False, minds.verdict(found), "" if found.able else again)
 
 
 def _thrashing(model: Path) -> list[Check]:

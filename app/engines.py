@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from kithnet.app import consent
+from kithnet.app.allowance import Allowance, AllowedModel
 from kithnet.memory.store import Store
 from kithnet.memory.vectors import VectorIndex
 from kithnet.runtime.chat import ChatModel
@@ -45,10 +47,11 @@ def open_chat_model(config: Config, models: Path) -> ChatModel:
         from kithnet.runtime.remote import RemoteModel  # the client is slow to import and not needed offline
 
         key = os.environ.get(chosen.api_key_env) if chosen.api_key_env else None
-        return RemoteModel(
+        remote = RemoteModel(
             chosen.url, chosen.name, api_key=key, timeout=chosen.timeout, retries=chosen.retries,
             context=chosen.context or REMOTE_CONTEXT, reasoning_tokens=chosen.reasoning_tokens,
         )  # fmt: skip
+        return AllowedModel(remote, Allowance(models.parent, config.limits.tokens_per_day))
     path = model_path(chosen.name, models)
     adapters = tuple(AdapterFile(one.name, Path(one.path), one.scale) for one in chosen.adapters)
     options = LocalOptions(
@@ -57,6 +60,17 @@ def open_chat_model(config: Config, models: Path) -> ChatModel:
         reasoning_tokens=chosen.reasoning_tokens,
     )  # fmt: skip
     return LocalModel.load(path, options)
+
+
+def need_ready(config: Config, models: Path) -> None:
+    """What can be told before a run is begun: the model is here, and what is sent to another machine may be sent.
+
+    Raises UnknownModel, ModelFileError, InputError.
+    """
+    if config.model.url:
+        consent.need(config, models.parent)
+    else:
+        model_path(config.model.name, models)
 
 
 def model_path(name: str, models: Path) -> Path:

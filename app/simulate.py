@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kithnet.app import collaborate, tasks
+from kithnet.app import collaborate, engines, tasks
 from kithnet.app.collaborate import Asked, Scene
 from kithnet.app.estimate import Estimate, estimate
 from kithnet.app.report import write_report
@@ -104,6 +104,8 @@ def simulate(
     command goes on with the tasks that are left. Raises InputError when the world has too few tasks, WorldBusy when
     another process is at the run.
     """
+    if model is None:
+        engines.need_ready(config, models)
     run = None if fresh else unfinished(world, config, plan)
     if run is None:
         with Store.open(world / "kith.db") as store:

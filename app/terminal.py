@@ -17,11 +17,12 @@ class TerminalOwner:
             return await asyncio.to_thread(self._put, item, partner, task)
 
     async def clarify(self, question: str) -> str:
+        """What the person says to a question about the task; "" for nothing."""
         async with self._one_at_a_time:
-            return await asyncio.to_thread(self._asked, question)
+            return await asyncio.to_thread(self._ask, question)
 
-    def _asked(self, question: str) -> str:
-        print(f"\nYour agent asks: {question}\n  > ", end="", file=sys.stderr, flush=True)
+    def _ask(self, question: str) -> str:
+        print(f"\nyour agent asks: {question}\n> ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip()
 
     def _put(self, item: Item, partner: str, task: str) -> bool:

@@ -187,6 +187,7 @@ _LINES: dict[str, Callable[[Event], str]] = {
     "compute": lambda e: (
         f"{e.get('tool')} over {len(e.get('entries') or ())} entries: {e.get('result') or 'not known'}"
     ),
+    "routed": lambda e: f"{e.get('person')} chooses to ask {e.get('asks')} ({e.get('reason')}): {e.get('question')}",
     "consult": lambda e: f"{e.get('person')} turns to {e.get('asks')} ({e.get('reason')}): {e.get('question')}",
     "utterance": lambda e: f"{e.get('sender')} -> {e.get('receiver')}: {e.get('text')}",
     "disclosure": _disclosure,

@@ -40,11 +40,13 @@ class ModelConfig:
     take, 0 for two contexts of tokens. kv: its precision, keys/values; auto: what `kith model kv` chose, else f16.
     threads: 0 for all cores. timeout: seconds a call may take. retries: of a call that failed in passing. mind: whether the
     model thinks for the agents, or the reader does and the model only copies; auto: what `kith model check` found.
-    reasoning_tokens: that a model which reasons may spend on it beside a reply's own tokens."""
+    reasoning_tokens: that a model which reasons may spend on it beside a reply's own tokens. consent: the owner's yes to
+    sending messages to a url that is not this machine."""
 
     name: str = "smollm2-135m"
     url: str = ""
     mind: Literal["auto", "model", "reader"] = "auto"
+    consent: bool = False
     api_key_env: str = "OPENAI_API_KEY"
     context: int = _within(0, 0, 1 << 20)
     parallel: int = _within(16, 1, 160)
@@ -191,11 +193,13 @@ class ExecutorConfig:
 
 @dataclass(frozen=True, slots=True)
 class LimitsConfig:
-    """Of one run; 0 is none. Reaching one ends the run as an event, never silently."""
+    """Of one run; 0 is none. Reaching one ends the run as an event, never silently. tokens_per_day: of all models behind a
+    URL together, for everything that is done in a day."""
 
     calls: int = _within(0, 0)
     tokens: int = _within(0, 0)
     seconds: float = _within(0.0, 0.0)
+    tokens_per_day: int = _within(0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,15 +49,19 @@ class Dialogues:
         self._stage = stage
         self._graph = self._build().compile(checkpointer=saver)
 
-    async def run(self, dialogue: str, task: str, instructor: str, assistant: str) -> State:
+    async def run(
+        self, dialogue: str, task: str, instructor: str, assistant: str, *,
+        visited: dict[str, list[str]] | None = None, spent: int = 0,
+    ) -> State:  # fmt: skip
         """One task between two agents; returns the final state, whose `result` holds the answer.
 
+        visited: by question, who was asked before this dialogue. spent: consultations that the task has cost already.
         Raises ModelUnavailable when the model cannot answer; a limit that is reached ends the dialogue instead.
         """
         settings = self._stage.settings
         start = opening(
-            dialogue, task, (instructor, assistant), top=True, depth=settings.depth, budget=settings.budget,
-            max_turns=settings.max_turns, max_stalled=settings.stall_turns,
+            dialogue, task, (instructor, assistant), top=True, depth=settings.depth, budget=max(0, settings.budget - spent),
+            max_turns=settings.max_turns, max_stalled=settings.stall_turns, visited=visited,
         )  # fmt: skip
         return await self._continue(start)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kithnet.app.cli import bench_talk, output
-from kithnet.app.cli.ask import ConfigFile, Setting
+from kithnet.app.cli.ask import ConfigFile, Setting, Yes, need_consent
 
 app = typer.Typer(no_args_is_help=True, help="Measure what this machine reaches; a missed bar is shown, not hidden.")
 
@@ -229,6 +229,7 @@ def informative(
     replay: Annotated[bool, typer.Option("--replay", help="Answer from the model calls that were recorded.")] = False,
     config: ConfigFile = None,
     setting: Setting = None,
+    yes: Yes = False,
     as_json: output.AsJson = False,
 ) -> None:
     """InformativeBench: facts split between two people; our agents beside baselines, ablations and the paper.
@@ -244,11 +245,13 @@ def informative(
     from kithnet.bench.report import as_text
 
     named = [*(setting or ()), *([f"model.name={model}"] if model else ())]
-    plan = bench.Plan(suite, n, seed, bench.wordings_of(wordings), tuple(data or ()), tuple(output.names(arms)), leaks)
+    chosen = tuple(output.names(arms))
+    plan = bench.Plan(suite, n, seed, bench.wordings_of(wordings), tuple(data or ()), chosen, leaks)
+    loaded = settings(config, named)
+    if data and not replay:
+        need_consent(loaded, yes)
     with output.progress("playing") as progress:
-        ran = bench.run(
-            home_folder(os.environ), models_here(), settings(config, named), plan, progress, fresh=fresh, replay=replay
-        )
+        ran = bench.run(home_folder(os.environ), models_here(), loaded, plan, progress, fresh=fresh, replay=replay)
     places = {"folder": str(ran.folder), "report": str(ran.folder / "report.html")}
     output.show(contract(ran.result) | places, f"{as_text(ran.result)}\n{places['report']}", as_json)
 

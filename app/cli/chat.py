@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from kithnet.app.cli import output
-from kithnet.app.cli.ask import ConfigFile, ExpertMemory, Experts, Setting, Stats, World, model_settings
+from kithnet.app.cli.ask import (
+    ConfigFile,
+    ExpertMemory,
+    Experts,
+    Setting,
+    Stats,
+    World,
+    Yes,
+    model_settings,
+    need_consent,
+)
 
 
 def chat(
@@ -18,6 +28,7 @@ def chat(
     setting: Setting = None,
     experts: Experts = None,
     expert_memory: ExpertMemory = None,
+    yes: Yes = False,
     stats: Stats = False,
     as_json: output.AsJson = False,
 ) -> None:
@@ -30,6 +41,7 @@ def chat(
     from kithnet.app.locate import settings, world_named
 
     place, loaded = world_named(world), settings(config, model_settings(setting, experts, expert_memory))
+    need_consent(loaded, yes)
     lines = talk.terminal()
     if as_json:
         lines = talk.Lines(lines.read, output.note, lambda piece: None)

@@ -38,6 +38,7 @@ def doctor(
         model=model.name,
         embedder=settings.embedder.name,
         url=model.url,
+        mind=model.mind,
         key=os.environ.get(model.api_key_env, ""),
         deep=deep,
         programs=os.environ.get("PATH", ""),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kithnet.app.cli import experts, output
+from kithnet.runtime.errors import InputError
 
 if TYPE_CHECKING:
     from kithnet.runtime.files import OnProgress
@@ -28,10 +29,11 @@ def list_models(as_json: output.AsJson = False) -> None:
     """
     registry = _registry()
     entries = registry.list()
-    rows = [_row(entry) for entry in entries]
+    rows = [{**_row(entry), "aptitude": _aptitude(entry.path, registry)} for entry in entries]
     lines = [
         f"{entry.name:<28} {entry.state:<8} {entry.bytes / _MEGABYTE:>9,.1f} MB  {entry.about or entry.source}"
-        for entry in entries
+        f"{_thinks(row['aptitude'])}"
+        for entry, row in zip(entries, rows, strict=True)
     ]
     output.show({"folder": str(registry.folder), "models": rows}, "\n".join(lines), as_json)
 
@@ -77,7 +79,8 @@ def show(
     from kithnet.app.engines import CONTEXT
 
     with output.progress(name, "MB") as tell:
-        detail = _registry().show(name, in_megabytes(tell))
+        registry = _registry()
+        detail = registry.show(name, in_megabytes(tell))
     card = detail.card
     outlook = fitting.look(detail.path, 2 * min(card.context, CONTEXT) * card.kv_bytes_per_token)
     payload = {
@@ -87,6 +90,7 @@ def show(
         "sha256": detail.sha256,
         **asdict(card),
         "memory": fitting.contract(outlook),
+        "aptitude": _aptitude(detail.path, registry),
     }
     types = ", ".join(f"{count} {kind}" for kind, count in card.types.items())
     cache = f"{card.kv_bytes_per_token:,} bytes a token at f16; {card.agents_per_gib} agents of 2,048 tokens in 1 GiB"
@@ -100,6 +104,7 @@ def show(
         f"  KV cache      {cache if card.kv_bytes_per_token else 'none'}",
         f"  size          {card.bytes / _MEGABYTE:,.1f} MB",
         f"  memory        {fitting.line(outlook)}",
+        f"  thinking      {_thinks(payload['aptitude']).strip(' ()') or f'never checked (kith model check {name})'}",
         f"  license       {card.license or 'not stated in the file'}",
         f"  source        {detail.source}",
         f"  sha256        {detail.sha256}",
@@ -147,11 +152,67 @@ def kv(
     output.show(precision.contract(found), precision.as_text(found), as_json)
 
 
+@app.command("check")
+def check(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A model here, or the endpoint's name for its model with --url."),
+    ] = None,
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="Check the model behind an OpenAI-compatible URL.")
+    ] = "",
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1.0, help="Time for all moves; it fails what takes longer.")
+    ] = 110.0,
+    whole: Annotated[bool, typer.Option("--all", help="Make every move, even once the mark is out of reach.")] = False,
+    config: Annotated[Path | None, typer.Option("--config", help="A TOML file of settings.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("-c", metavar="A.B=C", help="Change one setting; repeatable.")
+    ] = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Check whether a model can think for the agents, by some twenty tiny moves that code judges.
+
+    It must pass 80 % of them, and all that are about safety. What it is shown is made up: nothing of a world is sent. The
+    result is kept, and model.mind = auto goes by it; a model behind a URL counts as able until it is checked.
+
+    Example: kith model check smollm2-135m
+    """
+    from kithnet.app import minds
+    from kithnet.app.home import models_folder
+    from kithnet.runtime.config import Config
+
+    given = [f"model.name={name}"] if name else []
+    given += [f"model.url={url}"] if url else []
+    loaded = Config.load(config, [*(setting or []), *given])
+    if not (name or url or loaded.model.url):
+        raise InputError("which model?", "kith model check NAME, or kith model check --url URL")
+    with output.progress(loaded.model.name, "moves") as bar:
+        found, file = minds.run_check(
+            loaded, models_folder(os.environ), lambda made, of, passed: bar(made, of, f"{passed} passed"), seconds,
+            whole=whole,
+        )  # fmt: skip
+    output.show(minds.contract(found, loaded.model, file), minds.as_text(found, loaded.model), as_json)
+
+
 def in_megabytes(tell: output.Progress) -> "OnProgress":
     def told(done: int, total: int | None = None, note: str = "") -> None:
         tell(round(done / _MEGABYTE), None if total is None else round(total / _MEGABYTE), note)
 
     return told
+
+
+def _aptitude(path: Path, registry: "Registry") -> dict[str, object] | None:
+    """What is kept of a model's check, None where there is nothing."""
+    from kithnet.app import checked
+
+    return checked.in_short(path, registry.folder.parent)
+
+
+def _thinks(found: object) -> str:
+    if not isinstance(found, dict):
+        return ""
+    return f"  ({'able' if found['able'] else 'not able'} to think: {found['passed']} of {found['of']})"
 
 
 def _row(entry: "ModelEntry") -> dict[str, object]:

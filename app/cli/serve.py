@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kithnet.app.cli import output
-from kithnet.app.cli.ask import ConfigFile, ExpertMemory, Experts, Setting, model_settings
+from kithnet.app.cli.ask import ConfigFile, ExpertMemory, Experts, Setting, Yes, model_settings, need_consent
 
 MANY = 6
 """More models than this are counted, not listed, in the line for a person."""
@@ -28,6 +28,7 @@ def serve(
     setting: Setting = None,
     experts: Experts = None,
     expert_memory: ExpertMemory = None,
+    yes: Yes = False,
     as_json: output.AsJson = False,
 ) -> None:
     """Serve the chat model, the embedder and the agents of a world's people: an OpenAI-compatible API.
@@ -43,6 +44,8 @@ def serve(
     given += [f"serve.port={port}"] if port is not None else []
     loaded = settings(config, [*model_settings(setting, experts, expert_memory), *given])
     listen.check(loaded.serve, token)
+    if world:
+        need_consent(loaded, yes)
     place = world_named(world) if world else None
 
     def told(url: str, models: Sequence[str]) -> None:

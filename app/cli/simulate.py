@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kithnet.app.cli import output
-from kithnet.app.cli.ask import ConfigFile, ExpertMemory, Experts, Setting, Stats, model_settings
+from kithnet.app.cli.ask import ConfigFile, ExpertMemory, Experts, Setting, Stats, Yes, model_settings, need_consent
 
 if TYPE_CHECKING:
     from kithnet.app.simulate import Done, Tally
@@ -30,6 +30,7 @@ def simulate(
     setting: Setting = None,
     experts: Experts = None,
     expert_memory: ExpertMemory = None,
+    yes: Yes = False,
     stats: Stats = False,
     as_json: output.AsJson = False,
 ) -> None:
@@ -42,6 +43,7 @@ def simulate(
     from kithnet.app.locate import settings, world_named
 
     place, loaded = world_named(world), settings(config, model_settings(setting, experts, expert_memory))
+    need_consent(loaded, yes)
     plan = run.Plan(tasks, seed, in_flight or loaded.executor.in_flight, lockstep)
     with output.progress(f"simulating {place.name}", "tasks") as bar:
         started = time.perf_counter()

@@ -59,6 +59,8 @@ async def services(
             async with engines.chat_model(config, models, model) as chat:
                 yield _offered(chat, embedder, None)
         return
+    if model is None:
+        engines.need_ready(config, models)
     run = new_run(world, "serve", config)
     async with collaborate.scene(world, models, config, run, model=model) as scene:
         chat = scene.stage.model

@@ -15,7 +15,7 @@ from typing import Any, cast, get_args
 
 from filelock import FileLock, Timeout
 
-from kithnet.app import engines
+from kithnet.app import engines, minds
 from kithnet.app.cast import policy_of
 from kithnet.app.collaborate import settings_of
 from kithnet.bench.informative import arms, needle, playing, results, suites, summary
@@ -127,7 +127,9 @@ def run(
         tell(len(jobs) - len(todo), len(jobs), "")
         if todo:
             asyncio.run(_play_all(folder, models, config, ledger, todo, len(jobs), tell, replay, model, embedder))
-        return _ended(folder, plan, config, items, probes, ledger.outcomes, [arm.name for arm in chosen], started)
+        return _ended(
+            folder, models, plan, config, items, probes, ledger.outcomes, [arm.name for arm in chosen], started
+        )
 
 
 def _jobs(items: Sequence[Item], chosen: Sequence[Arm]) -> list[_Job]:
@@ -175,7 +177,8 @@ async def _play_all(
             (folder / name).mkdir(parents=True, exist_ok=True)
         replayed = CachedModel(None, _calls(folder, todo[0])) if replay else None
         async with engines.chat_model(config, models, model or replayed) as chat:
-            table = Table(chat, encoder, settings_of(config), policy_of(config.disclosure), limits)
+            mind = await minds.resolve(config, models, chat)
+            table = Table(chat, encoder, settings_of(config, mind), policy_of(config.disclosure), limits)
             await _in_turn(_Work(folder, ledger, table, replay, tell, total - len(todo), total), todo)
 
 
@@ -215,7 +218,7 @@ def _calls(folder: Path, job: _Job) -> Path:
 
 
 def _ended(
-    folder: Path, plan: Plan, config: Config, items: Sequence[Item], probes: Sequence[Item],
+    folder: Path, models: Path, plan: Plan, config: Config, items: Sequence[Item], probes: Sequence[Item],
     outcomes: Mapping[tuple[str, str], Outcome], names: Sequence[str], started: float,
 ) -> Ran:  # fmt: skip
     from kithnet.bench.informative.page import write_page  # matplotlib takes a second
@@ -224,7 +227,8 @@ def _ended(
     bars = summary.bars(plan.suite, items, outcomes, _leaks(probes, outcomes))
     about: dict[str, Any] = {
         "suite": plan.suite, "wordings": plan.wordings, "seed": plan.seed, "items": len(items), "model": config.model.name,
-        "url": config.model.url, "arms": list(names), "machine": machine(), "settings": asdict(settings_of(config)),
+        "url": config.model.url, "arms": list(names), "machine": machine(), 
+        "settings": asdict(settings_of(config, minds.expected(config, models))),
     }  # fmt: skip
     ids = {item.id for item in items}
     scores = {

@@ -40,7 +40,7 @@ PRIVATE = {
     "privacy_boundary": {"must_not_cross": ["The boat shed"], "acceptable_abstractions": {"The boat shed": "Afternoons are taken"}},
 }  # fmt: skip
 """A scenario in the form of AgentSocialBench's file."""
-FREE = {"dropped", "source", "types"}
+FREE = {"dropped", "moves", "source", "types"}
 """Keys whose value maps names of the data, not of the contract."""
 
 
@@ -160,6 +160,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith model list": desk.data("model list"),
         "kith model fetch": desk.data("model fetch smollm2-135m"),
         "kith model show": desk.data("model show smollm2-135m"),
+        "kith model check": desk.data("model check smollm2-135m"),
         "kith model kv": desk.data("model kv smollm2-135m --ctx 64 --windows 1 --pair q8_0 --dry-run"),
         **mixed(desk),
         "kith doctor": desk.data("doctor"),
