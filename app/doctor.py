@@ -244,8 +244,8 @@ def _mind(question: Question) -> Check:
         return Check("mind", True, False, f"the {question.mind}, as model.mind says")
     if found is None:
         until = "it counts as able" if question.url else "it is checked when first used"
-        return Check("mind", True, False, f"{question.model} was never checked: until then {until}", again)
-    return Check("mind", True, False, minds.verdict(found), "" if found.able else again)
+        return Check("mind", True, False, f"{question.model} was never checked ({again}): until then {until}")
+    return Check("mind", True, False, f"{question.model}: {minds.verdict(found)}")
 
 
 def _thrashing(model: Path) -> list[Check]:

@@ -104,12 +104,12 @@ def simulate(
     command goes on with the tasks that are left. Raises InputError when the world has too few tasks, WorldBusy when
     another process is at the run.
     """
-    if model is None:
-        engines.need_ready(config, models)
     run = None if fresh else unfinished(world, config, plan)
     if run is None:
         with Store.open(world / "kith.db") as store:
             drawn = tasks.draw(store, plan.tasks, plan.seed)
+        if model is None:
+            engines.need_ready(config, models)
         run = new_run(world, "simulate", config)
         tasks.save(run.folder / "tasks.json", drawn)
     started = time.perf_counter()
