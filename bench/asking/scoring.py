@@ -3,6 +3,10 @@
 An answer is right when it holds .7 of the words of an accepted answer, as a bag: lower case, without punctuation and
 articles, number words as digits, "7th" as 7, 2023-05-07 as the words 7 may 2023. An answer longer than `LONGEST` words
 answers by listing what it read, and is wrong.
+
+`telling` is the same over what an accepted answer adds to its question: content words, stemmed, that the question does not hold. A
+bag of all words calls "fireman" wrong for "Vince is a fireman". It was added after the first run of a model was seen, so `right`
+stays the figure that bars are set on.
 """
 
 import re
@@ -11,6 +15,9 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from math import comb, sqrt
+
+from kithnet.agents.wording import FUNCTION_WORDS
+from kithnet.memory.language.text import stem
 
 SHARE = 0.7
 LONGEST = 60
@@ -46,6 +53,18 @@ def right(answer: str, golds: Sequence[str]) -> bool:
     if sum(said.values()) > LONGEST:
         return False
     return any(sum((said & Counter(gold)).values()) >= SHARE * len(gold) for gold in map(tokens, golds) if gold)
+
+
+def telling(answer: str, golds: Sequence[str], question: str) -> bool:
+    """Whether `answer` holds enough of what one of the accepted answers adds to the question; see the module."""
+    said, asked = set(map(stem, tokens(answer))), set(map(stem, tokens(question)))
+    if len(tokens(answer)) > LONGEST:
+        return False
+    for gold in golds:
+        adds = {stem(word) for word in tokens(gold) if word not in FUNCTION_WORDS} - asked
+        if adds and len(adds & said) >= SHARE * len(adds):
+            return True
+    return right(answer, golds)
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:

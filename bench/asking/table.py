@@ -7,7 +7,7 @@ from typing import Any
 from kithnet.bench.asking.outcomes import Key, Outcome
 from kithnet.bench.asking.parts import BY_AGENTS, CUTS, RECALL, WHOLE
 from kithnet.bench.asking.question import Question
-from kithnet.bench.asking.scoring import sign_test, wilson
+from kithnet.bench.asking.scoring import sign_test, telling, wilson
 from kithnet.bench.minds import READER
 from kithnet.bench.report import Bar
 
@@ -55,7 +55,7 @@ def _row(part: str, mind: str, kind: str, asked: Asked) -> dict[str, Any]:
     without = [one for question, one in asked if not question.answerable]
     row: dict[str, Any] = {
         "part": part, "mind": mind or "-", "kind": kind, "n": n, "right": hits / n, "95 %": f"{low:.3f}-{high:.3f}",
-        "wrong": _wrong(asked) / n,
+        "telling": sum(_telling(*pair) for pair in asked) / n, "wrong": _wrong(asked) / n,
         "not known": sum(q.answerable and not one.known and not one.error for q, one in asked) / n,
     }  # fmt: skip
     if without:
@@ -68,6 +68,10 @@ def _row(part: str, mind: str, kind: str, asked: Asked) -> dict[str, Any]:
     row["longest platform s"] = max(map(_platform, ended))
     row["failed"] = sum(bool(one.error) for one in ended)
     return row
+
+
+def _telling(question: Question, one: Outcome) -> bool:
+    return one.right or (one.known and question.answerable and telling(one.answer, question.gold, question.text))
 
 
 def _wrong(asked: Asked) -> int:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kithnet.bench.asking.scoring import LONGEST, right, sign_test, tokens, wilson
+from kithnet.bench.asking.scoring import LONGEST, right, sign_test, telling, tokens, wilson
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,22 @@ def test_an_answer_holds_seven_tenths_of_the_words_of_an_accepted_one(
     answer: str, golds: list[str], is_right: bool
 ) -> None:
     assert right(answer, golds) is is_right
+
+
+@pytest.mark.parametrize(
+    ("answer", "golds", "question", "is_right"),
+    [
+        ("baker", ["Ilse is a baker ."], "What does Ilse do?", True),
+        ("Ilse", ["Ilse is a baker ."], "What does Ilse do?", False),
+        ("a plumber", ["Ilse is a baker ."], "What does Ilse do?", False),
+        ("Tom", ["little Tom"], "Who does she call the little one?", True),
+        ("", ["baker"], "What?", False),
+    ],
+)
+def test_what_an_accepted_answer_adds_to_its_question_is_what_tells(
+    answer: str, golds: list[str], question: str, is_right: bool
+) -> None:
+    assert telling(answer, golds, question) is is_right
 
 
 def test_a_day_that_is_none_stays_a_number() -> None:
