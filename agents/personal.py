@@ -61,13 +61,20 @@ class PersonalAgent:
         """What the owner's memory holds on a question.
 
         People the question names weigh as speakers. partner: for whom it is recalled; memories whose audience leaves
-        them out are no candidates.
+        them out are no candidates; OUTSIDE, the own person, may have all of them. What the own person said and then took
+        back is left out: the memory that took its place stands for it.
         """
         speakers = tuple(named_people(question, self.known_names))
         query = f"{question} {' '.join(content_words(hint))}".strip()
         return await asyncio.to_thread(
-            self.memory.recall, query, partner=partner, speakers=speakers, k=k, budget=budget
+            self._recalled, query, None if partner == OUTSIDE else partner, speakers, k, budget
         )
+
+    def _recalled(self, query: str, partner: str | None, speakers: Sequence[str], k: int, budget: int) -> Recall:
+        found = self.memory.recall(query, partner=partner, speakers=speakers, k=k, budget=budget)
+        told = [hit.id for hit in found.hits if hit.kind == "message" and hit.sender == OUTSIDE]
+        gone = self.memory.outdated(told) if told else ()
+        return replace(found, hits=tuple(hit for hit in found.hits if hit.id not in gone)) if gone else found
 
     async def latest(self, *, k: int, budget: int) -> Recall:
         """The owner's last messages, newest first: what an agent without a memory has before it."""
@@ -102,6 +109,8 @@ class PersonalAgent:
     async def weigh(self, evidence: Evidence, value: str, quote: str, partner: str, task: str) -> tuple[Item, Decision]:
         """Decide whether a value that stands on `evidence` may be told to `partner`."""
         item = await asyncio.to_thread(self._item, evidence, value, quote)
+        if partner == OUTSIDE:
+            return item, Decision(True, "tell", "the own person")
         return item, await decide(self.policy, self.owner, item, partner, self.tie(partner), task)
 
     def _item(self, evidence: Evidence, value: str, quote: str) -> Item:

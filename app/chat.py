@@ -107,10 +107,7 @@ class _Chat:
         self._asked = 0
         self._world = world
         names = {person.id: person.name for person in scene.store.people()}
-        self._talk = Conversation(
-            self._agent, partner, names.get(partner, "You"), scene.run.id,
-            scene.stage.model, scene.stage.settings, scene.trace, trusted=partner == OUTSIDE,
-        )  # fmt: skip
+        self._talk = Conversation(scene.stage, ego, partner, names.get(partner, "You"), scene.run.id, scene.saver)
 
     async def hold(self) -> None:
         say = self._lines.say
@@ -163,13 +160,12 @@ class _Chat:
 
     async def _talked(self, line: str) -> None:
         try:
-            exchange = await self._talk.say(line, self._lines.stream)
+            exchange = await self._talk.say(line, self._lines.stream, self._lines.say)
         except ModelError as error:
             self._lines.say(f"\n({error.message}; {error.hint or 'try again'})")
             return
         sources = ", ".join(f"{hit.id} from {hit.sender}" for hit in exchange.used)
-        held_back = f", {exchange.held_back} held back" if exchange.held_back else ""
-        self._lines.say(f"\n  [{sources or 'no memory used'}{held_back}]")
+        self._lines.say(f"\n  [{sources or 'no memory used'}]")
 
     async def _ask(self, whom: str, question: str) -> None:
         """Collaborate with someone else's agent and tell what came of it."""

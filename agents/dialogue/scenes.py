@@ -150,6 +150,9 @@ class Looking:
                 "utterance": "",
             }  # fmt: skip
             shown.withheld.append(Withheld(item, row))
+            self.agent.memory.disclose(
+                [line.id], partner=self.partner, task=self.task, rule=decision.rule, action="refuse"
+            )
         return kept
 
 

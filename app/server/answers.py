@@ -63,11 +63,9 @@ class Spent(BaseModel):
 
 
 class FromMemory(BaseModel):
-    """Of a personal agent's reply. used: ids of the memories it was made from. held_back: how many the partner may
-    not see."""
+    """Of a personal agent's reply. used: ids of the memories it was made from. Of what was withheld it says nothing."""
 
     used: list[str]
-    held_back: int
 
 
 class ChatAnswer(BaseModel):

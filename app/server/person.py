@@ -38,7 +38,7 @@ def work(people: PersonalAgents, ask: asks.ChatAsk, config: ServeConfig) -> Work
         made = Made(0, exchange.reply, None, "stop", usage, usage)
         emit(made)
         used = [hit.id for hit in exchange.used]
-        return Outcome((made,), FromMemory(used=used, held_back=exchange.held_back))
+        return Outcome((made,), FromMemory(used=used))
 
     return say
 

@@ -97,7 +97,7 @@ def replies(memory: OwnerMemory, hits: Sequence[Hit]) -> Iterator[tuple[Hit, Hit
     A reply that was found by itself too comes twice.
     """
     for hit in hits:
-        if hit.sender == memory.owner and hit.session.startswith(CHAT):
+        if hit.kind == "message" and hit.sender == memory.owner and hit.session.startswith(CHAT):
             continue  # what an agent said in a chat came from memory: it is no evidence of its own
         if hit.kind == "summary":
             continue  # it says what was asked, in the words of the question, and not what is so
