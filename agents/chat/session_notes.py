@@ -29,14 +29,16 @@ def write_session(
 
     What was said in confidence, or close to it, is for those who were there; what the agent's own person said to it is
     for nobody else. extra: statements that a model found beside those of the rules. called: how the
-    summary names the partner. read: ids of messages of which nothing more is to be noted.
+    summary names the partner. read: ids of messages from which the rules are to note nothing more.
     """
     hits = agent.memory.session(session)
     if not hits:
         return Kept()
     statements = agent.memory.statements(session, agent.senses, own=(OUTSIDE,))
-    statements += [one for one in extra if not _said_already(one, statements)]
     statements = [one for one in statements if f"m{one.evidence}" not in read]
+    gone = agent.memory.outdated([f"m{one.evidence}" for one in extra]) if extra else ()
+    fresh = [one for one in extra if f"m{one.evidence}" not in gone]
+    statements += [one for one in fresh if not _said_already(one, statements)]
     name = called or agent.known_names.get(partner, (partner,))[0]
     text = summary_of([hit for hit in hits if hit.sender == partner], name)
     return agent.memory.write_session(

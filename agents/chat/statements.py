@@ -34,8 +34,8 @@ _TYPES: tuple[tuple[str, re.Pattern[str]], ...] = (
 _COMMAND = re.compile(r"^(?:please,? )?remember(?:,|:| that)? (?!to\b)(?=\S)|[\s,]*\bplease(?=[.!]?$)", re.IGNORECASE)
 _LEAD = re.compile(
     r"^(?:(?:no|nope|oh|oops|wait|hang on|sorry|actually|correction|rather|well|hm+|scratch that|my mistake|"
-    r"i was (?:wrong|mistaken)|i got (?:that|it) wrong|that(?:'s| is| was) wrong|i (?:meant|mean)|make (?:that|it)|change (?:that|it) to|it should be|"
-    r"wrong \w+)\b[,:;.!– -]*)+",
+    r"i was (?:wrong|mistaken)|i got (?:that|it) wrong|that(?:'s| is| was) wrong|i (?:meant|mean)|make (?:that|it)|"
+    r"change (?:that|it) to|it should be|wrong \w+)\b[,:;.!– -]*)+",
     re.IGNORECASE,
 )
 _IS_NOW = re.compile(
