@@ -22,6 +22,10 @@ OUTSIDE = "@owner"
 """Who sits at the keyboard and chats with the own agent; no imported person is called so."""
 
 
+OWN_PERSON = Decision(True, "tell", "the own person")
+"""What is decided of everything towards the agent's own person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
     """Someone in the ego network. names: all the ways the person is called. messages: exchanged with the ego."""
@@ -62,13 +66,13 @@ class PersonalAgent:
         """What the owner's memory holds on a question.
 
         People the question names weigh as speakers. partner: for whom it is recalled; memories whose audience leaves
-        them out are no candidates, unless a grant of the owner's is for them.
+        them out are no candidates, unless a grant of the owner's is for them; OUTSIDE, the own person, may have all of them. What
+        the own person said and then took back is left out: the memory that took its place stands for it.
         """
         speakers = tuple(named_people(question, self.known_names))
         query = f"{question} {' '.join(content_words(hint))}".strip()
-        found = await asyncio.to_thread(
-            self.memory.recall, query, partner=partner, speakers=speakers, k=k, budget=budget
-        )
+        partner = None if partner == OUTSIDE else partner
+        found = await asyncio.to_thread(self._recalled, query, partner, speakers, k, budget)
         if partner is None or all(hit.audience is None or partner in hit.audience for hit in found.hits):
             return found
         return await asyncio.to_thread(self._open_to, found, partner, question)
@@ -96,8 +100,10 @@ class PersonalAgent:
     def tellable(self, lines: Sequence[Hit], partner: str, task: str) -> list[tuple[Item, Decision]]:
         """For each line, what would be told and what is decided of it, with nobody asked and no grant used up.
 
-        What the partner was there for is not judged; the rest is judged all at once.
+        What the partner was there for is not judged; the rest is judged all at once. The own person may have everything.
         """
+        if partner == OUTSIDE:
+            return [(self._told_as(line, self.evidence(line).sources, line.text, None), OWN_PERSON) for line in lines]
         around = {line.id: self._around(line) for line in lines if partner not in self._present(line)}
         self.discretion.read([text for line in lines if line.id in around for text in (line.text, *around[line.id])])
         found = []
@@ -107,6 +113,12 @@ class PersonalAgent:
             told = would_tell(self.policy, item, partner, self.tie(partner), task, self.memory.grants)
             found.append((item, Decision(told, action, rule)))
         return found
+
+    def _recalled(self, query: str, partner: str | None, speakers: Sequence[str], k: int, budget: int) -> Recall:
+        found = self.memory.recall(query, partner=partner, speakers=speakers, k=k, budget=budget)
+        told = [hit.id for hit in found.hits if hit.kind == "message" and hit.sender == OUTSIDE]
+        gone = self.memory.outdated(told) if told else ()
+        return replace(found, hits=tuple(hit for hit in found.hits if hit.id not in gone)) if gone else found
 
     async def latest(self, *, k: int, budget: int) -> Recall:
         """The owner's last messages, newest first: what an agent without a memory has before it."""
@@ -146,6 +158,8 @@ class PersonalAgent:
     async def weigh(self, evidence: Evidence, value: str, quote: str, partner: str, task: str) -> tuple[Item, Decision]:
         """Decide whether a value that stands on `evidence` may be told to `partner`."""
         item = await asyncio.to_thread(self._item, evidence, value, quote)
+        if partner == OUTSIDE:
+            return item, OWN_PERSON
         past = await asyncio.to_thread(self._past, partner)
         granted = self.memory.grants
         return item, await decide(self.policy, self.owner, item, partner, self.tie(partner), task, granted, past)

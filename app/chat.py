@@ -136,10 +136,7 @@ class _Chat:
         self._asked = 0
         self._world = world
         names = {person.id: person.name for person in scene.store.people()}
-        self._talk = Conversation(
-            self._agent, partner, names.get(partner, "You"), scene.run.id,
-            scene.stage.model, scene.stage.settings, scene.trace, trusted=partner == OUTSIDE,
-        )  # fmt: skip
+        self._talk = Conversation(scene.stage, ego, partner, names.get(partner, "You"), scene.run.id, scene.saver)
 
     async def hold(self) -> None:
         say = self._lines.say
@@ -192,7 +189,7 @@ class _Chat:
 
     async def _talked(self, line: str) -> None:
         try:
-            exchange = await self._talk.say(line, without_leading_space(self._lines.stream))
+            exchange = await self._talk.say(line, self._lines.stream, self._lines.say)
         except ModelError as error:
             self._lines.say(f"\n({error.message}; {error.hint or 'try again'})")
             return

@@ -223,6 +223,16 @@ def _add_evidence(connection: Connection, memory: int, messages: Sequence[int]) 
         connection.execute(insert(schema.evidence).values(memory=memory, message=message))
 
 
+def outdated(connection: Connection, scope: Scope, messages: Sequence[int]) -> set[int]:
+    """Which of the messages are evidence of a memory of the owner's that is superseded."""
+    query = (
+        scope.memories(schema.evidence.c.message)
+        .join(schema.evidence, schema.evidence.c.memory == schema.memory.c.id)
+        .where(schema.evidence.c.message.in_(messages), schema.memory.c.superseded_by.is_not(None))
+    )
+    return {int(message) for message in connection.scalars(query)}
+
+
 def forget(connection: Connection, scope: Scope, memory: int) -> bool:
     """Delete a memory, what hangs on it, and its text if nothing else says it. False when there is none."""
     text = connection.scalar(scope.memories(schema.memory.c.text).where(schema.memory.c.id == memory))

@@ -231,6 +231,21 @@ class OwnerMemory:
             hits = {hit.id: hit for hit in memory_hits(connection, self._scope, ids)}
         return [hits[f"k{key}"] for key in ids]
 
+    def past(self, item: str) -> list[Hit]:
+        """The memories that a memory ("k4") took the place of, newest first. Raises InputError when the owner has none such."""
+        number = item_key(self.message(item).id, "k")
+        query = self._scope.memories(schema.memory.c.id).where(schema.memory.c.superseded_by == number)
+        with self._database.read() as connection:
+            ids = list(connection.scalars(query))
+            hits = {hit.id: hit for hit in memory_hits(connection, self._scope, ids)}
+        return [hits[f"k{key}"] for key in sorted(ids, reverse=True) if f"k{key}" in hits]
+
+    def outdated(self, items: Sequence[str]) -> set[str]:
+        """Which of these messages ("m17") state a memory that another one has taken the place of."""
+        numbers = [item_key(item, "m") for item in items]
+        with self._database.read() as connection:
+            return {f"m{key}" for key in egocentric.outdated(connection, self._scope, numbers)}
+
     def links(self, item: str, *, partner: str | None = None, at: datetime | None = None) -> list[Link]:
         """The links of a memory ("k4") to others, as far as `partner` may be served with both; None: the owner's use.
 

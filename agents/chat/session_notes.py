@@ -1,6 +1,6 @@
 """What an agent writes down after a conversation: egocentric memories, from its owner's point of view (EMMA)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from textwrap import shorten
 
 from kithnet.agents.disclosure.sensitivity import stronger
@@ -17,19 +17,28 @@ SUMMED_UP = 8
 
 
 def write_session(
-    agent: PersonalAgent, session: str, partner: str, *, extra: Sequence[Statement] = (), called: str = ""
+    agent: PersonalAgent,
+    session: str,
+    partner: str,
+    *,
+    extra: Sequence[Statement] = (),
+    called: str = "",
+    read: Collection[str] = (),
 ) -> Kept:
     """Write down a session that is over: what was said of whom, who may hear it, how it hangs together; once.
 
     What was said in confidence, or close to it, is for those who were there; what the agent's own person said to it is
     for nobody else. extra: statements that a model found beside those of the rules. called: how the
-    summary names the partner.
+    summary names the partner. read: ids of messages from which the rules are to note nothing more.
     """
     hits = agent.memory.session(session)
     if not hits:
         return Kept()
     statements = agent.memory.statements(session, agent.senses, own=(OUTSIDE,))
-    statements += [one for one in extra if not _said_already(one, statements)]
+    statements = [one for one in statements if f"m{one.evidence}" not in read]
+    gone = agent.memory.outdated([f"m{one.evidence}" for one in extra]) if extra else ()
+    fresh = [one for one in extra if f"m{one.evidence}" not in gone]
+    statements += [one for one in fresh if not _said_already(one, statements)]
     name = called or agent.known_names.get(partner, (partner,))[0]
     text = summary_of([hit for hit in hits if hit.sender == partner], name)
     return agent.memory.write_session(

@@ -84,7 +84,7 @@ class Dialogues:
         """Moves that a turn can have: those of thinking, and one for each consultation that the budget allows."""
         return self._stage.settings.steps + start["budget"] + 1
 
-    async def _ask_third(self, parent: State, me: str, third: str, question: str, reach: Reach, number: int) -> State:
+    async def ask_third(self, parent: State, me: str, third: str, question: str, reach: Reach, number: int) -> State:
         """A short dialogue with a third party about one question."""
         start = opening(
             f"{parent['id']}.{number}-{third}", question, (me, third), top=False, depth=reach.depth,
@@ -102,7 +102,7 @@ class Dialogues:
 
     def _build(self) -> StateGraph[State, Stage, State, State]:
         async def act(state: State, stage: Stage) -> dict[str, Any]:
-            return await acts.act(state, stage, self._ask_third)
+            return await acts.act(state, stage, self.ask_third)
 
         graph: StateGraph[State, Stage, State, State] = StateGraph(State, context_schema=Stage)
         steps: dict[str, Step] = {

@@ -13,8 +13,9 @@ from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.infonav.groundedness import ungrounded
 from kithnet.agents.infonav.ledger import Evidence, Ledger
 from kithnet.agents.minds.mind import Cite, Note, noted
-from kithnet.agents.personal import PersonalAgent
+from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.memory.owner import Hit
+from kithnet.memory.writing.extract import grounded
 from kithnet.runtime.errors import InputError
 
 OWN = ("m", "k")
@@ -92,20 +93,24 @@ class Evidences:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The ledger after the notes, and why some were refused."""
+    """The ledger after the notes, and why some were refused. kept: those for the owner's memory, which are not done yet."""
 
     ledger: Ledger
     refused: tuple[str, ...]
+    kept: tuple[Note, ...] = ()
 
 
 def apply(ledger: Ledger, notes: Iterable[Note], evidences: Evidences, most: int) -> Noted:
     """Carry notes out one by one; each that may not be is left out, with the reason. most: rationales the ledger may have."""
     refused: list[str] = []
     listed: dict[str, list[infonav.Found]] = {}
+    kept: list[Note] = []
     for note in notes:
         try:
             here = replace(evidences, turn=replace(evidences.turn, ledger=ledger))
-            if note.do == "fill" and any(r.id == note.rationale and r.listed for r in ledger.rationales):
+            if note.do in ("remember", "correct"):
+                kept.append(_told_to_keep(note, here))
+            elif note.do == "fill" and any(r.id == note.rationale and r.listed for r in ledger.rationales):
                 listed.setdefault(note.rationale, []).append(_found(ledger, note, here))
             else:
                 ledger = _one(ledger, note, here, most)
@@ -115,7 +120,24 @@ def apply(ledger: Ledger, notes: Iterable[Note], evidences: Evidences, most: int
             )
     for rid, found in listed.items():  # all entries of a list at once: one by one would cost their square
         ledger = infonav.learn_all(ledger, rid, found, most)
-    return Noted(ledger, tuple(refused))
+    return Noted(ledger, tuple(refused), tuple(kept))
+
+
+def _told_to_keep(note: Note, evidences: Evidences) -> Note:
+    """A note for the owner's memory. Raises InputError where nobody told it: it holds the owner's own words, and no others."""
+    agent, partner = evidences.agent, evidences.turn.partner
+    if partner != OUTSIDE:
+        raise InputError("only the owner says what is to be kept", "leave it out")
+    said = [one["text"] for one in evidences.state["utterances"] if one["sender"] == OUTSIDE]
+    if note.do == "correct":
+        if not note.rationale.startswith("k"):
+            raise InputError(
+                f"{note.rationale!r} is no memory", "correct one that was noted (k3), or remember the new one"
+            )
+        said.append(agent.memory.message(note.rationale).text)
+    if not grounded(note.value, said, (name for names in agent.known_names.values() for name in names)):
+        raise InputError("the owner did not say that", "keep it in the owner's own words")
+    return note
 
 
 def _one(ledger: Ledger, note: Note, evidences: Evidences, most: int) -> Ledger:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kithnet.agents.dialogue import utterance as speech
-from kithnet.agents.dialogue.notes import OWN, Evidences, need_grounds
+from kithnet.agents.dialogue.notes import OWN, Evidences, Ground, need_grounds
 from kithnet.agents.dialogue.state import Stage, State, Turn, turn_of, with_ledger
 from kithnet.agents.dialogue.utterance import Claim, Utterance
 from kithnet.agents.disclosure.asking import barred
@@ -50,6 +50,21 @@ def need_speech(act: Speak, turn: Turn, evidences: Evidences) -> None:
     values = [held.value for r in turn.ledger.rationales if r.id in act.tells for held in r.held]
     known = " ".join([turn.state["task"], *said, *asked, *act.asks, *values])
     need_grounds(act.text, grounds, evidences.agent, known, "derived")
+
+
+def need_reply(act: Speak, turn: Turn, evidences: Evidences) -> None:
+    """Raises InputError for a line of a chat that says what its evidence does not; small talk needs none.
+
+    What the partner wrote in this chat may be repeated.
+    """
+    if not act.text:
+        raise InputError("the reply is empty", "write it")
+    grounds = [ground for cite in act.tells for ground in evidences.look(Cite(cite))]
+    agent = evidences.agent
+    here = Evidence("", (), agent.person, 0, 1.0)
+    heard = [Ground(here, u["text"]) for u in turn.state["utterances"] if u["sender"] == turn.partner]
+    names = [*agent.names, *(agent.known_names.get(turn.partner) or ())]
+    need_grounds(act.text, [*grounds, *heard], agent, " ".join(names), "derived")
 
 
 async def speak(state: State, stage: Stage) -> dict[str, Any]:

@@ -23,7 +23,8 @@ class Stage:
     """The parts of a dialogue that never change and never enter a checkpoint.
 
     journal: whether the agents write memories of the dialogue. embedder: reads by meaning what no rule knows. minds: by person,
-    who thinks for an agent instead of the mind that the settings name.
+    who thinks for an agent instead of the mind that the settings name. fallback: whom a step falls back to instead of the
+    reader's mind. chat: the partner is a human being.
     """
 
     model: ChatModel
@@ -33,6 +34,8 @@ class Stage:
     journal: bool = True
     embedder: Embedder | None = None
     minds: Mapping[str, Mind] = field(default_factory=dict)
+    fallback: Mind | None = None
+    chat: bool = False
 
     def mind_of(self, person: str) -> Mind:
         """Who thinks for the agent of `person`."""
@@ -43,7 +46,7 @@ class Stage:
     @property
     def reader(self) -> Mind:
         """The mind that needs no capable model: what a step falls back to."""
-        return ReaderMind(self.model, self.agent_of, self.settings, self.trace, self.embedder)
+        return self.fallback or ReaderMind(self.model, self.agent_of, self.settings, self.trace, self.embedder)
 
 
 class State(TypedDict):

@@ -9,7 +9,7 @@ from kithnet.agents.dialogue import notes as noting
 from kithnet.agents.dialogue.consult import forbidden
 from kithnet.agents.dialogue.notes import Evidences
 from kithnet.agents.dialogue.scenes import Shown, as_recalled
-from kithnet.agents.dialogue.speaking import need_speech
+from kithnet.agents.dialogue.speaking import need_reply, need_speech
 from kithnet.agents.dialogue.state import Stage, State, Turn, logged, turn_of, with_ledger
 from kithnet.agents.dialogue.views import (
     Update,
@@ -170,7 +170,7 @@ def _noted(move: Move, state: State, stage: Stage, turn: Turn, agent: PersonalAg
     """The move with its notes carried out. reads: the mind reads its owner's memory by itself."""
     shown = None if reads else frozenset(state["shown"][turn.speaker])
     noted = noting.apply(turn.ledger, move.notes, Evidences(state, agent, turn, shown), stage.settings.max_entries)
-    return _Tried(move, noted.ledger, noted.refused, raw=move.raw)
+    return _Tried(replace(move, notes=noted.kept), noted.ledger, noted.refused, raw=move.raw)
 
 
 async def _act_problem(move: Move, state: State, stage: Stage, turn: Turn, agent: PersonalAgent) -> str:
@@ -181,7 +181,7 @@ async def _act_problem(move: Move, state: State, stage: Stage, turn: Turn, agent
         if isinstance(act, AskContact):
             return await asyncio.to_thread(forbidden, agent, act, state, stage.settings.fan_out)
         if isinstance(act, Speak):
-            need_speech(act, turn, evidences)
+            (need_reply if stage.chat else need_speech)(act, turn, evidences)
         elif isinstance(act, Conclude):
             need_conclusion(act, turn, evidences)
         elif isinstance(act, minds.UseTool) and act.tool not in TOOLS:
@@ -217,7 +217,7 @@ def _taken(state: State, turn: Turn, tried: _Tried) -> Update:
     counts = {**state["minds"], move.mind: state["minds"].get(move.mind, 0) + 1}
     kept = state["kept"] if move.kept is None else {**state["kept"], turn.speaker: dict(move.kept)}
     return {
-        "move": minds.to_json(replace(move, kept=None, notes=())),
+        "move": minds.to_json(replace(move, kept=None)),
         "ledgers": with_ledger(state, tried.ledger),
         "kept": kept,
         "minds": counts,

@@ -6,8 +6,8 @@ from typing import Any, cast
 from kithnet.agents.dialogue.scenes import Looking, Shown
 from kithnet.agents.dialogue.state import Stage, State, Turn, turn_of
 from kithnet.agents.infonav.ledger import Ledger
-from kithnet.agents.minds.mind import Entry, Reachable, View
-from kithnet.agents.personal import PersonalAgent
+from kithnet.agents.minds.mind import Entry, Reachable, Role, View
+from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.agents.tools.arithmetic import TOOLS
 from kithnet.runtime.fencing import fenced
 
@@ -18,11 +18,13 @@ MOST_CONTACTS = 30
 def view_of(state: State, stage: Stage, person: str | None = None) -> View:
     """What the agent whose turn it is sees, or that of one of the two, `person`."""
     turn, settings = turn_of(state, person), stage.settings
-    agent, other = stage.agent_of(turn.speaker), stage.agent_of(turn.partner)
+    agent = stage.agent_of(turn.speaker)
+    other = agent.name if turn.partner == OUTSIDE else stage.agent_of(turn.partner).name
+    role: Role = "chat" if stage.chat else "instructor" if turn.is_instructor else "assistant"
     tools = tuple(TOOLS) if settings.tools else ()
     return View(
         dialogue=state["id"], person=turn.speaker, owner=agent.name, persona=agent.persona, partner=turn.partner,
-        partner_name=other.name, role="instructor" if turn.is_instructor else "assistant", top=state["top"],
+        partner_name=other, role=role, top=state["top"],
         task=state["task"], ledger=turn.ledger, log=tuple(Entry(**one) for one in state["logs"][turn.speaker]),
         contacts=_contacts(agent, turn.partner), tools=tools, turn=state["turn"],
         turns_left=state["max_turns"] - state["turn"], steps_left=max(1, settings.steps - state["step"]),

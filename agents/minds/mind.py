@@ -15,7 +15,8 @@ from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.infonav.consensus import Agreed
 from kithnet.agents.infonav.ledger import Basis, Kind, Ledger
 
-Role = Literal["instructor", "assistant"]
+Role = Literal["instructor", "assistant", "chat"]
+"""In a task the side one takes; "chat": the partner is a human being, the owner or another, who writes to the agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,10 @@ class Note:
     do: "add" a rationale (question; kind and subject where they are known; part: the task is left to reasoning over its parts;
     follow: see `Rationale`), "restate" one that has no value yet, "fill" or "contest" it with a value on evidence, "give_up"
     (why). rationale: its id. confidential: the mind judges that what it rests on was told in confidence; the stricter holds.
+    In a chat of the owner's: "remember" what the owner tells (value), or "correct" a memory by it (rationale: the memory's id).
     """
 
-    do: Literal["add", "restate", "fill", "contest", "give_up"]
+    do: Literal["add", "restate", "fill", "contest", "give_up", "remember", "correct"]
     rationale: str = ""
     question: str = ""
     kind: Kind | None = None
@@ -130,7 +132,8 @@ class AskBack:
 class Speak:
     """The utterance that ends the turn. text: "" for a template's wording. tells: ids of rationales whose values are told.
 
-    asks: ids of rationales, or new questions. declines: ids of rationales the speaker has nothing to tell on.
+    asks: ids of rationales, or new questions. declines: ids of rationales the speaker has nothing to tell on. In a chat `tells`
+    are the ids of any evidence that the text rests on.
     """
 
     text: str = ""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from kithnet.agents.infonav.consensus import Agreed
 from kithnet.agents.minds import wire
 from kithnet.agents.minds.mind import Conclusion, Entry, Move, View
+from kithnet.agents.personal import OUTSIDE
 from kithnet.agents.prompting import render
 from kithnet.agents.settings import Settings
 from kithnet.agents.tools.arithmetic import TOOLS
@@ -40,7 +41,7 @@ class ModelMind:
     async def move(self, view: View) -> Move:
         """See `Mind.move`."""
         acts = wire.acts_of(view)
-        text = await self._reply(view, wire.schema(acts), MOVE_TOKENS, "move")
+        text = await self._reply(view, wire.schema(acts, view.role), MOVE_TOKENS, "move")
         move = wire.parse(text, view)
         if move.act.do not in acts:
             raise ReplyInvalid(f"{move.act.do} is not open now", f"do one of {', '.join(acts)}")
@@ -75,9 +76,10 @@ class ModelMind:
     def messages(self, view: View, room: int) -> list[Message]:
         """The prompt: static text, then the log. room: characters it may have."""
         opening = render(
-            "mind", owner=view.owner, persona=view.persona, partner=view.partner_name, task=view.task, role=view.role,
+            "mind_chat" if view.role == "chat" else "mind",
+            owner=view.owner, persona=view.persona, partner=view.partner_name, task=view.task, role=view.role,
             contacts=view.contacts, tools=[(name, TOOLS[name]) for name in view.tools], steps=self.settings.steps,
-            top=view.top,
+            top=view.top, own=view.partner == OUTSIDE,
         )  # fmt: skip
         return [Message("system", opening), *_merged(trimmed(view.log, room - len(opening)))]
 

@@ -39,6 +39,17 @@ class _GiveUp(_Wire):
     why: str = ""
 
 
+class _Remember(_Wire):
+    do: Literal["remember"]
+    text: str
+
+
+class _Correct(_Wire):
+    do: Literal["correct"]
+    id: str
+    text: str
+
+
 class _Query(_Wire):
     text: str
     about: str = ""
@@ -91,6 +102,7 @@ class _Speak(_Wire):
     text: str
     tells: list[str] = []
     asks: list[str] = []
+    evidence: list[str] = []
 
 
 class _Conclude(_Wire):
@@ -100,7 +112,7 @@ class _Conclude(_Wire):
     rests_on: list[str] = []
 
 
-_AnyNote = Annotated[_Add | _Fill | _GiveUp, Discriminator("do")]
+_AnyNote = Annotated[_Add | _Fill | _GiveUp | _Remember | _Correct, Discriminator("do")]
 _AnyAct = Annotated[_Search | _Open | _AskContact | _UseTool | _AskBack | _Speak | _Conclude, Discriminator("do")]
 
 
@@ -121,11 +133,13 @@ def parse(text: str, view: View) -> Move:
     return Move(_act(reply.act, view), notes, raw=text, mind="model")
 
 
-def _note(note: _Add | _Fill | _GiveUp) -> Note:
+def _note(note: _Add | _Fill | _GiveUp | _Remember | _Correct) -> Note:
     if isinstance(note, _Add):
         return Note("add", question=note.question.strip())
     if isinstance(note, _GiveUp):
         return Note("give_up", note.id, why=note.why)
+    if isinstance(note, _Remember | _Correct):
+        return Note(note.do, note.id if isinstance(note, _Correct) else "", value=note.text.strip())
     cites = tuple(Cite(one.strip()) for one in dict.fromkeys(note.evidence))
     return Note(
         note.do, note.id, value=note.value.strip(), basis=note.basis, cites=cites, confidential=note.confidential
@@ -147,6 +161,8 @@ def _act(act: Any, view: View) -> mind.Act:
         return mind.AskBack(act.question.strip())
     if isinstance(act, _Conclude):
         return mind.Conclude(act.answer.strip(), act.basis, tuple(act.rests_on))
+    if view.role == "chat":
+        return mind.Speak(act.text.strip()[:LONGEST_TEXT], tuple(dict.fromkeys(act.evidence)))
     return mind.Speak(act.text.strip()[:LONGEST_TEXT], tuple(act.tells), tuple(act.asks), _declined(act, view))
 
 
@@ -194,6 +210,16 @@ _NOTES: Mapping[str, Any] = {
         ]
     },
 }  # fmt: skip
+_CHAT_NOTES: Mapping[str, Any] = {
+    "type": "array",
+    "maxItems": MOST_NOTES,
+    "items": {
+        "anyOf": [
+            _object({"do": _do("remember"), "text": _string(LONGEST_TEXT)}),
+            _object({"do": _do("correct"), "id": _string(12), "text": _string(LONGEST_TEXT)}),
+        ]
+    },
+}
 _QUERY = _object(
     {name: _string(160) for name in ("text", "about", "from", "with", "since", "until")},
     ("about", "from", "with", "since", "until"),
@@ -228,6 +254,7 @@ _ACTS: Mapping[str, dict[str, Any]] = {
          "rests_on": _IDS}
     ),
 }  # fmt: skip
+_REPLY = _object({"do": _do("speak"), "text": _string(LONGEST_TEXT), "evidence": _IDS}, ("evidence",))
 
 
 def acts_of(view: View) -> tuple[str, ...]:
@@ -237,10 +264,13 @@ def acts_of(view: View) -> tuple[str, ...]:
         return ("speak", *concluding)
     asking = ("ask_contact",) if view.depth > 0 and view.budget > 0 and view.contacts else ()
     tools = ("use_tool",) if view.tools else ()
-    back = ("ask_back",) if view.may_ask_back else ()
+    back = ("ask_back",) if view.may_ask_back and view.role != "chat" else ()
     return ("search", "open", *asking, *tools, *back, "speak", *concluding)
 
 
-def schema(acts: Sequence[str]) -> dict[str, Any]:
+def schema(acts: Sequence[str], role: str = "instructor") -> dict[str, Any]:
     """The schema of a reply that may do one of these acts."""
-    return _object({"notes": _NOTES, "act": {"anyOf": [_ACTS[name] for name in acts]}})
+    known = {**_ACTS, "speak": _REPLY} if role == "chat" else _ACTS
+    return _object(
+        {"notes": _CHAT_NOTES if role == "chat" else _NOTES, "act": {"anyOf": [known[name] for name in acts]}}
+    )

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kithnet.agents.chat import session_notes as journal
@@ -71,9 +72,8 @@ class People:
     async def _begin(self, person: str, partner: str, meter: Meter) -> Conversation:
         stage = self._scene.stage
         talk = Conversation(
-            self._scene.cast.agent(person), partner, self._names.get(partner, "You"),
-            f"{self._scene.run.id}-{next(self._count)}", metered(stage.model, meter), stage.settings,
-            self._scene.trace, trusted=partner == OUTSIDE,
+            replace(stage, model=metered(stage.model, meter)), person, partner, self._names.get(partner, "You"),
+            f"{self._scene.run.id}-{next(self._count)}", self._scene.saver,
         )  # fmt: skip
         await wake(stage.model, self._world, talk.owner, self._scene.trace)
         return talk

@@ -11,6 +11,7 @@ import pytest
 from kithnet.agents.chat import extracting
 from kithnet.agents.chat import session_notes as journal
 from kithnet.agents.chat.conversation import Conversation
+from kithnet.agents.dialogue.state import Stage
 from kithnet.agents.disclosure.policy import Policy
 from kithnet.agents.personal import OUTSIDE
 from kithnet.agents.settings import Settings
@@ -40,18 +41,10 @@ def talk(
         return json.dumps(found) if spec.purpose == "remember" else reply
 
     trace = MemoryTrace()
-    agent = Cast(world, Policy()).agent("ana")
+    cast = Cast(world, Policy())
     model = ScriptedModel(script, capable=True)
-    chat = Conversation(
-        agent,
-        partner,
-        partner.capitalize(),
-        session,
-        model,
-        Settings(extract=extract),
-        trace,
-        trusted=partner == OUTSIDE,
-    )
+    stage = Stage(model, cast.agent, Settings(extract=extract), trace)
+    chat = Conversation(stage, "ana", partner, partner.capitalize(), session)
 
     async def go() -> None:
         for line in said:
@@ -116,7 +109,7 @@ def test_each_reply_records_the_memories_it_was_made_from(world: Store) -> None:
         rows = connection.exec_driver_sql("SELECT utterance, memory FROM usage").all()
     assert used and [f"k{row[1]}" for row in rows] == used
     said = {one.id: one.text for one in world.owner("ana").utterances()}
-    assert {said[row[0]] for row in rows} == {"I live in Narnia."}
+    assert {said[row[0]] for row in rows} == {chat.exchanges[0].reply}
 
 
 def test_a_model_adds_what_the_rules_do_not_know_if_the_message_says_it(world: Store) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kithnet.agents.chat.conversation import UNKNOWN
+from kithnet.agents.chat.chat_reader import UNKNOWN
 from kithnet.app.chat import Lines, chat
 from kithnet.memory.store import Store
 from kithnet.network.records import ChatMessage, Person, Tie

