@@ -207,6 +207,10 @@ _LINES: dict[str, Callable[[Event], str]] = {
     "wake": lambda e: f"{e.get('owner')}: {e.get('tokens')} tokens held again {e.get('why', '')}".rstrip(),
     "engine": _engine,
     "sleep": lambda e: f"{e.get('owner')}: {e.get('tokens')} tokens saved {e.get('why', '')}".rstrip(),
+    "kept": lambda e: (
+        f"{e.get('person')} keeps {e.get('memory')}: {e.get('text')}"
+        + (f", in place of {e.get('in_place_of')}" if e.get("in_place_of") else "")
+    ),
     "remembered": lambda e: (
         f"{e.get('person')} of the talk with {e.get('partner')}: {len(e.get('added') or ())} new, "
         f"{len(e.get('confirmed') or ())} known, {e.get('updated')} closed, {e.get('linked')} links"

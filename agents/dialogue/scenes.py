@@ -126,6 +126,7 @@ class Looking:
                 break
             blocks.append(block)
             shown.ids.extend(line.id for line in lines)
+            shown.ids.extend(old.id for line in lines for old in _past(self.agent, line))
         if before:
             blocks.append(f"Already shown: {', '.join(before)}.")
         return "\n".join([title, *blocks]) if blocks else f"{title} nothing."
@@ -232,7 +233,13 @@ def _line(agent: PersonalAgent, line: Hit, hit: bool) -> str:
     else:
         over = f", until {line.valid_to:%Y-%m-%d}" if line.valid_to else ""
         said = f"noted {line.kind}{over}, told by {called(agent, line.told_by)}"
+        text += "".join(f" (before, {old.id}: {old.text})" for old in _past(agent, line))
     return f"{'*' if hit else ' '} {line.id} {said}: {text}"
+
+
+def _past(agent: PersonalAgent, line: Hit) -> list[Hit]:
+    """What a memory that is for nobody but the owner took the place of; others are told what holds now."""
+    return agent.memory.past(line.id)[:1] if line.kind != "message" and line.audience == () else []
 
 
 def called(agent: PersonalAgent, person: str | None) -> str:

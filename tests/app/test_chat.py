@@ -274,6 +274,13 @@ def test_a_model_keeps_and_corrects_in_the_owner_s_own_words_alone(world: Path) 
         assert noted[0].audience == () and noted[0].told_by == "cleo"
 
 
+def test_a_model_is_shown_what_a_correction_took_the_place_of(world: Path) -> None:
+    Session(world, ["My violin lesson is on Monday.", "My violin lesson is on Tuesday."])
+    model = moves(speak("It is on Tuesday; before, it was on Monday.", "k2", "k1"))
+    session = Session(world, ["When is my violin lesson?"], model=model, config=MODEL)
+    assert "".join(session.streamed) == "It is on Tuesday; before, it was on Monday."
+
+
 def test_a_model_s_errand_streams_and_what_it_brings_may_be_told(world: Path) -> None:
     ask = {"notes": [], "act": {"do": "ask_contact", "person": "ben", "question": "When is the violin lesson?"}}
     told = speak("Ben says that it moved to Thursday.", "u:chat-x")
