@@ -49,20 +49,6 @@ def exchanges(run: Run) -> list[dict[str, Any]]:
     return [{key: event[key] for key in wanted if key in event} for event in chats]
 
 
-def without_leading_space(stream: Say) -> Say:
-    """A stream for one reply whose first pieces may be white space: what is shown begins with what is said."""
-    begun = False
-
-    def told(piece: str) -> None:
-        nonlocal begun
-        piece = piece if begun else piece.lstrip()
-        if piece:
-            begun = True
-            stream(piece)
-
-    return told
-
-
 def terminal() -> Lines:
     """Standard input and output; a prompt is shown only to a person."""
     # Unbuffered: `sys.stdin` has a lock, and a thread that waits in it when the program ends takes the program down.

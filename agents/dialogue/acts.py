@@ -134,8 +134,9 @@ async def consult(state: State, stage: Stage, turn: Turn, move: Move, ask_third:
         asked.question: [*state["visited"].get(asked.question, sorted(state["pair"])), person],
     }
     ledger = infonav.ask(ledger, rationale.id, person)
+    order = state["utterances"][-1]["id"] if stage.chat and state["utterances"] else ""
     if person in state["kept_from"].get(asked.question, ()) or not await asyncio.to_thread(
-        may_ask, agent, asked.question, person
+        may_ask, agent, asked.question, person, order
     ):
         stage.trace.emit("not_asked", dialogue=state["id"], person=agent.person, asks=person, question=asked.question)
         declined = infonav.decline(ledger, rationale.id, person)

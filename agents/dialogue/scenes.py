@@ -12,7 +12,7 @@ from typing import Any
 from kithnet.agents.disclosure.policy import UnattendedOwner
 from kithnet.agents.disclosure.sensitivity import Item
 from kithnet.agents.minds.mind import Query
-from kithnet.agents.personal import PersonalAgent
+from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import named_people
 from kithnet.memory.language.text import words
@@ -219,9 +219,12 @@ def _block(agent: PersonalAgent, lines: Sequence[Hit], hits: set[str], known: It
     """Lines of one scene as they are shown, a heading with its day and a star at each hit."""
     have = set(known)
     day = next((line.at.strftime("%a %Y-%m-%d") for line in lines if line.at), "no date")
+    told = [line.id for line in lines if line.kind == "message" and line.sender == OUTSIDE]
+    over = agent.memory.outdated(told) if told else set()
+    shown = [line for line in lines if line.id not in have or line.id in hits]
     return [
         f"[{day}]",
-        *(_line(agent, line, line.id in hits) for line in lines if line.id not in have or line.id in hits),
+        *(_line(agent, line, line.id in hits) + " (corrected later)" * (line.id in over) for line in shown),
     ]
 
 
@@ -244,7 +247,7 @@ def _past(agent: PersonalAgent, line: Hit) -> list[Hit]:
 
 def called(agent: PersonalAgent, person: str | None) -> str:
     """A person by name, the owner as "you"."""
-    if person in (agent.person, "@owner"):
+    if person in (agent.person, OUTSIDE):
         return "you"
     return agent.known_names.get(person or "", (person or "someone",))[0]
 

@@ -112,7 +112,10 @@ async def _asked(
         rationale = next((r for r in ledger.rationales if one in (r.id, r.question)), None) or ledger.find(one)
         question = rationale.question if rationale else one
         held = await asyncio.to_thread(barred, agent, question, people)
-        if turn.partner in held:
+        cleared = (
+            turn.speaker in turn.state["briefed"] and question == turn.state["task"]
+        )  # it was weighed to come here
+        if turn.partner in held and not cleared:
             stage.trace.emit(
                 "not_asked", dialogue=turn.state["id"], person=agent.person, asks=turn.partner, question=question,
                 rests_on=list(held[turn.partner]),
@@ -124,7 +127,7 @@ async def _asked(
         ledger = infonav.ask(ledger, found.id, turn.partner)
         asks.append(question)
         if held:
-            kept[question] = sorted(held)
+            kept[question] = sorted({*held} - {turn.partner})
     return ledger, list(dict.fromkeys(asks)), kept
 
 

@@ -43,13 +43,14 @@ class Secrets:
     near: tuple[Item, ...]
 
 
-def rests_on(asker: Asker, question: str, *, near: bool = True) -> Secrets:
+def rests_on(asker: Asker, question: str, *, near: bool = True, apart: str = "") -> Secrets:
     """What a question is held against. That the asker once worked on it is no secret of what it is about.
 
-    near: whether those are wanted too; to judge how sensitive a message is costs more than to find it.
+    near: whether those are wanted too; to judge how sensitive a message is costs more than to find it. apart: the id of a message
+    that is no secret here: the owner's own order to ask.
     """
     found = asker.memory.recall(question, k=LOOKED_AT, budget=TOKENS)
-    hits = [hit for hit in found.hits if hit.kind != "summary" and supports(hit)]
+    hits = [h for h in found.hits if h.kind != "summary" and supports(h) and apart not in (h.id, *h.messages)]
     fitness = Fitness(asker.memory, question, asker.named(question)) if hits else None
     fits = {hit.id for hit in hits if fitness and fitness.of(hit, hybrid=found.mode == "hybrid") >= FITTING}
     items = asker.items([hit for hit in hits if near or hit.id in fits])
@@ -57,14 +58,14 @@ def rests_on(asker: Asker, question: str, *, near: bool = True) -> Secrets:
     return Secrets(tuple(i for i in secret if i.id in fits), tuple(i for i in secret if i.id not in fits))
 
 
-def barred(asker: Asker, question: str, people: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def barred(asker: Asker, question: str, people: Iterable[str], apart: str = "") -> dict[str, tuple[str, ...]]:
     """To whom of `people` a question may not be put, with the ids of the memories that they would guess.
 
     Whom the question names is told of nothing that may have to do with it: a secret about them is kept from them first.
     Whoever was there when it was said may be asked.
     """
     several, named = [*people], asker.named(question)
-    secrets = rests_on(asker, question, near=any(person in named for person in several))
+    secrets = rests_on(asker, question, near=any(person in named for person in several), apart=apart)
     found: dict[str, tuple[str, ...]] = {}
     for person in several if secrets.answering or secrets.near else ():
         held = (*secrets.answering, *(secrets.near if person in named else ()))
@@ -73,6 +74,6 @@ def barred(asker: Asker, question: str, people: Iterable[str]) -> dict[str, tupl
     return found
 
 
-def may_ask(asker: Asker, question: str, person: str) -> bool:
-    """Whether a question may be put to a person."""
-    return not barred(asker, question, (person,))
+def may_ask(asker: Asker, question: str, person: str, apart: str = "") -> bool:
+    """Whether a question may be put to a person. apart: as in `rests_on`."""
+    return not barred(asker, question, (person,), apart)

@@ -124,12 +124,9 @@ def test_what_an_agent_made_up_for_a_partner_is_nobody_s_word_later(world: Path)
 
 
 def test_a_reply_that_begins_with_a_space_is_shown_without_it(world: Path) -> None:
-    spaced = ScriptedModel(lambda messages, spec: " \n Well, let me see." if spec.purpose == "chat" else "")
-    session = Session(world, ["Hello there!", "Hello again!"], model=spaced)
-    assert "".join(session.streamed) == "Well, let me see." * 2
-    assert exchanges(session.run) == [
-        {"text": text, "reply": "Well, let me see."} for text in ("Hello there!", "Hello again!")
-    ]
+    session = Session(world, ["Hello there!"], model=moves(speak(" \n Well, let me see.")), config=MODEL)
+    assert "".join(session.streamed) == "Well, let me see."
+    assert exchanges(session.run) == [{"text": "Hello there!", "reply": "Well, let me see.", "mind": "model"}]
 
 
 def test_each_agent_remembers_only_its_own_chats(world: Path) -> None:
@@ -276,9 +273,10 @@ def test_a_model_keeps_and_corrects_in_the_owner_s_own_words_alone(world: Path) 
 
 def test_a_model_is_shown_what_a_correction_took_the_place_of(world: Path) -> None:
     Session(world, ["My violin lesson is on Monday.", "My violin lesson is on Tuesday."])
-    model = moves(speak("It is on Tuesday; before, it was on Monday.", "k2", "k1"))
+    model = moves(speak("It is on Tuesday; before, it was on Monday.", "m7", "m6"))
     session = Session(world, ["When is my violin lesson?"], model=model, config=MODEL)
     assert "".join(session.streamed) == "It is on Tuesday; before, it was on Monday."
+    assert "m6 you -> you: My violin lesson is on Monday. (corrected later)" in model.calls[0][0][-1].content
 
 
 def test_a_model_s_errand_streams_and_what_it_brings_may_be_told(world: Path) -> None:

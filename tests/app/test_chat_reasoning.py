@@ -1,5 +1,6 @@
 """`kith chat` with a model behind a URL that thinks aloud: nobody sees, stores or traces what it thought as a reply."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +11,10 @@ from kithnet.agents.chat.chat_reader import UNKNOWN
 from kithnet.app.chat import Lines, chat
 from kithnet.memory.store import Store
 from kithnet.network.records import ChatMessage, Person, Tie
-from kithnet.runtime.config import Config
+from kithnet.runtime.config import Config, ModelConfig
 from kithnet.runtime.remote import RemoteModel
 
-from ..runtime.endpoint import Act, Server, answer, delta, events
+from ..runtime.endpoint import Act, Server, answer, send
 from ..runtime.test_reasoning import FORMS
 
 THOUGHTS = ("think", "analysis", "Friday, it says", "[THINK]", "<|", "Let me see", "user")
@@ -36,36 +37,35 @@ def world(tmp_path: Path) -> Path:
     return folder
 
 
+REPLIED = json.dumps({"notes": [], "act": {"do": "speak", "text": "Good day to you.", "evidence": []}})
+MODEL = Config(model=ModelConfig(mind="model"))
+
+
 def in_field(text: str) -> Act:
-    thought = {"delta": {"reasoning_content": "Let me see, the user"}, "finish_reason": None, "index": 0}
-    return events({"choices": [thought]}, delta(text, "stop"), "[DONE]")
-
-
-def pieces(text: str) -> Act:
-    return events(*(delta(text[at : at + 4]) for at in range(0, len(text), 4)), delta("", "stop"), "[DONE]")
+    message = {"role": "assistant", "content": text, "reasoning_content": "Let me see, the user"}
+    return send(json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": None}))
 
 
 @pytest.mark.parametrize("form", [*FORMS, "field"])
 def test_what_the_model_thinks_is_neither_shown_nor_kept(server: Server, world: Path, form: str) -> None:
-    spoken = in_field(REPLY) if form == "field" else pieces(FORMS[form])
+    spoken = in_field(REPLIED) if form == "field" else answer(FORMS[form].replace(REPLY, REPLIED))
     server.acts = [spoken, spoken, answer(FORMS.get(form, FORMS["qwen3"]))]  # the last is asked for as the chat ends
     shown: list[str] = []
     typed = iter(["Good morning to you.", "And a good day."])
     lines = Lines(lambda: next(typed, None), shown.append, shown.append)
-    chat(world, world.parent / "models", Config(), "ben", None, lines, model=RemoteModel(server.url, "tiny"))
+    chat(world, world.parent / "models", MODEL, "ben", None, lines, model=RemoteModel(server.url, "tiny"))
     told = "".join(shown)
-    assert told.count(REPLY) == 2
+    assert told.count("Good day to you.") == 2
     assert not [thought for thought in THOUGHTS if thought in told]
     kept = [file.read_bytes() for file in world.rglob("*") if file.is_file()]
     assert not [t for t in ("<think>", "Let me see", "analysis", "[THINK]") if any(t.encode() in one for one in kept)]
 
 
-def test_a_model_that_only_thinks_gives_the_reply_of_one_that_does_not_know(server: Server, world: Path) -> None:
-    thought = events(delta("<think>Let me see, the user", "length"), "[DONE]")
-    server.acts = [thought, answer("<think>Let me see, the user", "length")]
+def test_a_model_that_only_thinks_is_stood_in_for_by_the_reader(server: Server, world: Path) -> None:
+    server.acts = [answer("<think>Let me see, the user", "length") for _ in range(6)]
     shown: list[str] = []
-    typed = iter(["Good morning to you."])
+    typed = iter(["Where does the zebra live?"])
     lines = Lines(lambda: next(typed, None), shown.append, shown.append)
-    chat(world, world.parent / "models", Config(), "ben", None, lines, model=RemoteModel(server.url, "tiny"))
+    chat(world, world.parent / "models", MODEL, "ben", None, lines, model=RemoteModel(server.url, "tiny"))
     assert UNKNOWN in shown
     assert "Let me see" not in "".join(shown)
