@@ -8,9 +8,14 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from kithnet.agents.wording import FUNCTION_WORDS
 from kithnet.memory.language.text import sentences, stem, words
+from kithnet.memory.writing.clock import HALF, tokens
+from kithnet.memory.writing.clocktimes import clock_at
+from kithnet.memory.writing.counting import row
+from kithnet.memory.writing.lengths import length_at
 
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
@@ -39,7 +44,7 @@ _CLOCK = re.compile(
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SPELT_OUT = re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, _SPELT), key=len, reverse=True))})\b", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,})[\"”“»]")
-_NAME = re.compile(r"[^\W\d_][\w'’.-]*")
+_NAME = re.compile(r"(?<![^\W_])[^\W\d_][\w'’.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def ungrounded(
     found = [Ungrounded("quotation", part) for part in quotations(text) if not have.quotation(part)]
     dated, rest = _without_dates(text)
     found += [Ungrounded("date", shown) for shown, day in dated if not have.date(day)]
-    found += [Ungrounded("number", shown) for shown, number in numbers(rest) if number not in have.numbers]
+    found += [Ungrounded("number", shown) for shown, number in numbers(rest) if not have.number(shown, number)]
     found += [Ungrounded("name", name) for name in names_in(text, names) if not have.name(name)]
     return list(dict.fromkeys(found))
 
@@ -83,7 +88,7 @@ class _Have:
 
     def __init__(self, told: str, known: str, days: Sequence[date], near: int) -> None:
         dated, _ = _without_dates(told)
-        self._plain = _plain(told)
+        self._plain, self._told, self._near = _plain(told), told, near
         computed = {day + timedelta(off) for day in days for off in range(-near, near + 1)}
         self._dates = {day for _, day in dated} | {(day.month, day.day) for day in computed}
         self.numbers = {number for _, number in numbers(told)}
@@ -100,6 +105,25 @@ class _Have:
 
     def date(self, day: tuple[int, int]) -> bool:
         return day in self._dates
+
+    def number(self, shown: str, number: str) -> bool:
+        """A number that is told, or a time of day that is: in other words ("half past seven"), or, where it may be concluded, as
+        another time and a length that are told."""
+        if number in self.numbers:
+            return True
+        clock = _CLOCK.fullmatch(shown)
+        return clock is not None and _minute(clock) in self._minutes
+
+    @cached_property
+    def _minutes(self) -> frozenset[int]:
+        """Times of day that are told, as minutes of a half day; with `near`, those that lengths lead to too."""
+        read = row(tokens(self._told))
+        places = range(len(read.words))
+        clocks = {found[0].minute % HALF for place in places if (found := clock_at(read, place))}
+        lengths = {length[0] for place in places if (length := length_at(read, place))} if self._near else set()
+        return frozenset(
+            clocks | {(at + sign * length) % HALF for at in clocks for length in lengths for sign in (-1, 1)}
+        )
 
     def name(self, name: str) -> bool:
         said = [word.removesuffix("'s") for word in words(name)]
@@ -134,6 +158,12 @@ def _clock_forms(match: re.Match[str]) -> list[str]:
     hour = hour % 12 + 12 if half == "pm" else hour % 12 if half == "am" and hour == 12 else hour
     shown = str((hour - 1) % 12 + 1)
     return [shown] if minute in (None, "00") else [f"{shown}:{minute}"]
+
+
+def _minute(match: re.Match[str]) -> int:
+    """The minute of a half day that a clock time names."""
+    hour, minute = (match[1], match[2]) if match[1] else (match[4], match[5])
+    return (int(hour) * 60 + int(minute or 0)) % HALF
 
 
 def _trimmed(number: str) -> str:
