@@ -23,7 +23,10 @@ Ask = Callable[[str], bool]
 
 def at_home(url: str) -> bool:
     """Whether an address is this very machine's own."""
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # no web address, which `RemoteModel` says: nothing can be sent there
+        return True
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

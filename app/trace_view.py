@@ -188,6 +188,18 @@ _LINES: dict[str, Callable[[Event], str]] = {
         f"{e.get('tool')} over {len(e.get('entries') or ())} entries: {e.get('result') or 'not known'}"
     ),
     "routed": lambda e: f"{e.get('person')} chooses to ask {e.get('asks')} ({e.get('reason')}): {e.get('question')}",
+    "move": lambda e: (
+        f"{e.get('person')} ({e.get('mind')}): {e.get('act')}" + "".join(f"; {n}" for n in e.get("notes") or ())
+    ),
+    "looked": lambda e: (
+        f"{e.get('person')} {e.get('act')}: {' | '.join(e.get('queries') or ())} -> {', '.join(e.get('shown') or ()) or 'nothing'}"
+    ),
+    "computed": lambda e: f"{e.get('person')} {e.get('id')} = {e.get('tool')} of {e.get('items')}: {e.get('result')}",
+    "refused": lambda e: f"{e.get('person')}: {' | '.join(e.get('problems') or ())}",
+    "fell_back": lambda e: f"{e.get('person')}: no usable move of the {e.get('mind')}, the reader makes it",
+    "asked_back": lambda e: (
+        f"{e.get('person')} asks back: {e.get('question')} -> {e.get('answer') or 'nobody answered'}"
+    ),
     "consult": lambda e: f"{e.get('person')} turns to {e.get('asks')} ({e.get('reason')}): {e.get('question')}",
     "utterance": lambda e: f"{e.get('sender')} -> {e.get('receiver')}: {e.get('text')}",
     "disclosure": _disclosure,

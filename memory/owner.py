@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -39,22 +38,11 @@ from kithnet.memory.utterances import Utterance
 from kithnet.memory.writing import diary, record, tagging
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Senses, Statement, extract
+from kithnet.memory.writing.record import Kept
 from kithnet.runtime.errors import InputError
 
 if TYPE_CHECKING:
     from kithnet.memory.vectors import Embedder, VectorIndex
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What writing a session came to. added, confirmed: ids of memories ("k4"). updated: memories that are over now.
-    linked: links made. summary: the id of the session's summary, None without one."""
-
-    added: tuple[str, ...] = ()
-    confirmed: tuple[str, ...] = ()
-    updated: int = 0
-    linked: int = 0
-    summary: str | None = None
 
 
 class OwnerMemory:
@@ -94,15 +82,9 @@ class OwnerMemory:
     # --- reading ---
 
     def recall(
-        self,
-        query: str,
-        *,
-        partner: str | None = None,
-        speakers: Sequence[str] | None = None,
-        k: int = 8,
-        budget: int = 800,
-        at: datetime | None = None,
-    ) -> Recall:
+        self, query: str, *, partner: str | None = None, speakers: Sequence[str] | None = None, k: int = 8,
+        budget: int = 800, at: datetime | None = None,
+    ) -> Recall:  # fmt: skip
         """Find what the owner knows about `query`, any text.
 
         partner: id of the person it is for; memories whose audience leaves them out are no candidates. None: for the
@@ -119,15 +101,9 @@ class OwnerMemory:
         return Recall(found.hits, found.searched, found.abstained, time.monotonic() - started, mode)
 
     def explain(
-        self,
-        query: str,
-        *,
-        partner: str | None = None,
-        speakers: Sequence[str] | None = None,
-        k: int = 8,
-        budget: int = 800,
-        at: datetime | None = None,
-    ) -> list[Candidate]:
+        self, query: str, *, partner: str | None = None, speakers: Sequence[str] | None = None, k: int = 8,
+        budget: int = 800, at: datetime | None = None,
+    ) -> list[Candidate]:  # fmt: skip
         """Every candidate that `recall` with the same arguments weighs, its scores, and why it was kept or dropped.
 
         Best first, memories that are withheld or over last. Of what the partner may not be served with, only the id.

@@ -10,7 +10,7 @@ from kithnet.agents.dialogue.notes import Evidences, need_grounds
 from kithnet.agents.dialogue.scenes import Shown
 from kithnet.agents.dialogue.state import Stage, State, Turn, logged, turn_of, with_ledger
 from kithnet.agents.dialogue.turn import LIMIT, learned
-from kithnet.agents.dialogue.views import Update, entry_json, looking, merged, shown_update
+from kithnet.agents.dialogue.views import Update, entry_json, ledger_lines, looking, merged, shown_update
 from kithnet.agents.disclosure.asking import may_ask
 from kithnet.agents.disclosure.sensitivity import Sensitivity, stronger
 from kithnet.agents.infonav import ledger as infonav
@@ -29,7 +29,9 @@ async def act(state: State, stage: Stage, ask_third: AskThird) -> Update:
     turn, move = turn_of(state), minds.from_json(state["move"])
     if isinstance(move.act, AskContact):
         changed, text = await consult(state, stage, turn, move, ask_third)
-        return {**changed, **_brought(merged(state, changed), stage, turn, Shown(text, text))}
+        asked = merged(state, changed)
+        shown = "\n".join([text, "Your ledger:", *ledger_lines(turn_of(asked, turn.speaker).ledger)])
+        return {**changed, **_brought(asked, stage, turn, Shown(shown, text))}
     if isinstance(move.act, UseTool):
         changed, text = _computed(state, stage, turn, move.act)
         return {**changed, **_brought(merged(state, changed), stage, turn, Shown(text, text))}

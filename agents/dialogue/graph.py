@@ -181,7 +181,7 @@ async def _conclude(state: State, stage: Stage) -> dict[str, Any]:
         journal.write(stage.agent_of(person), partner, infonav.from_json(state["ledgers"][person]), state["id"])
     known = found.basis != "unknown"
     result = {"answer": found.text, "citations": list(found.citations), "known": known, "basis": found.basis,
-              "worded_by": found.by, "mind": mind, "minds": state["minds"],
+              "worded_by": found.by, "mind": mind,
               "agreed": json.loads(json.dumps([asdict(one) for one in agreed]))}  # fmt: skip
     stage.trace.emit("answer", dialogue=state["id"], stopped_because=stopped, turns=state["turn"], **result)
     return {"stopped": stopped, "result": result}

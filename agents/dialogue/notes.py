@@ -45,6 +45,15 @@ class Evidences:
     turn: Turn
     shown: Collection[str] | None
 
+    @property
+    def between(self) -> tuple[str, str]:
+        """How the two who talk are called, which both may say."""
+        return self.agent.name, called(self.agent, self.turn.partner)
+
+    def spoken(self, text: str) -> list[Ground]:
+        """What was said in this talk already, or asked: an utterance may repeat it, and cites nothing for it."""
+        return [Ground(Evidence(self.turn.utterance_id, (), self.agent.person), text)]
+
     def look(self, cite: Cite, question: str = "") -> list[Ground]:
         """What a cited id stands for; a rationale stands for its own evidence. Raises InputError for one that may not be cited."""
         if cite.id.startswith("r") and cite.id[1:].isdigit():

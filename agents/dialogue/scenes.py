@@ -17,16 +17,19 @@ from kithnet.agents.settings import Settings
 from kithnet.agents.wording import named_people
 from kithnet.memory.language.text import words
 from kithnet.memory.owner import Hit
+from kithnet.memory.search import abstains
 from kithnet.runtime.errors import InputError
 from kithnet.runtime.fencing import fenced
 
-AROUND = 2
+AROUND = 3
 """Lines before and after a hit."""
+NEAREST = 3
+"""Hits that are shown where nothing supports a query well."""
 OPENED = 15
 """Lines before and after a message that is opened."""
 LONGEST = 600
 """Characters of one message that are shown."""
-FILTERED = 6
+FILTERED = 20
 """How many times more hits a search with filters looks through."""
 
 
@@ -111,6 +114,9 @@ class Looking:
     async def _scenes(self, query: Query, hits: Sequence[Hit], room: int, shown: Shown) -> str:
         """One block a scene: date, ids, who says it to whom, and the lines around each hit."""
         title = f"Found for {_said(query)}:"
+        hits = await self._tellable(hits, shown)
+        if hits and abstains(hits):
+            title, hits = f"Nothing fits {_said(query)} well; the nearest:", hits[:NEAREST]
         fresh = [hit for hit in hits if hit.id not in self.known and hit.id not in shown.ids]
         before = [hit.id for hit in hits if hit not in fresh]
         blocks: list[str] = []
@@ -145,13 +151,16 @@ class Looking:
         An owner who is there is asked about what a rule leaves open.
         """
         weighed = await asyncio.to_thread(self.agent.tellable, lines, self.partner, self.task)
-        kept, withheld = [], []
+        kept: list[Hit] = []
+        withheld: list[Withheld] = []
         for line, (item, decision) in zip(lines, weighed, strict=True):
             if decision.action == "ask" and not decision.told and not isinstance(self.agent.owner, UnattendedOwner):
                 evidence = self.agent.evidence(line)
                 item, decision = await self.agent.weigh(evidence, line.text, line.text, self.partner, self.task)
             if decision.told:
                 kept.append(line)
+                continue
+            if any(one.item.id == item.id for one in (*withheld, *shown.withheld)):
                 continue
             row = {
                 "from": self.agent.person, "to": self.partner, "messages": list(item.messages), "rule": decision.rule,

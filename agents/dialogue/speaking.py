@@ -48,8 +48,9 @@ def need_speech(act: Speak, turn: Turn, evidences: Evidences) -> None:
     said = [u["text"] for u in turn.state["utterances"]]
     asked = [r.question for r in turn.ledger.rationales]
     values = [held.value for r in turn.ledger.rationales if r.id in act.tells for held in r.held]
-    known = " ".join([turn.state["task"], *said, *asked, *act.asks, *values])
-    need_grounds(act.text, grounds, evidences.agent, known, "derived")
+    heard = [part for u in turn.state["utterances"] for c in speech.from_json(u).claims for part in (c.value, c.quote)]
+    known = "\n".join([turn.state["task"], *said, *heard, *asked, *act.asks, *values, *evidences.between])
+    need_grounds(act.text, [*grounds, *evidences.spoken(known)], evidences.agent, known, "derived")
 
 
 def need_reply(act: Speak, turn: Turn, evidences: Evidences) -> None:
@@ -243,10 +244,12 @@ def _borne(value: str, told: Sequence[tuple[Evidence, Item]]) -> bool:
 
 def _claim(agent: PersonalAgent, rationale: Rationale, held: Held, told: Sequence[tuple[Evidence, Item]]) -> Claim:
     evidence, item = told[0]
-    quotes = dict.fromkeys(e.quote for e, _ in told if e.quote)
+    several = len({e.author for e, _ in told}) > 1  # words of more people than one keep their authors
+    quotes = dict.fromkeys(f"{e.author}: {e.quote}" if several else e.quote for e, _ in told if e.quote)
     sources = dict.fromkeys(source for e, _ in told for source in e.sources)
     return Claim(
-        rationale.question, held.value, " / ".join(quotes) or held.value, who_said(agent, evidence), tuple(sources),
+        rationale.question, held.value, " / ".join(quotes) or held.value, "" if several else who_said(agent, evidence),
+        tuple(sources),
         evidence.witness, evidence.hops, min(e.support for e, _ in told), item.sensitivity, rationale.listed, held.basis,
         evidence.author, evidence.at,
     )  # fmt: skip

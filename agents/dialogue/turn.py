@@ -236,4 +236,6 @@ def _told_of(move: Move) -> dict[str, Any]:
 
 def _told_off(problems: Sequence[str], *, again: bool) -> str:
     refused = "Refused:\n" + "\n".join(f"- {problem}" for problem in problems)
-    return f"{refused}\nMake the move again, mended." if again else refused
+    if again:
+        return f"{refused}\nNothing of this move counts. Make it again, mended."
+    return f"{refused}\nThe rest of the move counts."

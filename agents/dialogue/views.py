@@ -82,7 +82,8 @@ def said(turn: Turn) -> str:
         return "The talk begins. You speak first."
     lines = [f"{turn.partner}'s agent says ({turn.heard.id}): {turn.heard.text}"]
     for claim in turn.heard.claims:
-        words = "" if claim.quote == claim.value else f" — {claim.said}: “{claim.quote}”"
+        said_by = f"{claim.said}: " if claim.said else ""
+        words = "" if claim.quote == claim.value else f" — {said_by}“{claim.quote}”"
         lines.append(f"  tells “{claim.question}”: {claim.value}{words}")
     lines += [f"  asks: {question}" for question in turn.heard.asks]
     lines += [f"  has nothing on: {question}" for question in turn.heard.declined]

@@ -47,6 +47,10 @@ _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,})[\"”“»]")
 _NAME = re.compile(r"(?<![^\W_])[^\W\d_][\w'’.-]*")
 
 
+STEPS = 2
+"""Lengths that a concluded time may be away from one that is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ungrounded:
     """What a text holds that its evidence does not. what: "name", "number", "date" or "quotation"."""
@@ -119,11 +123,12 @@ class _Have:
         """Times of day that are told, as minutes of a half day; with `near`, those that lengths lead to too."""
         read = row(tokens(self._told))
         places = range(len(read.words))
-        clocks = {found[0].minute % HALF for place in places if (found := clock_at(read, place))}
+        ways = [clock_at(read, place, to_24=to_24) for place in places for to_24 in (False, True)]
+        told = {found[0].minute % HALF for found in ways if found}
         lengths = {length[0] for place in places if (length := length_at(read, place))} if self._near else set()
-        return frozenset(
-            clocks | {(at + sign * length) % HALF for at in clocks for length in lengths for sign in (-1, 1)}
-        )
+        for _ in range(STEPS if lengths else 0):  # "half an hour after chess", which began at two and took an hour
+            told |= {(at + sign * length) % HALF for at in told for length in lengths for sign in (-1, 1)}
+        return frozenset(told)
 
     def name(self, name: str) -> bool:
         said = [word.removesuffix("'s") for word in words(name)]

@@ -13,6 +13,10 @@ from kithnet.agents.minds.mind import Part
 from kithnet.agents.tools import calendar as calendars
 from kithnet.agents.tools import intervals
 from kithnet.agents.tools.intervals import DAY, Stretch
+from kithnet.memory.writing.clock import settle, tokens
+from kithnet.memory.writing.clocktimes import clock_at
+from kithnet.memory.writing.counting import row
+from kithnet.memory.writing.lengths import length_at
 from kithnet.runtime.errors import InputError
 
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm)?", re.IGNORECASE)
@@ -57,13 +61,36 @@ def _minute(text: str, item: str) -> int:
     """Minutes from midnight."""
     match = _CLOCK.fullmatch(text.strip())
     if match is None:
-        raise ToolError(f"{text!r} of {item!r} is no clock time", "write times as 9:30 or 21:30")
+        return _in_words(text, item)
     hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").casefold()
     if half:
         hour = hour % 12 + (12 if half == "pm" else 0)
     if hour > 24 or minute > 59:
         raise ToolError(f"{text!r} of {item!r} is no clock time", "write times as 9:30 or 21:30")
     return hour * 60 + minute
+
+
+def _in_words(text: str, item: str) -> int:
+    """Minutes from midnight of a time of day in words: "half past seven in the evening"."""
+    read = row(tokens(text))
+    found = clock_at(read, 0, to_24=True)
+    if found is None or found[1] < len(read.words):
+        raise ToolError(f"{text!r} of {item!r} is no clock time", "write times as 9:30 or 21:30")
+    start, _ = settle(found[0], None)
+    return int(start or 0)
+
+
+def _minutes(item: Part) -> int:
+    """The length that an item's number is, in minutes; a bare number is minutes."""
+    if item.number.strip().isdigit():
+        return int(item.number)
+    read = row(tokens(item.number))
+    found = length_at(read, 0)
+    if found is None or found[1] < len(read.words):
+        raise ToolError(
+            f"{item.number!r} of {item.label!r} is no length of time", "write lengths as 90 minutes or 1h30"
+        )
+    return found[0]
 
 
 def _window(text: str) -> tuple[int, int]:
@@ -74,7 +101,10 @@ def _window(text: str) -> tuple[int, int]:
 
 
 def _stretch(item: Part) -> Stretch:
-    start, end = _minute(item.start, item.label), _minute(item.end, item.label)
+    """When an item is on: by start and end, or by one of them and its length as `number` ("2h", "90 minutes")."""
+    length = _minutes(item) if item.number and not (item.start and item.end) else 0
+    start = _minute(item.start, item.label) if item.start or not length else _minute(item.end, item.label) - length
+    end = _minute(item.end, item.label) if item.end or not length else start + length
     start %= DAY
     return Stretch(start, start + ((end - start - 1) % DAY + 1))
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from zlib import crc32
 
 from kithnet.agents.dialogue import consult
 from kithnet.app import collaborate
@@ -95,7 +96,8 @@ async def outcome(place: Place, part: str, mind: str, question: Question) -> Out
 async def _whole(place: Place, blank: Outcome, question: Question) -> Outcome:
     """The two agents work on it."""
     scene, to = place.scene, question.to or _asked(place.scene, question)
-    name = f"{blank.part}-{blank.mind}-{question.id}"
+    told = f"{blank.part}-{blank.mind}-{question.id}"
+    name = f"q{crc32(told.encode()):08x}"  # a mind sees the ids of utterances: they must not name the scene
     asked = await collaborate.collaborate(scene, name, question.text, question.asker, to)
     result, usage = asked.state["result"], asked.usage
     known = bool(result["known"])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -14,6 +15,18 @@ from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Senses, Statement, Turn
 from kithnet.memory.writing.session import Audience, SessionWriter, Written
 from kithnet.memory.writing.tagging import Tagger
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What writing a session came to. added, confirmed: ids of memories ("k4"). updated: memories that are over now.
+    linked: links made. summary: the id of the session's summary, None without one."""
+
+    added: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
+    updated: int = 0
+    linked: int = 0
+    summary: str | None = None
 
 
 def turns(connection: Connection, scope: Scope, session: str, own: Collection[str] = (), owner: str = "") -> list[Turn]:
