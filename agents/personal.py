@@ -87,6 +87,8 @@ class PersonalAgent:
 
     def items(self, hits: Sequence[Hit]) -> list[Item]:
         """Recalled memories as they are weighed: how sensitive each is, by its words, those around it and its audience."""
+        if self.policy.unreserved:
+            return [self._told_as(hit, self.evidence(hit).sources, "", None) for hit in hits]
         around = [self._around(hit) for hit in hits]
         self.discretion.read([text for hit, others in zip(hits, around, strict=True) for text in (hit.text, *others)])
         return [
@@ -104,7 +106,8 @@ class PersonalAgent:
         """
         if partner == OUTSIDE:
             return [(self._told_as(line, self.evidence(line).sources, line.text, None), OWN_PERSON) for line in lines]
-        around = {line.id: self._around(line) for line in lines if partner not in self._present(line)}
+        judged = [line for line in lines if partner not in self._present(line) and not self.policy.unreserved]
+        around = {line.id: self._around(line) for line in judged}
         self.discretion.read([text for line in lines if line.id in around for text in (line.text, *around[line.id])])
         found = []
         for line in lines:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kithnet.agents.dialogue import utterance as speech
@@ -218,22 +218,27 @@ async def _claim_one(
     """
     told: list[tuple[Evidence, Item]] = []
     refused = {(item.messages, item.value) for item in saying.refused}
+    some_refused = False
     for evidence in own:
         if (evidence.sources, held.value) in refused:  # it was weighed before
+            some_refused = True
             continue
-        item, decision = await agent.weigh(evidence, held.value, evidence.quote, turn.partner, turn.state["task"])
+        # What was heard is a sentence; the question it answers says what that is about, and a rule goes by that.
+        about = evidence.quote if evidence.id.startswith(OWN) else f"{evidence.quote} {rationale.question}"
+        item, decision = await agent.weigh(evidence, held.value, about, turn.partner, turn.state["task"])
         row = _row(agent, turn, evidence.id, item, decision)
         saying.rows.append(row)
         stage.trace.emit("disclosure", dialogue=turn.state["id"], **row)
         if not decision.told:
-            saying.refused.append(item)
+            some_refused = True
+            saying.refused.append(item if evidence.id.startswith(OWN) else replace(item, text=evidence.quote))
             if held.basis == "derived":
                 return
             continue
         told.append((evidence, item))
         if held.basis == "stated" and _borne(held.value, told):
             break
-    if told:
+    if told and not (some_refused and not _borne(held.value, told)):  # else its words would come from what was refused
         saying.claims.append(_claim(agent, rationale, held, told))
 
 

@@ -57,6 +57,11 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     default_sensitive: Action = "ask"
 
+    @property
+    def unreserved(self) -> bool:
+        """Whether everything may be told to everybody, however sensitive: then nothing has to be judged."""
+        return not self.rules and self.default_sensitive == "tell"
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
