@@ -23,7 +23,7 @@ from kithnet.runtime.fencing import fenced
 
 AROUND = 3
 """Lines before and after a hit."""
-NEAREST = 3
+NEAREST = 5
 """Hits that are shown where nothing supports a query well."""
 OPENED = 15
 """Lines before and after a message that is opened."""
@@ -116,7 +116,7 @@ class Looking:
         title = f"Found for {_said(query)}:"
         hits = await self._tellable(hits, shown)
         if hits and abstains(hits):
-            title, hits = f"Nothing fits {_said(query)} well; the nearest:", hits[:NEAREST]
+            title, hits = f"Nothing fits {_said(query)} closely; the nearest:", hits[:NEAREST]
         fresh = [hit for hit in hits if hit.id not in self.known and hit.id not in shown.ids]
         before = [hit.id for hit in hits if hit not in fresh]
         blocks: list[str] = []

@@ -25,7 +25,7 @@ from kithnet.agents.dialogue.views import (
 from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.infonav.ledger import Ledger
 from kithnet.agents.minds import mind as minds
-from kithnet.agents.minds.mind import AskBack, AskContact, Cite, Conclude, Entry, Mind, Move, Speak, Stop, View
+from kithnet.agents.minds.mind import AskBack, AskContact, Cite, Conclude, Entry, Mind, Move, Note, Speak, Stop, View
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.tools.arithmetic import TOOLS
 from kithnet.runtime.errors import ContextOverflow, InputError, ReplyInvalid
@@ -129,7 +129,7 @@ async def think(state: State, stage: Stage) -> Update:
     if tried.move and isinstance(tried.move.act, Stop):
         stage.trace.emit("limit", dialogue=state["id"], why=tried.move.act.why)
     if mind.wants_brief and tried.move is not None:
-        stage.trace.emit("move", dialogue=state["id"], person=turn.speaker, step=state["step"], **_told_of(tried.move))
+        stage.trace.emit("move", dialogue=state["id"], person=turn.speaker, step=state["step"], **_told_of(tried))
     logs = logged(state, turn.speaker, *map(entry_json, entries))
     return {**_taken(state, turn, tried), "logs": logs, "refusals": state["refusals"] + refusals}
 
@@ -143,6 +143,7 @@ class _Tried:
     problems: tuple[str, ...] = ()
     usable: bool = True
     raw: str = UNREADABLE
+    notes: tuple[Note, ...] = ()
 
     @property
     def goes_on(self) -> bool:
@@ -170,7 +171,7 @@ def _noted(move: Move, state: State, stage: Stage, turn: Turn, agent: PersonalAg
     """The move with its notes carried out. reads: the mind reads its owner's memory by itself."""
     shown = None if reads else frozenset(state["shown"][turn.speaker])
     noted = noting.apply(turn.ledger, move.notes, Evidences(state, agent, turn, shown), stage.settings.max_entries)
-    return _Tried(replace(move, notes=noted.kept), noted.ledger, noted.refused, raw=move.raw)
+    return _Tried(replace(move, notes=noted.kept), noted.ledger, noted.refused, raw=move.raw, notes=move.notes)
 
 
 async def _act_problem(move: Move, state: State, stage: Stage, turn: Turn, agent: PersonalAgent) -> str:
@@ -228,9 +229,11 @@ def _taken(state: State, turn: Turn, tried: _Tried) -> Update:
     }
 
 
-def _told_of(move: Move) -> dict[str, Any]:
+def _told_of(tried: _Tried) -> dict[str, Any]:
     """A move as an event of the trace shows it."""
-    notes = [f"{n.do} {n.rationale or n.question}" + (f" = {n.value}" if n.value else "") for n in move.notes]
+    move = tried.move
+    assert move is not None, "only a move is told of"
+    notes = [f"{n.do} {n.rationale or n.question}" + (f" = {n.value}" if n.value else "") for n in tried.notes]
     return {"mind": move.mind, "act": move.act.do, "notes": notes}
 
 

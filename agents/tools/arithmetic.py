@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from kithnet.agents.minds.mind import Part
-from kithnet.agents.tools import calendar as calendars
 from kithnet.agents.tools import intervals
 from kithnet.agents.tools.intervals import DAY, Stretch
 from kithnet.memory.writing.clock import settle, tokens
@@ -19,6 +18,7 @@ from kithnet.memory.writing.counting import row
 from kithnet.memory.writing.lengths import length_at
 from kithnet.runtime.errors import InputError
 
+_ENTRY = re.compile(r"(?P<label>.+?), (?P<start>[^,]+?) (?:to|-|–) (?P<end>[^,()]+?)(?: \([^()]*\))?")
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm)?", re.IGNORECASE)
 
 
@@ -35,13 +35,18 @@ class Result:
 
 
 def entries_of(value: str) -> list[Part]:
-    """The items of a value that lists entries as "Yoga, 09:00 to 10:30 (Ann, Ben); ..."; those in another form are left out."""
-    found = []
-    for part in value.split(";"):
-        one = calendars.entry(part)
-        if one is not None and one.end is not None:
-            found.append(Part(one.activity, _shown(one.start), _shown(one.end)))
-    return found
+    """The items of a value that lists entries as "Yoga, 9:00 to 10:30 (Ann, Ben); ...".
+
+    Raises ToolError for entries in another form: one that is left out would make a wrong result of all the others.
+    """
+    parts = [part.strip() for part in value.split(";") if part.strip()]
+    read = [(part, _ENTRY.fullmatch(part)) for part in parts]
+    unread = [part for part, match in read if match is None]
+    if unread:
+        raise ToolError(
+            f"no entries: {'; '.join(unread)}", "write each as Yoga, 9:00 to 10:30 (Ann, Ben), or give items"
+        )
+    return [Part(match["label"], match["start"], match["end"]) for _, match in read if match]
 
 
 def compute(tool: str, items: Sequence[Part], window: str = "") -> Result:
@@ -96,7 +101,7 @@ def _minutes(item: Part) -> int:
 def _window(text: str) -> tuple[int, int]:
     if not text:
         return (0, DAY)
-    first, _, last = text.replace("–", "-").partition("-")
+    first, _, last = text.replace("–", "-").replace(" to ", "-").partition("-")
     return (_minute(first, "window"), _minute(last, "window"))
 
 

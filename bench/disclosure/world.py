@@ -74,7 +74,9 @@ def policies(
 
 
 def _rules(case: Case, planted: Sequence[Planted], who: str) -> list[Rule]:
-    known = [one for one in planted if who in (one.matter.holder, one.matter.source) or who in one.matter.open_to]
+    known = [
+        one for one in planted if who not in one.matter.barred
+    ]  # who may hear of a matter is bound as its holder is
     refusing, telling = [], []
     for person in [one.id for one in case.people if one.id != who]:
         barred = [_stems(one) for one in known if person in one.matter.barred]
