@@ -101,15 +101,16 @@ def _computed(state: State, stage: Stage, turn: Turn, act: UseTool) -> tuple[Upd
 
 def _items(act: UseTool, turn: Turn, evidences: Evidences) -> tuple[list[Part], list[Evidence]]:
     """What a tool computes over, each item borne by its evidence, and that evidence."""
-    items: list[Part] = []
+    lists: list[list[arithmetic.Listed]] = []
     used: list[Evidence] = []
-    for rid in act.rationales:
+    for rid in dict.fromkeys(act.rationales):
         rationale = turn.ledger[rid] if any(r.id == rid for r in turn.ledger.rationales) else None
         listed = [one for held in rationale.held for one in arithmetic.entries_of(held.value)] if rationale else []
         if not rationale or not listed:
             raise InputError(f"{rid} lists no entries", 'write them as "Yoga, 09:00 to 10:30 (Ann)", or give items')
-        items += [one for one in listed if one not in items]
+        lists.append(listed)
         used += rationale.evidence
+    items: list[Part] = [*arithmetic.joined(act.tool, lists)]
     for item in act.items:
         if not item.evidence:
             raise InputError(f"{item.label!r} has no evidence", "give the ids that tell of it")

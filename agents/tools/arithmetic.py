@@ -18,7 +18,8 @@ from kithnet.memory.writing.counting import row
 from kithnet.memory.writing.lengths import length_at
 from kithnet.runtime.errors import InputError
 
-_ENTRY = re.compile(r"(?P<label>.+?), (?P<start>[^,]+?) (?:to|-|–) (?P<end>[^,()]+?)(?: \([^()]*\))?")
+_ENTRY = re.compile(r"(?P<label>.+?), (?P<start>[^,]+?) (?:to|-|–) (?P<end>[^,()]+?)(?: \((?P<people>[^()]*)\))?")
+_WEIGHED_TWICE = frozenset(("sum", "overlaps", "largest_compatible"))
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm)?", re.IGNORECASE)
 
 
@@ -34,7 +35,14 @@ class Result:
     used: tuple[int, ...]
 
 
-def entries_of(value: str) -> list[Part]:
+@dataclass(frozen=True, slots=True)
+class Listed(Part):
+    """An entry of a list. people: who takes part, where the list says so."""
+
+    people: tuple[str, ...] = ()
+
+
+def entries_of(value: str) -> list[Listed]:
     """The items of a value that lists entries as "Yoga, 9:00 to 10:30 (Ann, Ben); ...".
 
     Raises ToolError for entries in another form: one that is left out would make a wrong result of all the others.
@@ -46,7 +54,46 @@ def entries_of(value: str) -> list[Part]:
         raise ToolError(
             f"no entries: {'; '.join(unread)}", "write each as Yoga, 9:00 to 10:30 (Ann, Ben), or give items"
         )
-    return [Part(match["label"], match["start"], match["end"]) for _, match in read if match]
+    return [
+        Listed(match["label"], match["start"], match["end"], people=_people(match["people"] or ""))
+        for _, match in read
+        if match
+    ]
+
+
+def _people(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def joined(tool: str, lists: Sequence[Sequence[Listed]]) -> list[Listed]:
+    """The entries of several lists for a tool, each list's own repetitions left out.
+
+    What the same people do together stands in each one's list and counts once; what different people do alike counts for each.
+    Raises ToolError where two lists hold the same entry and do not both say whose it is, for a tool that comes out
+    otherwise over two: either could be wrong.
+    """
+    held: list[Listed] = []
+    for entries in lists:
+        others = {_entry(one): one for one in held}
+        own: dict[tuple[object, ...], Listed] = {(*_entry(one), _company(one)): one for one in entries}
+        for one in own.values():
+            twin = others.get(_entry(one))
+            if tool in _WEIGHED_TWICE and twin is not None and not (one.people and twin.people):
+                raise ToolError(
+                    f"two lists hold {one.label}, {one.start} to {one.end}, and not both say whose it is",
+                    "write each entry with its people, as Yoga, 9:00 to 10:30 (Ann, Ben), or give items",
+                )
+        known = {(*_entry(one), _company(one)) for one in held}
+        held += [one for key, one in own.items() if key not in known]
+    return held
+
+
+def _entry(part: Part) -> tuple[str, str, str]:
+    return (part.label.casefold(), part.start.lstrip("0"), part.end.lstrip("0"))
+
+
+def _company(part: Listed) -> frozenset[str]:
+    return frozenset(name.casefold() for name in part.people)
 
 
 def compute(tool: str, items: Sequence[Part], window: str = "") -> Result:
@@ -101,7 +148,9 @@ def _minutes(item: Part) -> int:
 def _window(text: str) -> tuple[int, int]:
     if not text:
         return (0, DAY)
-    first, _, last = text.replace("–", "-").replace(" to ", "-").partition("-")
+    first, dash, last = text.replace("–", "-").replace(" to ", "-").partition("-")
+    if not dash:
+        raise ToolError(f"{text!r} is no window", "write it as 9:00-18:00")
     return (_minute(first, "window"), _minute(last, "window"))
 
 

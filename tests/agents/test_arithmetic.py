@@ -3,7 +3,7 @@
 import pytest
 
 from kithnet.agents.minds.mind import Part
-from kithnet.agents.tools.arithmetic import TOOLS, ToolError, compute, entries_of
+from kithnet.agents.tools.arithmetic import TOOLS, ToolError, compute, entries_of, joined
 
 DAY = "hiking, 6:30 to 10:00 (Ingrid); sleep, 22:00 to 6:00 (Ingrid); choir, 8:00 to 9:00 (Sunita)"
 
@@ -49,6 +49,20 @@ def test_what_cannot_be_computed_says_what_to_change(tool: str, items: list[Part
 def test_an_entry_that_cannot_be_read_is_not_left_out_in_silence() -> None:
     with pytest.raises(ToolError, match="lunch at noon"):
         entries_of(f"{DAY}; lunch at noon")
+
+
+def test_lists_of_two_people_are_joined_by_who_takes_part() -> None:
+    lunch, theirs = "lunch, 11:30 to 12:00 (Omar)", "Lunch, 11:30 to 12:00 (Hugo)"
+    together = ("chess, 07:00 to 8:00 (Omar, Hugo)", "Chess, 7:00 to 8:00 (Hugo, Omar)")
+    both = [entries_of(f"{lunch}; {together[0]}; {lunch}"), entries_of(f"{theirs}; {together[1]}")]
+    assert [one.label for one in joined("largest_compatible", both)] == ["lunch", "chess", "Lunch"]
+
+
+def test_an_entry_of_two_lists_that_names_nobody_is_asked_for_where_it_changes_the_result() -> None:
+    unnamed = [entries_of("lunch, 11:30 to 12:00"), entries_of("lunch, 11:30 to 12:00 (Hugo)")]
+    with pytest.raises(ToolError, match="lunch, 11:30 to 12:00"):
+        joined("largest_compatible", unnamed)
+    assert compute("free_time", joined("free_time", unnamed), "11:00-13:00").text == "11:00-11:30, 12:00-13:00"
 
 
 def test_every_tool_says_what_it_gives() -> None:
