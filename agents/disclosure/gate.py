@@ -27,28 +27,54 @@ class Past:
 
 
 NOTHING = Past()
+PIECE = 2
+"""Characters that a piece of a word has at least, where told pieces spell a refused word."""
 _stems = lru_cache(maxsize=4096)(content_stems)
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(content_words(text))
 
 
 def given_away(item: Item, past: Past, task: str) -> str | None:
     """The id of the refused item that `item` would complete, out of what the partner was told and asks itself; or None.
 
-    Facts that share hardly anything with a refused item do not count towards it: nobody can put them together.
+    Facts that share hardly anything with a refused item do not count towards it: nobody can put them together. A word of it
+    counts as known, too, once words that were told spell it whole, one after the other: a code told by its halves.
     """
     if not past.refused:
         return None
     fresh, asked = _stems(f"{item.text} {item.value}"), _stems(task)
     told = [_stems(text) for text in past.told.values()]
+    had = _words(task).union(*map(_words, past.told.values()))
+    pieces = had | _words(f"{item.text} {item.value}")
     for name, text in past.refused.items():
         if name == item.id or name in item.messages:
             continue
         secret = _stems(text)
         need = min(RELATED, max(1, len(secret) // 2))
         known = asked.union(*(fact for fact in told if len(fact & secret) >= need))
-        added = (fresh & secret) - known
-        if added and len(fresh & secret) >= need and len((known | fresh) & secret) >= MOST * len(secret):
+        spelled = _spelled(text, pieces)
+        known |= spelled and _spelled(text, had)
+        spelled -= known
+        added = ((fresh & secret) - known) | spelled
+        related = spelled or len(fresh & secret) >= need
+        if added and related and len((known | fresh | spelled) & secret) >= MOST * len(secret):
             return name
     return None
+
+
+def _spelled(secret: str, pieces: frozenset[str]) -> frozenset[str]:
+    """The stems of the secret's words that several of `pieces` are, put one after the other."""
+    return frozenset(stem(word) for word in _words(secret) if _in_pieces(word, pieces))
+
+
+def _in_pieces(word: str, pieces: frozenset[str]) -> bool:
+    for cut in range(PIECE, len(word) - PIECE + 1):
+        if word[:cut] in pieces and (word[cut:] in pieces or _in_pieces(word[cut:], pieces)):
+            return True
+    return False
 
 
 def leak(text: str, refused: Iterable[Item], known: str = "") -> Item | None:

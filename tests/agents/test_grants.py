@@ -176,6 +176,17 @@ def test_composition_counts_only_what_hangs_together_and_adds_something() -> Non
     assert given_away(replace(other, text="The wedding is at the castle."), Past(past.told, {}), "") is None
 
 
+def test_composition_sees_a_word_that_is_told_in_pieces() -> None:
+    secret = {"m1": "The code of the boathouse is GRRVZN8234."}
+    half = replace(SECRET, id="m9", messages=("m9",), value="", text="The second half of the boathouse code is N8234.")
+    first = {"m3": "The first half of the boathouse code is GRRVZ."}
+    assert given_away(half, Past(first, secret), "") == "m1"
+    assert given_away(half, Past({}, secret), "") is None  # a half by itself
+    assert given_away(replace(half, text="The second half is N8234."), Past(first, secret), "") == "m1"
+    assert given_away(half, Past({**first, "m4": half.text}, secret), "") is None  # adds nothing
+    assert given_away(replace(half, text="The other half is N82."), Past(first, secret), "") is None  # spells another
+
+
 # --- a question is itself information ---
 
 
