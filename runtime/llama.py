@@ -76,6 +76,12 @@ class LlamaModel:
         self.vocab = lib.llama_model_get_vocab(handle)
         self.vocab_size: int = lib.llama_vocab_n_tokens(self.vocab)
         self._pieces: dict[int, bytes] = {}
+        # Read from the vocabulary now: the first prompts come from several threads at once, and would each read it.
+        self._marks = self._read_marks()
+        splits = "|".join(map(re.escape, self._marks)) or "(?!)"
+        self._mark_start = re.compile(rf"(?=(?:{splits})).", re.DOTALL)
+        reasoning = [mark for pair in TAGS.items() for mark in pair] + [*HARMONY] * (CHANNEL in self._marks)
+        self._reasoning_marks = {self._marks[mark]: mark.encode() for mark in reasoning if mark in self._marks}
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, mapped: bool = True, repack: bool = True) -> "LlamaModel":
@@ -165,8 +171,7 @@ class LlamaModel:
             self._pieces[token] = known
         return known
 
-    @functools.cached_property
-    def _marks(self) -> dict[str, int]:
+    def _read_marks(self) -> dict[str, int]:
         """Texts that the tokeniser takes for one token wherever they stand: control words, and marks beside them."""
         taken = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
         marks = {}
@@ -177,11 +182,6 @@ class LlamaModel:
                 if len(text) > 1 and (attributes & taken or is_turn_mark(text)):
                     marks[text] = token
         return marks
-
-    @functools.cached_property
-    def _reasoning_marks(self) -> dict[int, bytes]:
-        marks = [mark for pair in TAGS.items() for mark in pair] + [*HARMONY] * (CHANNEL in self._marks)
-        return {self._marks[mark]: mark.encode() for mark in marks if mark in self._marks}
 
     @functools.cached_property
     def visible_tokens(self) -> tuple[Ids, Ids]:
@@ -225,11 +225,6 @@ class LlamaModel:
     def _split(self, content: str, border: str) -> str:
         """The content with a border behind the first character of every mark in it."""
         return self._mark_start.sub(lambda m: m[0] + border, content)
-
-    @functools.cached_property
-    def _mark_start(self) -> re.Pattern[str]:
-        marks = "|".join(map(re.escape, self._marks))
-        return re.compile(rf"(?=(?:{marks})).", re.DOTALL) if marks else re.compile(r"(?!)")
 
     def _tokenised(self, text: str, border: str, *, begin: bool, special: bool) -> list[int]:
         """Token ids of the parts between borders one by one: what a border divides cannot become one token."""
