@@ -12,10 +12,10 @@ from functools import cached_property
 
 from kithnet.agents.wording import FUNCTION_WORDS
 from kithnet.memory.language.text import sentences, stem, words
-from kithnet.memory.writing.clock import HALF, tokens
-from kithnet.memory.writing.clocktimes import clock_at
-from kithnet.memory.writing.counting import row
-from kithnet.memory.writing.lengths import length_at
+from kithnet.memory.language.time.clock import HALF, tokens
+from kithnet.memory.language.time.clocktimes import clock_at
+from kithnet.memory.language.time.durations import length_at
+from kithnet.memory.language.time.numbers import row
 
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "

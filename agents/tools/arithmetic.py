@@ -12,10 +12,10 @@ from datetime import date
 from kithnet.agents.minds.mind import Part
 from kithnet.agents.tools import intervals
 from kithnet.agents.tools.intervals import DAY, Stretch
-from kithnet.memory.writing.clock import settle, tokens
-from kithnet.memory.writing.clocktimes import clock_at
-from kithnet.memory.writing.counting import row
-from kithnet.memory.writing.lengths import length_at
+from kithnet.memory.language.time.clock import settle, tokens
+from kithnet.memory.language.time.clocktimes import clock_at
+from kithnet.memory.language.time.durations import length_at
+from kithnet.memory.language.time.numbers import row
 from kithnet.runtime.errors import InputError
 
 _ENTRY = re.compile(r"(?P<label>.+?), (?P<start>[^,]+?) (?:to|-|–) (?P<end>[^,()]+?)(?: \((?P<people>[^()]*)\))?")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from kithnet.memory.language.text import words
-from kithnet.memory.writing.clock import DAY, said
+from kithnet.memory.language.time.clock import DAY, said
 from kithnet.memory.writing.events import Event
 
 EVERYBODY = "What is on the calendar of everybody you know of?"

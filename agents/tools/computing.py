@@ -12,9 +12,9 @@ from kithnet.agents.tools import calendar as calendars
 from kithnet.agents.tools import intervals as tools
 from kithnet.agents.tools.calendar import Entry
 from kithnet.agents.tools.intervals import Stretch
+from kithnet.memory.language.time.clock import said
 from kithnet.memory.vectors import Embedder
 from kithnet.memory.writing.activities import same_activity
-from kithnet.memory.writing.clock import said
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 from random import Random
 
-from kithnet.memory.writing import clock
+from kithnet.memory.language.time import clock
 from kithnet.memory.writing.tagging import Act, Label, Subject
 from kithnet.memory.writing.units import CLOCK, LENGTH, PERSON, Kind, Unit, units_of
 

@@ -8,8 +8,8 @@ from kithnet.bench.informative import schedule
 from kithnet.bench.informative.day import Day
 from kithnet.bench.informative.item import Item, Said
 from kithnet.bench.informative.wordings import Book, read_book
+from kithnet.memory.language.time.clock import DAY
 from kithnet.memory.writing import activities, events
-from kithnet.memory.writing.clock import DAY
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Turn
 from kithnet.memory.writing.tagging import Tagger

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from kithnet.memory.language.time.clock import Mark, Token
 from kithnet.memory.writing import phrases
-from kithnet.memory.writing.clock import Mark, Token
 
 _AFTER: tuple[tuple[str, ...], ...] = (
     ("after", "the", "end", "of"), ("from", "the", "end", "of"), ("when", "i'm", "done", "with"), ("once", "i'm", "done", "with"),

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from kithnet.memory.language.time.clock import Mark, Token
 from kithnet.memory.writing import phrases
-from kithnet.memory.writing.clock import Mark, Token
 
 _OPENING_QUESTIONS = frozenset(
     """who what when where why how which can could would will do does did are is am have has shall should may so and""".split()

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from kithnet.memory.writing import anchors, asides, clock, frames, phrases, stretches, timewords, whose
-from kithnet.memory.writing.clock import HALF, Clock, Mark, Token
+from kithnet.memory.language.time import clock, expressions
+from kithnet.memory.language.time.clock import HALF, Clock, Mark, Token
+from kithnet.memory.writing import anchors, asides, frames, phrases, stretches, whose
 from kithnet.memory.writing.untangling import Turned
 from kithnet.memory.writing.whose import View
 
@@ -52,7 +53,7 @@ def read(sentence: str, view: View) -> list[Said]:
     if not words:
         return []
     reporter, begin = whose.reporter(words, view)
-    marks = anchors.added(words[begin:], sentence, timewords.marks(words[begin:], to_24=view.to_24))
+    marks = anchors.added(words[begin:], sentence, expressions.marks(words[begin:], to_24=view.to_24))
     near = asides.to_last(words, begin, marks)
     if asides.vague([word for word in near if not (reporter and word.low in ("he'd", "she'd", "they'd"))]):
         return []

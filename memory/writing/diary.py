@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from kithnet.memory.writing import clock, events
+from kithnet.memory.language.time import clock
+from kithnet.memory.writing import events
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Statement, Turn
 from kithnet.memory.writing.tagging import Tagger

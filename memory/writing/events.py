@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from kithnet.memory.language.text import index_words
+from kithnet.memory.language.time import clock, expressions
+from kithnet.memory.language.time.clock import DAY, HALF
 from kithnet.memory.writing import (
     anchors,
     clauses,
-    clock,
     habits,
     messages,
     phrases,
@@ -21,13 +22,11 @@ from kithnet.memory.writing import (
     speech,
     tagged,
     times,
-    timewords,
     untangling,
     whose,
 )
 from kithnet.memory.writing.activities import same_activity, stems_of
 from kithnet.memory.writing.clauses import Said
-from kithnet.memory.writing.clock import DAY, HALF
 from kithnet.memory.writing.extract import Cast, Turn
 from kithnet.memory.writing.tagging import Tagger
 from kithnet.memory.writing.units import units_of
@@ -241,7 +240,7 @@ class _Session:
         """Take in that something else is done than was said, where the sentence says so and nothing of when."""
         if not self.events:
             return False
-        marks = timewords.marks(clock.tokens(sentence), to_24=self.to_24)
+        marks = expressions.marks(clock.tokens(sentence), to_24=self.to_24)
         mine = [place for place, event in enumerate(self.events) if turn.sender in (*event.people, event.told_by)]
         named = renaming.renamed(
             sentence, lambda words: any(same_activity(self.events[place].activity, words) for place in mine)

@@ -7,7 +7,7 @@ preposition lead to an activity ("absorbed in chess"), a verb and its object fol
 import re
 from collections.abc import Sequence
 
-from kithnet.memory.writing.clock import Token
+from kithnet.memory.language.time.clock import Token
 
 WORDS = frozenset(
     """stuck tied busy expected looking forward hands full dot fyi btw lol haha hmm guess reckon apparently supposedly allegedly

@@ -6,9 +6,10 @@ However the words are put, a message with one start and one end and something th
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kithnet.memory.writing import asides, clauses, clock, phrases, timewords, whose
+from kithnet.memory.language.time import clock, expressions
+from kithnet.memory.language.time.clock import DAY, HALF, Clock, Mark, Token
+from kithnet.memory.writing import asides, clauses, phrases, whose
 from kithnet.memory.writing.clauses import Said
-from kithnet.memory.writing.clock import DAY, HALF, Clock, Mark, Token
 from kithnet.memory.writing.whose import View
 
 _LONGEST = 10 * 60
@@ -30,7 +31,7 @@ def read(text: str, view: View) -> Said | None:
     if not words or text.rstrip().endswith("?") or asides.vague(words) or _is_over(words):
         return None
     reporter, begin = whose.reporter(words, view)
-    marks = [mark for mark in timewords.marks(words, to_24=view.to_24) if not mark.denied and mark.kind != "shift"]
+    marks = [mark for mark in expressions.marks(words, to_24=view.to_24) if not mark.denied and mark.kind != "shift"]
     span = _span(words, marks)
     if span is None:
         return None

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kithnet.memory.language.text import stem
+from kithnet.memory.language.time.clock import Token, tokens
 from kithnet.memory.writing import frames
-from kithnet.memory.writing.clock import Token, tokens
 
 SPEAKER = frozenset("i i'm i've i'll i'd my me mine myself im ive".split())
 BOTH = frozenset("we we're we've we'll we'd our us ours let's".split())

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from kithnet.memory import egocentric, lexical, schema
+from kithnet.memory.language.time import clock
 from kithnet.memory.scope import RECEIVER, SENDER, Scope
-from kithnet.memory.writing import clock
 from kithnet.memory.writing import events as reading
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Senses, Statement, Turn

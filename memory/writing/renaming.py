@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 
-from kithnet.memory.writing import clock, phrases
+from kithnet.memory.language.time import clock
+from kithnet.memory.writing import phrases
 
 _NEW, _OLD = r"(?P<new>(?:[^,.;:!?()]|\d[:.]\d){2,60}?)", r"(?P<old>[^,.;:!?()]{2,60}?)"
 _FORMS = tuple(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from kithnet.memory.writing.clock import Mark, Token
+from kithnet.memory.language.time.clock import Mark, Token
 
 _LEAVING = frozenset(
     """out off home leave leaving leaves gone away shuts closes free freedom finished back done over departure exit stop end ending

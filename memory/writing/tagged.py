@@ -6,10 +6,11 @@ from itertools import product
 
 import numpy as np
 
-from kithnet.memory.writing import clock, phrases, stretches, untangling, whose
+from kithnet.memory.language.time import clock
+from kithnet.memory.language.time.clock import DAY, HALF, Clock, Token
+from kithnet.memory.writing import phrases, stretches, untangling, whose
 from kithnet.memory.writing.activities import stems_of
 from kithnet.memory.writing.clauses import Mood, Said
-from kithnet.memory.writing.clock import DAY, HALF, Clock, Token
 from kithnet.memory.writing.tagging import ACTS, GROUPS, LABELS, SUBJECTS, Act, Label, Subject, Tags
 from kithnet.memory.writing.units import Unit
 from kithnet.memory.writing.untangling import Turned

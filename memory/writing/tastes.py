@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from kithnet.memory.language.text import stem
-from kithnet.memory.writing import clock
-from kithnet.memory.writing.clock import Token
+from kithnet.memory.language.time import clock
+from kithnet.memory.language.time.clock import Token
 
 
 def _stems(text: str) -> frozenset[str]:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kithnet.memory.writing import timelexicon, timewords, whose
-from kithnet.memory.writing.clock import Clock, Token
+from kithnet.memory.language.time import expressions, lexicon
+from kithnet.memory.language.time.clock import Clock, Token
+from kithnet.memory.writing import whose
 from kithnet.memory.writing.extract import Cast
 
 Kind = Literal["word", "clock", "length", "person", "pronoun"]
@@ -37,7 +38,7 @@ class Unit:
 
 def units_of(words: Sequence[Token], cast: Cast | None, to_24: bool = False) -> list[Unit]:
     """The units of a message in their order; they cover all its tokens. cast: None where nobody is known."""
-    timed = {one.first: one for one in timewords.expressions(words, to_24)}
+    timed = {one.first: one for one in expressions.expressions(words, to_24)}
     named = {place: (width, person) for place, width, person in whose.people_in(words, cast)} if cast else {}
     found: list[Unit] = []
     at = 0
@@ -63,4 +64,4 @@ def _counts(words: Sequence[Token], first: int, last: int) -> bool:
     """Whether a bare number counts or numbers things: "nine people", "bus 9", "$ 5"."""
     after = words[last].low if last < len(words) else ""
     before = words[first - 1].low if first else ""
-    return after in timelexicon.THINGS or after in ("%", "€", "£", "$") or before in _LABELS
+    return after in lexicon.THINGS or after in ("%", "€", "£", "$") or before in _LABELS

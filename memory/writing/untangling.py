@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from kithnet.memory.writing.clock import DAY
+from kithnet.memory.language.time.clock import DAY
 
 
 class Planned(Protocol):

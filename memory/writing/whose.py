@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kithnet.memory.language.time.clock import Token
 from kithnet.memory.writing import phrases
-from kithnet.memory.writing.clock import Token
 from kithnet.memory.writing.extract import Cast
 
 UNKNOWN = "?"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from kithnet.memory.language.time.clock import said
 from kithnet.memory.writing import activities, events
-from kithnet.memory.writing.clock import said
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Turn
 from kithnet.memory.writing.tagging import Tagger

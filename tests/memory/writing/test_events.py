@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kithnet.memory.writing import clock, diary, events, timewords
-from kithnet.memory.writing.clock import said
+from kithnet.memory.language.time import clock, expressions
+from kithnet.memory.language.time.clock import said
+from kithnet.memory.writing import diary, events
 from kithnet.memory.writing.extract import Cast, Turn
 
 from .talks import NAMES, Talk, halves, load, score
@@ -60,7 +61,7 @@ def test_a_time_in_words_with_its_half_of_the_day_is_read_as_it_is_meant(minute:
     twelve = hour % 12 or 12
     lead = {0: "", 15: "quarter past ", 30: "half past ", 45: ""}[rest]
     spoken = f"{twelve}:45 {half}" if rest == 45 else f"{lead}{twelve} {half}"
-    (mark,) = timewords.marks(clock.tokens(f"Chess begins at {spoken}"))
+    (mark,) = expressions.marks(clock.tokens(f"Chess begins at {spoken}"))
     assert clock.settle(mark.start, None) == (minute, None)
 
 

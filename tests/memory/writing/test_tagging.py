@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from kithnet.bench.reading import fit
 from kithnet.bench.reading.labelled import Labelled, Labeller, writers
+from kithnet.memory.language.time import clock
+from kithnet.memory.language.time.clock import said
 from kithnet.memory.vectors import HashEmbedder
-from kithnet.memory.writing import clock, events, tagging
-from kithnet.memory.writing.clock import said
+from kithnet.memory.writing import events, tagging
 from kithnet.memory.writing.extract import Cast, Turn
 from kithnet.memory.writing.tagging import LABELS, Tagger
 from kithnet.memory.writing.units import CLOCK, LENGTH, PERSON, units_of

@@ -2,8 +2,8 @@
 
 import re
 
-from kithnet.memory.writing import timelexicon as lexicon
-from kithnet.memory.writing.counting import Amount, Row, amount, fraction, parts_after, phrases, whole
+from kithnet.memory.language.time import lexicon
+from kithnet.memory.language.time.numbers import Amount, Row, amount, fraction, parts_after, phrases, whole
 
 Length = tuple[int, int]
 """Minutes, and the place after the words that say them."""

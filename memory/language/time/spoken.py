@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable
 
-from kithnet.memory.writing import timelexicon as lexicon
-from kithnet.memory.writing.clock import DAY, HALF
-from kithnet.memory.writing.clocktails import CLOCKED, Found, finished
-from kithnet.memory.writing.counting import TENS, UNITS, Row, phrases, whole
-from kithnet.memory.writing.lengths import length_at
+from kithnet.memory.language.time import lexicon
+from kithnet.memory.language.time.clock import DAY, HALF
+from kithnet.memory.language.time.durations import length_at
+from kithnet.memory.language.time.numbers import TENS, UNITS, Row, phrases, whole
+from kithnet.memory.language.time.tails import CLOCKED, Found, finished
 
 _PAST = phrases("past/after/gone/beyond")
 _TO = phrases("to/before/til/till/' til/' till/until/short of/shy of/ahead of/prior to/of")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kithnet.memory.writing import clock, timewords
-from kithnet.memory.writing.clock import Clock, said
+from kithnet.memory.language.time import clock, expressions
+from kithnet.memory.language.time.clock import Clock, said
 
 SAID = tomllib.loads((Path(__file__).parent / "clock_said.toml").read_text(encoding="utf-8"))
 AROUND_TIMES = ("We meet at {}, all of us.", "I sing until {}.", "It begins at {} for us.")
@@ -21,7 +21,7 @@ def spans(text: str) -> list[tuple[str, str]]:
     """Each expression of a text as its words and what it says: "09:00", "09:00?" of a bare number, "90 min"."""
     words = clock.tokens(text)
     found = []
-    for one in timewords.expressions(words):
+    for one in expressions.expressions(words):
         meant = f"{said(clock.alone(one.clock, ''))}{'?' * one.bare}" if one.clock else f"{one.minutes} min"
         found.append((text[words[one.first].first : words[one.last - 1].last], meant))
     return found
@@ -42,7 +42,7 @@ def test_a_number_that_may_be_no_time_is_called_bare() -> None:
 
 def test_hours_count_to_24_where_the_writer_counts_so() -> None:
     words = clock.tokens("at 4:30")
-    (twelve,), (day,) = timewords.expressions(words), timewords.expressions(words, to_24=True)
+    (twelve,), (day,) = expressions.expressions(words), expressions.expressions(words, to_24=True)
     assert (twelve.clock, day.clock) == (Clock(270), Clock(270, True))
 
 
@@ -60,7 +60,7 @@ def misread(section: str, *, out: bool) -> tuple[list[str], int]:
 def _misread(section: str, line: str) -> object:
     phrase, _, meant = line.partition(" = ")
     if section == "nothing":
-        marks = [mark.kind for mark in timewords.marks(clock.tokens(line))]
+        marks = [mark.kind for mark in expressions.marks(clock.tokens(line))]
         sure = [one for one in spans(line) if not one[1].endswith("?")]
         return (sure, marks) if sure or marks else None
     if section == "sentences":
@@ -125,7 +125,7 @@ def test_a_range_is_read_whatever_way_its_ends_are_said(
 ) -> None:
     start, end = quarters, quarters + 15 * longer
     first, second = (data.draw(st.sampled_from(ways_to_say(minute % 1440))) for minute in (start, end))
-    (mark,) = timewords.marks(clock.tokens(frame.format(first, second)))
+    (mark,) = expressions.marks(clock.tokens(frame.format(first, second)))
     assert clock.settle(mark.start, mark.end) == (start, end)
 
 
@@ -147,4 +147,4 @@ def test_a_range_is_read_whatever_way_its_ends_are_said(
     ],
 )
 def test_what_an_expression_is_for_is_told_by_the_words_around_it(text: str, kinds: list[str]) -> None:
-    assert [mark.kind for mark in timewords.marks(clock.tokens(text))] == kinds
+    assert [mark.kind for mark in expressions.marks(clock.tokens(text))] == kinds

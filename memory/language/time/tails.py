@@ -1,8 +1,8 @@
 """What follows an hour and says more of it: "o'clock", "pm", "sharp", "in the evening", "on the dot"."""
 
-from kithnet.memory.writing import timelexicon as lexicon
-from kithnet.memory.writing.clock import HALF, Clock, alone
-from kithnet.memory.writing.counting import Row, phrases
+from kithnet.memory.language.time import lexicon
+from kithnet.memory.language.time.clock import HALF, Clock, alone
+from kithnet.memory.language.time.numbers import Row, phrases
 
 Found = tuple[Clock, int, bool]
 """The time of day, the place after its words, and whether it is a bare number, which may be no time at all."""

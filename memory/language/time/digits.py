@@ -2,12 +2,12 @@
 
 import re
 
-from kithnet.memory.writing import timelexicon as lexicon
-from kithnet.memory.writing.clock import Clock
-from kithnet.memory.writing.clocktails import Found, finished, tail
-from kithnet.memory.writing.clockwords import COUNTERS, LEADS, STRUCK, SURE_LEADS, counted, named, offset_at, spoken
-from kithnet.memory.writing.counting import Row
-from kithnet.memory.writing.lengths import length_at
+from kithnet.memory.language.time import lexicon
+from kithnet.memory.language.time.clock import Clock
+from kithnet.memory.language.time.durations import length_at
+from kithnet.memory.language.time.numbers import Row
+from kithnet.memory.language.time.spoken import COUNTERS, LEADS, STRUCK, SURE_LEADS, counted, named, offset_at, spoken
+from kithnet.memory.language.time.tails import Found, finished, tail
 
 _MARKED = re.compile(r"(\d{1,2})([:.])(\d{2})")
 _FOUR = re.compile(r"([01]\d|2[0-4])([0-5]\d)")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from kithnet.memory.writing.clock import Token
+from kithnet.memory.language.time.clock import Token
 
 UNITS = {
     word: number

@@ -1,10 +1,10 @@
 """Times of day as people say them, in words or digits: "half past nine", "14h30", "two thirty pm", "1430", "nine sharp"."""
 
-from kithnet.memory.writing.clockdigits import four_digits, hour_digits, marked
-from kithnet.memory.writing.clocktails import Found
-from kithnet.memory.writing.clockwords import STRUCK, counted, military, named, offset_at, spoken
-from kithnet.memory.writing.counting import Row
-from kithnet.memory.writing.lengths import length_at
+from kithnet.memory.language.time.digits import four_digits, hour_digits, marked
+from kithnet.memory.language.time.durations import length_at
+from kithnet.memory.language.time.numbers import Row
+from kithnet.memory.language.time.spoken import STRUCK, counted, military, named, offset_at, spoken
+from kithnet.memory.language.time.tails import Found
 
 
 def clock_at(row: Row, place: int, *, to_24: bool = False) -> Found | None:
