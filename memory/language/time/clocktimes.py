@@ -1,7 +1,10 @@
 """Times of day as people say them, in words or digits: "half past nine", "14h30", "two thirty pm", "1430", "nine sharp"."""
 
+from dataclasses import replace
+
 from kithnet.memory.language.time.digits import four_digits, hour_digits, marked
 from kithnet.memory.language.time.durations import length_at
+from kithnet.memory.language.time.lexicon import PARTS
 from kithnet.memory.language.time.numbers import Row
 from kithnet.memory.language.time.spoken import STRUCK, counted, military, named, offset_at, spoken
 from kithnet.memory.language.time.tails import Found
@@ -20,6 +23,8 @@ def clock_at(row: Row, place: int, *, to_24: bool = False) -> Found | None:
         or spoken(row, at)
         or military(row, at)
     )
+    if found and not found[0].sure and row[place - 1] in PARTS:  # "this evening 7:30"
+        found = (replace(found[0], part=PARTS[row[place - 1]]), *found[1:])
     if found is None or not struck:
         return found
     return None if found[2] and (length_at(row, at) or counted(row, found[1])) else (found[0], found[1], False)

@@ -7,7 +7,7 @@ from kithnet.memory.language.time import lexicon
 from kithnet.memory.language.time.clock import DAY, HALF
 from kithnet.memory.language.time.durations import length_at
 from kithnet.memory.language.time.numbers import TENS, UNITS, Row, phrases, whole
-from kithnet.memory.language.time.tails import CLOCKED, Found, finished
+from kithnet.memory.language.time.tails import CLOCKED, Found, finished, tail
 
 _PAST = phrases("past/after/gone/beyond")
 _TO = phrases("to/before/til/till/' til/' till/until/short of/shy of/ahead of/prior to/of")
@@ -181,9 +181,9 @@ def spoken(row: Row, place: int) -> Found | None:
 
 
 def _says_a_name(row: Row, place: int) -> bool:
-    """Whether a number word is written as names are: "Seven Dials"."""
+    """Whether a number word is written as names are: "Seven Dials"; "Seven in the evening" is none."""
     text = row.words[place].text
-    return bool(place) and text[0].isupper() and not text.isupper()
+    return bool(place) and text[0].isupper() and not text.isupper() and not tail(row, place + 1)
 
 
 def _minutes(row: Row, place: int) -> tuple[int, int] | None:

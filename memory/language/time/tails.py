@@ -7,7 +7,7 @@ from kithnet.memory.language.time.numbers import Row, phrases
 Found = tuple[Clock, int, bool]
 """The time of day, the place after its words, and whether it is a bare number, which may be no time at all."""
 
-CLOCKED = phrases("o'clock/oclock/o clock/o ' clock/o ’ clock")
+CLOCKED = phrases("o'clock/oclock/o clock/o ' clock/o ’ clock/o \" clock/o ” clock")
 _EXACT = phrases(
     """sharp/- sharp/prompt/promptly/ish/- ish/on the dot/on the nose/on the button/on the money/on the hour/to the minute
     /dead on/bang on/local time/military time/on the clock"""
