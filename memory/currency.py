@@ -15,9 +15,10 @@ import numpy as np
 from sqlalchemy import Row
 
 from kithnet.memory import asking, lexical, reading, schema
+from kithnet.memory.language.time import dates, days
 from kithnet.memory.recall import Hit
 from kithnet.memory.search import Search
-from kithnet.memory.writing import slots, speech, times
+from kithnet.memory.writing import slots, speech
 
 RARE, RARE_WORD = 12, 4
 """A name or number, and any other word, that more of the owner's utterances hold stands for no one value."""
@@ -44,7 +45,7 @@ def successor(search: Search, hit: Hit, question: str) -> Hit | None:
 
 def _next(search: Search, old: Hit, thing: Collection[str]) -> Hit | None:
     """The first later message of the same sender that takes back what the old one says."""
-    terms = [term for term in lexical.terms(old.text) if term.stem not in thing and term.stem not in times.CALENDAR]
+    terms = [term for term in lexical.terms(old.text) if term.stem not in thing and term.stem not in dates.CALENDAR]
     names = _values(old.text)
     values, rows = _later(search, old, terms, [RARE if term.stem in names else RARE_WORD for term in terms])
     for row in rows:
@@ -59,7 +60,7 @@ def _restated(search: Search, old: Hit, question: str) -> Hit | None:
     The thing is what the question and the old message have in common, some of it rare; all of it must be said again, or
     half of it with a word that something changed.
     """
-    thing = (lexical.stems(question) & lexical.stems(old.text)) - times.CALENDAR
+    thing = (lexical.stems(question) & lexical.stems(old.text)) - dates.CALENDAR
     if len(thing) < 2 or not asking.wants_time(question) or not (told := _when(old.text, thing, 1.0, old.at)):
         return None
     terms = [term for term in lexical.terms(question) if term.stem in thing]
@@ -77,9 +78,9 @@ def _when(text: str, thing: Collection[str], share: float, at: datetime | None) 
     for start, end in speech.spans(text):
         sentence = text[start:end]
         said = lexical.stems(sentence) & set(thing)
-        if len(said) < share * len(thing) or speech.is_question(sentence) or times.is_past(sentence):
+        if len(said) < share * len(thing) or speech.is_question(sentence) or days.is_past(sentence):
             continue
-        if when := times.find(sentence, at or datetime(2000, 1, 1)):
+        if when := days.find(sentence, at or datetime(2000, 1, 1)):
             return " ".join(_NUMBER.findall(sentence)) or when.said.casefold(), sentence
     return None
 
@@ -165,4 +166,4 @@ def _values(text: str) -> frozenset[str]:
         for place, word in enumerate(sentence.split()):
             if any(letter.isdigit() for letter in word) or (place and word.lstrip("“\"'(")[:1].isupper()):
                 found |= lexical.stems(word)
-    return frozenset(found - times.CALENDAR)
+    return frozenset(found - dates.CALENDAR)

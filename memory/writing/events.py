@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from kithnet.memory.language.text import index_words
-from kithnet.memory.language.time import clock, expressions
+from kithnet.memory.language.time import clock, days, expressions
 from kithnet.memory.language.time.clock import DAY, HALF
 from kithnet.memory.writing import (
     anchors,
@@ -21,7 +21,6 @@ from kithnet.memory.writing import (
     renaming,
     speech,
     tagged,
-    times,
     untangling,
     whose,
 )
@@ -272,7 +271,7 @@ class _Session:
     def _notice_day(self, sentence: str, turn: Turn) -> None:
         if turn.at is None:
             return
-        for when in times.times(sentence, turn.at):
+        for when in days.times(sentence, turn.at):
             if when.end - when.start == timedelta(days=1):
                 self.day = when.start.date()
                 return

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from kithnet.memory.language.text import index_words, place_of, stem, words
+from kithnet.memory.language.time import dates, days
 from kithnet.memory.lexical import stems
-from kithnet.memory.writing import slots, speech, times
+from kithnet.memory.writing import slots, speech
 
 Kind = Literal["fact", "event", "preference", "plan"]
 
@@ -263,13 +264,13 @@ def _classified(base: Statement, sentence: str, turn: Turn) -> tuple[Statement, 
         return replace(common, kind=kind, slot=slot.slot, value=slot.value, weight=0.7), True
     if _SPOKE.search(sentence):
         return common, False
-    when = times.find(slots.without_denied(sentence), turn.at) if turn.at is not None else None
+    when = days.find(slots.without_denied(sentence), turn.at) if turn.at is not None else None
     liked = slots.taste(sentence)
     if liked is not None and when is None:
         thing, yes = liked
         return replace(common, kind="preference", slot=f"taste {thing}", value="yes" if yes else "no", weight=0.6), True
     if when is not None and turn.at is not None:
-        ahead = when.start.date() > turn.at.date() or (when.end > turn.at and not times.is_past(sentence))
+        ahead = when.start.date() > turn.at.date() or (when.end > turn.at and not days.is_past(sentence))
         kind = "plan" if ahead else "event"
         return replace(common, kind=kind, starts=when.start, ends=when.end, weight=0.6), True
     if (changed and denied and _tells(sentence)) or (_HAS.search(sentence) and not _MERELY.search(sentence)):
@@ -292,7 +293,7 @@ def _names_something(sentence: str) -> bool:
 
 
 def _is_day(word: str) -> bool:
-    return stem(word.casefold()) in times.CALENDAR or word.casefold() in _FIRST
+    return stem(word.casefold()) in dates.CALENDAR or word.casefold() in _FIRST
 
 
 def _capital(text: str) -> str:

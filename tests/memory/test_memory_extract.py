@@ -5,7 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from kithnet.memory.writing import slots, speech, times
+from kithnet.memory.language.time import days
+from kithnet.memory.writing import slots, speech
 from kithnet.memory.writing.extract import MAX_STATEMENTS, Cast, Statement, Turn, extract, grounded
 
 AT = datetime(2024, 5, 15, 10, 0)  # a Wednesday
@@ -67,13 +68,13 @@ def test_what_is_no_longer_so_has_no_value() -> None:
     ],
 )
 def test_times_are_resolved_against_the_day_of_the_message(said: str, start: datetime, exact: bool) -> None:
-    when = times.find(said, AT)
+    when = days.find(said, AT)
     assert when is not None and (when.start, when.exact) == (start, exact)
 
 
 @pytest.mark.parametrize("said", ["on 31 June", "at the end of time", "in 999 years", ""])
 def test_a_day_that_does_not_exist_is_none(said: str) -> None:
-    when = times.find(said, datetime(9999, 1, 1))
+    when = days.find(said, datetime(9999, 1, 1))
     assert when is None
 
 

@@ -1,70 +1,40 @@
-"""When something said on a day takes place: absolute and relative times in plain English, resolved by code."""
+"""Which days a sentence speaks of, seen from the moment at which it is said; what it does not say, its tense decides."""
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Literal
 
-from kithnet.memory.language.text import stem
+from kithnet.memory.language.time import clock, dates, expressions
+from kithnet.memory.language.time.dates import Named
 
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
-CALENDAR = frozenset(stem(word) for word in (*_DAYS, *_MONTHS))
-"""Stems of the names of days and months, which name no thing."""
-_COUNTS = {
-    word: number
-    for number, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
-} | {"a": 1, "an": 1, "a couple of": 2, "a few": 3}
-_NUMBER = rf"(?P<count>\d{{1,3}}|{'|'.join(sorted(_COUNTS, key=len, reverse=True))})"
-_DAY = rf"(?P<day>{'|'.join(_DAYS)})"
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)}|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
-_PATTERNS = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        ("iso", r"\b(?P<year>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})\b"),
-        ("date", rf"\b{_MONTH}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<year>\d{{4}}))?"),
-        ("date", rf"\b(?:the )?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}\b(?:,? (?P<year>\d{{4}}))?"),
-        ("day_after", r"\b(?:the )?day after tomorrow\b"),
-        ("day_before", r"\b(?:the )?day before yesterday\b"),
-        ("ago", rf"\b{_NUMBER} (?P<unit>day|week|month|year|hour)s? ago\b"),
-        ("in", rf"\bin {_NUMBER} (?P<unit>day|week|month|year|hour)s?\b"),
-        ("unit", r"\b(?P<which>last|this|next|past|coming) (?P<unit>week|weekend|month|year)\b"),
-        ("night", r"\blast night\b"),
-        ("weekend", r"\b(?:at|on|over) the weekend\b"),
-        ("weekday", rf"\b(?P<which>last|this|next|on|coming|by|until|till|from|to)? ?\b{_DAY}\b"),
-        ("today", r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b"),
-        ("tomorrow", r"\btomorrow\b"),
-        ("yesterday", r"\byesterday\b"),
-        ("month", rf"\b(?:in|last|next|this|since|until|by|early|late) {_MONTH}\b(?: (?P<year>\d{{4}}))?"),
-        ("year", r"\b(?:in|since) (?P<year>(?:19|20)\d{2})\b"),
-    )
-)
-_CLOCK = re.compile(
-    r"\b(?:at |from |by )?(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))? ?(?P<half>am|pm|o'clock)\b"
-    r"|\b(?:at|from|by) (?P<hour2>\d{1,2})(?::(?P<minute2>\d{2}))\b|\bat (?P<hour3>\d{1,2})\b(?![:/-]?\d)"
-    r"|\bat (?P<word>noon|midnight|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b",
-    re.IGNORECASE,
-)
-_LENGTH = re.compile(rf"\bfor {_NUMBER} (?P<unit>minute|hour|day|week)s?\b", re.IGNORECASE)
-_PAST = re.compile(
-    r"\b(?:was|were|had|did|went|came|saw|took|met|broke|won|lost|found|bought|sold|got|made|left|ate|fell|flew|drove|told|"
-    r"said|burnt|slept|sang|ran|caught|wrote|spent|woke|heard|dreamt|felt|kept|began|drank|flew|gave|grew|held|led|paid|put|"
-    r"rode|sat|sent|spoke|stood|swam|taught|threw|wore|built|chose|cut|drew|fought|forgot|froze|hid|hit|hurt|learnt|let|lit|"
-    r"rang|sank|set|shook|shut|stole|tore|quit|knew|thought|laughed|\w{2,}ed)\b",
-    re.IGNORECASE,
-)
-_FUTURE = re.compile(
-    r"\b(?:will|going to|gonna|won't|shall|planning|plan to|booked|coming up|is on|are on|'ll|moved (?:it )?to|\w+'ll|let's|"
-    r"postponed|instead)\b",
+Tense = Literal[-1, 0, 1]
+"""Past, unknown, future."""
+Span = tuple[date, date]
+"""The first day, and the one after the last."""
+_DAY = timedelta(days=1)
+_TENSES = re.compile(
+    r"\b(?:(?P<future>will|shall|going to|gonna|won't|would|wanna|want|need|wish|hope|plan(?:ning|s)?|let's|let me|let us|"
+    r"please|(?:can|could) (?:you|i|we)|was (?:hoping|thinking|wondering|planning|going|looking)|"
+    r"(?:is|are|am|be|being|it's|we're) \w+(?:ing|ed)|(?:moved?|change|switch|make|push) (?:it |that )?to|coming up|is on|are on|"
+    r"'ll|\w+'ll|\w+'d (?:like|love|rather|prefer)|(?:re)?schedul(?:ed?|ing)|booked|reserved?|invited|supposed|due|postponed|"
+    r"instead)|(?P<past>was|were|had|did|went|came|saw|took|met|broke|won|lost|found|bought|sold|got|made|left|ate|fell|flew|"
+    r"drove|told|said|burnt|slept|sang|ran|caught|wrote|spent|woke|heard|dreamt|felt|kept|began|drank|gave|grew|held|led|paid|"
+    r"rode|sat|sent|spoke|stood|swam|taught|threw|wore|built|chose|drew|fought|forgot|froze|hid|learnt|lit|rang|sank|shook|"
+    r"stole|tore|knew|thought|(?:i|he|she|we|they|and|who|it) (?:put|cut|let|set|hit|hurt|shut|quit|read)|"
+    r"(?!(?:need|bed|red|wed|seed|feed|speed|indeed|hundred|tired|interested|excited|expected|called|named|wanted|sacred|"
+    r"wicked|naked)\b)(?<!-)(?:(?<=^)\w|(?-i:[a-z]))\w+ed))\b",
     re.IGNORECASE,
 )
 _MOVED = re.compile(
     r"\b(?:postponed|rescheduled|moved\b.*\bto|pushed\b.*\bto|brought forward|put off|change of|instead)\b",
     re.IGNORECASE,
 )
-_UNITS = {"day": 1, "week": 7, "month": 30, "year": 365}
+_STOP = re.compile(r"(?<=\w[.!?]) (?=[A-Z])")
+_JOINT = re.compile(r"\s*(?:-|–|to|till?|until|through|thru|and)\s*(?:the\s*)?", re.IGNORECASE)
+_EDGES = {"start": 0, "beginning": 0, "early": 0, "middle": 1, "mid": 1, "end": 2, "late": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,138 +49,191 @@ class When:
 
 def find(sentence: str, at: datetime) -> When | None:
     """The first time a sentence speaks of, seen from the moment `at`; None when it names none, or none that exists."""
-    for day in times(sentence, at):
-        clock = _clock(sentence)
-        if clock is None or day.end - day.start > timedelta(days=1):
-            return day
-        start = datetime.combine(day.start.date(), clock)
-        return When(start, start + (_length(sentence) or timedelta(hours=1)), day.said, True)
-    return None
+    found = list(_spans(sentence, at.date()))
+    if not found:
+        return None
+    one, (first, last) = found[0]
+    said = sentence[one.first : one.last].strip()
+    if len(found) > 1 and _joined(sentence, one, found[1][0]) and found[1][1][0] > first:
+        return When(_midnight(first), _midnight(found[1][1][1]), sentence[one.first : found[1][0].last].strip())
+    hours = _hours(sentence, found) if last - first == _DAY else None
+    if hours is None:
+        return When(_midnight(first), _midnight(last), said)
+    start, end = (_midnight(first) + timedelta(minutes=minute) for minute in hours)
+    return When(start, end, said, True)
 
 
 def times(sentence: str, at: datetime) -> Iterator[When]:
     """Every day, week, month or year that a sentence names, in the order in which they are said."""
-    found: list[tuple[int, int, str, re.Match[str]]] = []
-    for kind, pattern in _PATTERNS:
-        for match in pattern.finditer(sentence):
-            if not any(start < match.end() and match.start() < end for start, end, _, _ in found):
-                found.append((match.start(), match.end(), kind, match))
-    for _, _, kind, match in sorted(found, key=lambda one: one[0]):
+    for one, (first, last) in _spans(sentence, at.date()):
+        yield When(_midnight(first), _midnight(last), sentence[one.first : one.last].strip())
+
+
+def is_past(sentence: str) -> bool:
+    """Whether a sentence tells of what has been: a verb in the past, and nothing before it that looks ahead."""
+    return _tense(sentence, 0, 0) < 0
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min)
+
+
+def _spans(sentence: str, today: date) -> Iterator[tuple[Named, Span]]:
+    for one in dates.named(sentence):
+        if one.kind == "bare":
+            continue
         try:
-            first, last = _span(kind, match, sentence, at)
+            yield one, meant(one, today, _tense(sentence, one.first, one.last))
         except (ValueError, OverflowError):  # no such day, as 31 June, or beyond the calendar
             continue
-        yield When(datetime.combine(first, time.min), datetime.combine(last, time.min), match[0].strip())
 
 
-def _span(kind: str, match: re.Match[str], sentence: str, at: datetime) -> tuple[date, date]:
-    today, one = at.date(), timedelta(days=1)
-    fixed = {"day_after": 2, "day_before": -2, "night": -1, "today": 0, "tomorrow": 1, "yesterday": -1}
-    if kind in fixed:
-        day = today + fixed[kind] * one
-        return day, day + one
-    if kind == "iso":
-        day = date(int(match["year"]), int(match["m"]), int(match["d"]))
-        return day, day + one
-    if kind in ("date", "month", "year"):
-        return _calendar(kind, match, sentence, today)
-    if kind in ("ago", "in"):
-        return _away(match, today, -1 if kind == "ago" else 1)
-    if kind == "weekday":
-        day = _weekday(match, sentence, today)
-        return day, day + one
-    which = (match["which"] if kind == "unit" else "").casefold()
-    unit = match["unit"].casefold() if kind == "unit" else "weekend"
-    if not which:
-        which = "last" if is_past(sentence) else "this"
-    return _unit(unit, {"last": -1, "past": -1, "this": 0, "next": 1, "coming": 1}[which], today)
+def _tense(sentence: str, first: int, last: int) -> Tense:
+    """What the verb says that stands last before the characters from `first` to `last`, or else the first after them."""
+    begin = max((mark.end() for mark in _STOP.finditer(sentence, 0, first)), default=0)
+    end = _STOP.search(sentence, last)
+    first, last, sentence = first - begin, last - begin, sentence[begin : end.start() if end else None]
+    if _MOVED.search(sentence):
+        return 1
+    told: Tense = 0
+    for match in _TENSES.finditer(sentence):
+        if match.start() >= first and told:
+            break
+        if match.end() <= first or match.start() >= last:
+            told = 1 if match["future"] else -1
+    return told
 
 
-def _unit(unit: str, step: int, today: date) -> tuple[date, date]:
-    monday = today - timedelta(days=today.weekday())
-    if unit == "week":
-        return monday + timedelta(weeks=step), monday + timedelta(weeks=step + 1)
-    if unit == "weekend":
-        saturday = monday + timedelta(days=5, weeks=step)
-        return saturday, saturday + timedelta(days=2)
-    if unit == "month":
-        return _month(today.year, today.month + step)
-    return date(today.year + step, 1, 1), date(today.year + step + 1, 1, 1)
+def _joined(sentence: str, one: Named, other: Named) -> bool:
+    """Whether two days are the ends of one stretch: "13-15 June", "from the 3rd to the 5th"."""
+    joint = _JOINT.fullmatch(sentence[one.last : other.first])
+    if joint is None or _MOVED.search(sentence):
+        return False
+    return "and" not in joint[0] or sentence[: one.first].casefold().rstrip(" the").endswith("between")
 
 
-def _month(year: int, month: int) -> tuple[date, date]:
+def _hours(sentence: str, found: Iterable[tuple[Named, Span]]) -> tuple[int, int] | None:
+    """From which minute to which: of the first time of day that no date is made of. It takes an hour if nothing is said."""
+    for one, _ in found:
+        if "day" in one.said:
+            sentence = f"{sentence[: one.first]}{' ' * (one.last - one.first)}{sentence[one.last :]}"
+    if not clock.may_tell_time(sentence):
+        return None
+    marks = [mark for mark in expressions.marks(clock.tokens(sentence)) if not mark.denied]
+    timed = next((mark for mark in marks if mark.start or mark.end), None)
+    if timed is None:
+        return None
+    start, end = clock.settle(timed.start or timed.end, timed.end if timed.start else None)
+    length = next((mark.minutes for mark in marks if mark.kind == "length"), 60)
+    return start or 0, end or (start or 0) + length
+
+
+def meant(one: Named, today: date, tense: Tense = 0) -> Span:
+    """What a name means. Raises ValueError or OverflowError for a day that does not exist."""
+    step = dates.STEPS.get(one.said.get("which", ""))
+    if one.kind == "fixed":
+        return _one(today + timedelta(days=_fixed(one.said["fixed"])))
+    if one.kind == "away":
+        base = today + timedelta(days=_fixed(one.said.get("fixed", "")))
+        return _one(_moved(base, -one.count if "ago" in one.said else one.count, one.said["unit"]))
+    if one.kind == "week":
+        return _one(_unit("week", step or 0, today)[0] + timedelta(days=one.weekday or 0))
+    if one.kind == "weekday":
+        return _weekday(one, step, today, tense)
+    if one.kind == "unit":
+        return _unit(one.said["unit"], (-1 if tense < 0 else 0) if step is None else step, today)
+    if one.kind == "year":
+        return date(one.year or 0, 1, 1), date((one.year or 0) + 1, 1, 1)
+    if one.kind == "day":
+        return _of_month(one, step, today, tense)
+    whole = _unit(one.said["unit"], step or 0, today) if "unit" in one.said else _month(one, step, today, tense)
+    return _part(one, whole) if one.kind in ("edge", "nth") else whole
+
+
+def _one(day: date) -> Span:
+    return day, day + _DAY
+
+
+def _fixed(said: str) -> int:
+    return dates.FIXED.get(said, int(said.startswith(("tom", "tm", "2m"))))
+
+
+def _months(year: int, month: int) -> Span:
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
     return date(year, month, 1), date(year + month // 12, month % 12 + 1, 1)
 
 
-def _calendar(kind: str, match: re.Match[str], sentence: str, today: date) -> tuple[date, date]:
-    past = is_past(sentence)
-    if kind == "year":
-        return date(int(match["year"]), 1, 1), date(int(match["year"]) + 1, 1, 1)
-    month = next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(match["month"].casefold()[:3]))
-    day = int(match["d"]) if kind == "date" else 1
-    year = int(match["year"]) if match["year"] else today.year
-    if not match["year"]:
-        gone = (month, day) < (today.month, today.day) if kind == "date" else month < today.month
-        ahead = (month, day) > (today.month, today.day) if kind == "date" else month > today.month
-        year += 1 if gone and not past else -1 if ahead and past else 0
-    if kind == "month":
-        return _month(year, month)
-    return date(year, month, day), date(year, month, day) + timedelta(days=1)
+def _moved(day: date, count: int, unit: str) -> date:
+    if unit in ("month", "year"):
+        first, after = _months(day.year, day.month + count * (12 if unit == "year" else 1))
+        return min(first + timedelta(days=day.day - 1), after - _DAY)
+    return day + timedelta(days=count * {"hour": 0, "week": 7, "fortnight": 14}.get(unit, 1))
 
 
-def _away(match: re.Match[str], today: date, sign: int) -> tuple[date, date]:
-    said = match["count"].casefold()
-    count = int(said) if said.isdigit() else _COUNTS[said]
-    unit = match["unit"].casefold()
-    days = 0 if unit == "hour" else count * _UNITS[unit]
-    day = today + timedelta(days=sign * days)
-    return day, day + timedelta(days=1)
+def _unit(unit: str, step: int, today: date) -> Span:
+    monday = today + timedelta(weeks=step) - timedelta(days=today.weekday())
+    if unit == "week":
+        return monday, monday + timedelta(weeks=1)
+    if unit == "weekend":
+        return monday + timedelta(days=5), monday + timedelta(days=7)
+    if unit == "month":
+        return _months(today.year, today.month + step)
+    return date(today.year + step, 1, 1), date(today.year + step + 1, 1, 1)
 
 
-def _weekday(match: re.Match[str], sentence: str, today: date) -> date:
-    wanted = _DAYS.index(match["day"].casefold())
-    which = (match["which"] or "").casefold()
-    ahead = (wanted - today.weekday()) % 7
-    if which == "last" or (which in ("", "on") and is_past(sentence)):
-        return today - timedelta(days=(today.weekday() - wanted) % 7 or 7)
-    if which == "next":
-        return today + timedelta(days=ahead or 7)
-    return today + timedelta(days=ahead)
+def _weekday(one: Named, step: int | None, today: date, tense: Tense) -> Span:
+    ahead = ((one.weekday or 0) - today.weekday()) % 7
+    if step == 2:
+        return _one(today + timedelta(days=(ahead or 7) + 7))
+    if step == -1 or (tense < 0 and not step and "unit" not in one.said):
+        return _one(today - timedelta(days=7 - ahead))
+    ahead = 7 if not ahead and step == 1 else ahead
+    return _one(today + timedelta(days=ahead + 7 * ("unit" in one.said) * one.count))
 
 
-def is_past(sentence: str) -> bool:
-    """Whether a sentence tells of what has been: a verb in the past, and nothing that looks ahead."""
-    past, future = _PAST.search(sentence), _FUTURE.search(sentence)
-    if past is None or _MOVED.search(sentence):
-        return False
-    return future is None or past.start() < future.start()
+def _month(one: Named, step: int | None, today: date, tense: Tense) -> Span:
+    """A month by its name, or so far from this one."""
+    if not one.month:
+        return _months(today.year, today.month + (step or 0))
+    if one.year:
+        return _months(one.year, one.month)
+    near = [_months(today.year + off, one.month) for off in (-1, 0, 1)]
+    if step:
+        near = [span for span in near if not span[0] <= today < span[1]]
+    return _nearest(near, today, tense if not step else -1 if step < 0 else 1)
 
 
-def _clock(sentence: str) -> time | None:
-    match = _CLOCK.search(sentence)
-    if match is None:
-        return None
-    word = (match["word"] or "").casefold()
-    if word:
-        hour = {"noon": 12, "midnight": 0}.get(word, _COUNTS.get(word, 12))
-        return time(hour + 12 if 1 <= hour <= 7 else hour % 24)
-    hour = int(match["hour"] or match["hour2"] or match["hour3"])
-    minute = int(match["minute"] or match["minute2"] or 0)
-    half = (match["half"] or "").casefold()
-    if (half == "pm" and hour < 12) or (not half and match["hour3"] and 1 <= hour <= 7):
-        hour += 12
-    if half == "am" and hour == 12:
-        hour = 0
-    return time(hour, minute) if hour < 24 and minute < 60 else None
+def _of_month(one: Named, step: int | None, today: date, tense: Tense) -> Span:
+    """A day of a month. Where the month is not said, it is the one in which the day comes next, or was last."""
+    if one.month:
+        years = [one.year] if one.year else range(today.year - 4, today.year + 5)
+        months = [_months(year, one.month) for year in years]
+    elif step is not None:
+        months = [_months(today.year, today.month + step)]
+    else:
+        months = [_months(today.year, today.month + off) for off in range(-12, 13)]
+        tense = tense or 1
+    day = timedelta(days=(one.day or 0) - 1)
+    days = [_one(first + day) for first, after in months if first <= first + day < after]
+    fitting = [span for span in days if span[0].weekday() == one.weekday and abs(span[0] - today) < timedelta(370)]
+    return _nearest(fitting or days, today, tense)
 
 
-def _length(sentence: str) -> timedelta | None:
-    match = _LENGTH.search(sentence)
-    if match is None:
-        return None
-    said = match["count"].casefold()
-    count = int(said) if said.isdigit() else _COUNTS[said]
-    return {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}.get(
-        match["unit"].casefold(), timedelta(weeks=1)
-    ) * count
+def _nearest(spans: Iterable[Span], today: date, tense: Tense) -> Span:
+    """The span that is nearest to a day on the side that the tense tells; where it tells none, what is ahead counts for
+    nearer by a factor of three. Raises ValueError if there is none."""
+    back, on = {-1: (1, 1000), 0: (3, 1), 1: (1000, 1)}[tense]
+    return min(spans, key=lambda span: back * max(0, (today - span[1]).days + 1) + on * max(0, (span[0] - today).days))
+
+
+def _part(one: Named, whole: Span) -> Span:
+    """The first, middle or last third of a week, month or year, its first or last day, or one of its weekdays."""
+    first, last = whole
+    edge = one.said.get("edge", "")
+    if edge.endswith("day"):
+        return _one(first if edge.startswith("first") else last - _DAY)
+    if edge:
+        third = math.ceil((last - first).days / 3) * _DAY
+        return ((first, first + third), (first + third, last - third), (last - third, last))[_EDGES[edge]]
+    days = [first + n * _DAY for n in range((last - first).days) if (first + n * _DAY).weekday() == one.weekday]
+    return _one(days[{"first": 0, "second": 1, "third": 2, "fourth": 3, "last": -1}[one.said["nth"]]])
