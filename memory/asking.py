@@ -12,22 +12,18 @@ import numpy.typing as npt
 
 from kithnet.memory import lexical
 from kithnet.memory.language.text import index_words, stem
+from kithnet.memory.language.time.dates import MONTHS, named
 
 MOST_CALLED = 3  # people whom one word may mean; a word that means more names nobody
 
-_MONTHS = (
-    "january february march april may june july august september october november december".split(),
-    "jan feb mar apr - jun jul aug sep oct nov dec".split(),
-)
 _WORD = re.compile(r"[^\W_]+(?:['’]s\b)?")
-_ISO = re.compile(r"\b(\d{4})-(\d{1,2})(?:-(\d{1,2}))?\b")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _ASKS_WHEN = re.compile(r"\bwhen\b|\bhow long\b|\b(?:what|which) (?:date|day|week|month|year|time)\b", re.I)
 _ASKS_NUMBER = re.compile(r"\bhow (?:many|much|often|old)\b", re.I)
 _TELLS_WHEN = re.compile(
     r"\b(?:yesterday|today|tonight|tomorrow|ago|last|next|since|recently|just|weekend|"
     r"this (?:week|month|year|morning|afternoon|evening)|(?:a|the|few|two|three) (?:days?|weeks?|months?|years?)|"
-    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:19|20)\d\d|\d{1,2} ?[ap]m|at noon|" + "|".join(_MONTHS[0]) + r")\b",
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:19|20)\d\d|\d{1,2} ?[ap]m|at noon|" + "|".join(MONTHS) + r")\b",
     re.I,
 )
 _TELLS_NUMBER = re.compile(
@@ -115,26 +111,8 @@ def as_said(asked: Asked, names: Mapping[int, Collection[str]]) -> str:
 
 def dates(text: str) -> list[Date]:
     """The days, months and years that a text names in English words or as 2023-05-07."""
-    found = [Date(int(y), int(m), int(d) if d else None) for y, m, d in _ISO.findall(text) if 1 <= int(m) <= 12]
-    rest = _ISO.sub(" ", text) if found else text
-    spoken = re.findall(r"[A-Za-z]+|\d+", rest)
-    for place, word in enumerate(spoken):
-        month = _month(word)
-        around = spoken[max(0, place - 2) : place] + spoken[place + 1 : place + 4]
-        numbers = [int(other) for other in around if other.isdigit()]
-        if not month or (word.lower() in ("may", "march") and not (numbers or (word[0].isupper() and place))):
-            continue
-        year = next((number for number in numbers if 1900 <= number < 2100), None)
-        day = next((number for number in numbers if 1 <= number <= 31), None)
-        found.append(Date(year, month, day))
-    if not found:
-        found = [Date(int(year), 0, None) for year in _YEAR.findall(rest)]
-    return found
-
-
-def _month(word: str) -> int:
-    folded = word.lower()
-    return next((names.index(folded) + 1 for names in _MONTHS if folded in names), 0)
+    found = [Date(one.year, one.month, one.day) for one in named(text) if one.month]
+    return found or [Date(int(year), 0, None) for year in _YEAR.findall(text)]
 
 
 def dated(at: npt.NDArray[np.int64], known: npt.NDArray[np.bool_], wanted: Sequence[Date]) -> npt.NDArray[np.float32]:

@@ -14,6 +14,7 @@ from kithnet.agents.wording import FUNCTION_WORDS
 from kithnet.memory.language.text import sentences, stem, words
 from kithnet.memory.language.time.clock import HALF, tokens
 from kithnet.memory.language.time.clocktimes import clock_at
+from kithnet.memory.language.time.dates import MONTHS, WEEKDAYS, named
 from kithnet.memory.language.time.durations import length_at
 from kithnet.memory.language.time.numbers import row
 
@@ -29,15 +30,7 @@ _SPELT |= {
     for u, unit in enumerate(_UNITS[1:10], 1)
     for joint in ("-", " ")
 }
-_MONTHS = "january february march april may june july august september october november december".split()
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-_CALENDAR = frozenset((*_MONTHS, *_DAYS, *(word[:3] for word in (*_MONTHS, *_DAYS))))
-_ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
-_MONTH_DAY = re.compile(
-    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({'|'.join(m[:3] for m in _MONTHS)})[a-z]*"
-    rf"|({'|'.join(m[:3] for m in _MONTHS)})[a-z]*\.? (\d{{1,2}})(?:st|nd|rd|th)?)\b(?:,? (\d{{4}}))?",
-    re.IGNORECASE,
-)
+_CALENDAR = frozenset((*MONTHS, *WEEKDAYS, *(word[:3] for word in (*MONTHS, *WEEKDAYS))))
 _CLOCK = re.compile(
     r"\b(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm|a\.m\.|p\.m\.)(?!\w)|\b(\d{1,2})[:h](\d{2})\b", re.IGNORECASE
 )
@@ -102,7 +95,7 @@ class _Have:
         said = set(words(f"{told} {known}"))
         self._stems = said | {stem(word) for word in said}
         if days:
-            self._stems |= {stem(w) for day in days for w in (_MONTHS[day.month - 1], _DAYS[day.weekday()])}
+            self._stems |= {stem(w) for day in days for w in (MONTHS[day.month - 1], WEEKDAYS[day.weekday()])}
 
     def quotation(self, part: str) -> bool:
         return _plain(part) in self._plain
@@ -180,19 +173,13 @@ def _trimmed(number: str) -> str:
 def _without_dates(text: str) -> tuple[list[tuple[str, tuple[int, int]]], str]:
     """Dates of a text as (shown, (month, day)), and the text without them: 5 March = March 5th = 2019-03-05."""
     found: list[tuple[str, tuple[int, int]]] = []
-
-    def iso(match: re.Match[str]) -> str:
-        found.append((match[0], (int(match[2]), int(match[3]))))
-        return " "
-
-    def spoken(match: re.Match[str]) -> str:
-        day, month = (match[1], match[2]) if match[1] else (match[4], match[3])
-        place = [m[:3] for m in _MONTHS].index(month.casefold())
-        found.append((match[0], (place + 1, int(day))))
-        return f" {match[5] or ''} "
-
-    rest = _MONTH_DAY.sub(spoken, _ISO.sub(iso, text))
-    return found, rest
+    rest, done = "", 0
+    for one in named(text):
+        if one.month and one.day:
+            found.append((text[one.first : one.last], (one.month, one.day)))
+            rest += f"{text[done : one.first]} {one.said.get('year', '') if 'month' in one.said else ''} "
+            done = one.last
+    return found, rest + text[done:]
 
 
 def names_in(text: str, people: Collection[str] = ()) -> list[str]:
