@@ -5,7 +5,6 @@ from datetime import datetime
 
 import pytest
 
-from kithnet.memory.language.time import days
 from kithnet.memory.writing import slots, speech
 from kithnet.memory.writing.extract import MAX_STATEMENTS, Cast, Statement, Turn, extract, grounded
 
@@ -50,32 +49,6 @@ def test_a_statement_is_told_from_the_rememberer_s_view() -> None:
 def test_what_is_no_longer_so_has_no_value() -> None:
     (found,) = read("I no longer work at Alder Labs.")
     assert (found.slot, found.value) == ("job", "") and {"alder", "lab"} <= found.denied
-
-
-@pytest.mark.parametrize(
-    ("said", "start", "exact"),
-    [
-        ("tomorrow at 7:30 pm", datetime(2024, 5, 16, 19, 30), True),
-        ("I won two days ago", datetime(2024, 5, 13), False),
-        ("the party is on Monday", datetime(2024, 5, 20), False),
-        ("I saw a fox on Monday", datetime(2024, 5, 13), False),
-        ("we went there last weekend", datetime(2024, 5, 11), False),
-        ("I fly on 3 October", datetime(2024, 10, 3), False),
-        ("it happened on May 20th", datetime(2023, 5, 20), False),
-        ("it is due 2025-01-31", datetime(2025, 1, 31), False),
-        ("see you at noon today", datetime(2024, 5, 15, 12), True),
-        ("in two weeks", datetime(2024, 5, 29), False),
-    ],
-)
-def test_times_are_resolved_against_the_day_of_the_message(said: str, start: datetime, exact: bool) -> None:
-    when = days.find(said, AT)
-    assert when is not None and (when.start, when.exact) == (start, exact)
-
-
-@pytest.mark.parametrize("said", ["on 31 June", "at the end of time", "in 999 years", ""])
-def test_a_day_that_does_not_exist_is_none(said: str) -> None:
-    when = days.find(said, datetime(9999, 1, 1))
-    assert when is None
 
 
 def test_plans_and_events_have_a_beginning_and_an_end() -> None:
