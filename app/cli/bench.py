@@ -121,6 +121,9 @@ def reading(
     refit: Annotated[
         bool, typer.Option("--refit", help="Fit the tagger to the writers' phrases again, and write its weights.")
     ] = False,
+    requests: Annotated[
+        Path | None, typer.Option("--requests", help="Schedule-Guided Dialogue's messages with dates and times, JSONL.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few talks: whether all works, not how well.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the messages and of the talks.")] = 7,
     as_json: output.AsJson = False,
@@ -137,7 +140,7 @@ def reading(
 
     path = Registry(models_here()).resolve(settings(None, None).embedder.name)
     with output.progress("measuring") as progress:
-        result = suite.run(path, quick=quick, refit=refit, seed=seed, tell=progress)
+        result = suite.run(path, asked=requests, quick=quick, refit=refit, seed=seed, tell=progress)
     output.show(contract(result), as_text(result), as_json)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kithnet.bench.informative.wordings import read_book
-from kithnet.bench.reading import fit, talks
+from kithnet.bench.reading import fit, requests, talks
 from kithnet.bench.reading.labelled import Labelled, Labeller, writers
 from kithnet.bench.report import Bar, Result
 from kithnet.memory.writing import tagging
@@ -19,18 +19,22 @@ from kithnet.runtime.errors import InputError
 
 FULL, QUICK = 40, 8
 """Days that are told in each writer's words."""
+REQUESTS = {"dates": 0.95, "clock times": 0.99}
+"""What share of those in real requests is to be read right."""
 WEIGHTS = Path(tagging.__file__).with_name(tagging.WEIGHTS)
 Tell = Callable[[int, int], None]
 
 
 def run(
-    embedder: Path, *, quick: bool = False, refit: bool = False, seed: int = 7, target: Path = WEIGHTS,
-    tell: Tell = lambda done, of: None,
+    embedder: Path, *, asked: Path | None = None, quick: bool = False, refit: bool = False, seed: int = 7,
+    target: Path = WEIGHTS, tell: Tell = lambda done, of: None,
 ) -> Result:  # fmt: skip
-    """Report on the writers that are held out. refit: first fit the weights again and write them to `target`.
+    """Report on the writers that are held out. refit: first fit the weights again and write them to `target`. asked: a file of
+    real requests, whose dates and times are read too.
 
-    Raises InputError for an embedder that the weights do not belong to.
+    Raises InputError for an embedder that the weights do not belong to, and for a file that cannot be read.
     """
+    of_requests = requests.rows(requests.load(asked)) if asked else []
     started, steps = time.perf_counter(), len(fit.COURSES) + 2
     with closing(LlamaEmbedder.load(embedder)) as encoder:
         if refit:
@@ -50,8 +54,14 @@ def run(
         tell(steps - 1, steps)
         table += _talks(tagger, QUICK if quick else FULL, seed)
         tell(steps, steps)
+    table += of_requests
     unseen = [row for row in table if "rules" in row and row["of"] != "dev"]
     bars = [Bar(f"talk of {row['of']} read, F1", row["tagger"], row["rules"], "higher") for row in unseen]
+    bars += [
+        Bar(f"{row['of']} read", row["right"], REQUESTS[row["of"]], "higher")
+        for row in of_requests
+        if row["of"] in REQUESTS
+    ]
     return Result("Messages about plans, read", table, bars, seed, time.perf_counter() - started)
 
 
