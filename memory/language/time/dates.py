@@ -85,11 +85,11 @@ _PM = r"(?![:.,]?\d| ?[ap]\.?m\b)\b"
 _FORMS = tuple(
     (kind, needs, re.compile(pattern, re.IGNORECASE))
     for kind, needs, pattern in (
-        ("day", "", r"\b(?P<year>\d{4})[-/](?P<m>\d{1,2})[-/](?P<day>\d{1,2})\b"),
-        ("day", "", r"(?<![\d.])(?P<day>\d{1,2})[.-](?P<m>\d{1,2})[.-](?P<year>\d{4})\b"),
-        ("day", "", rf"\b(?:(?P<lead>{_ON})|{_W},?) (?P<day>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?!\d)"),
-        ("day", "", r"\b(?P<m>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4}|\d\d)\b"),
-        ("day", "", rf"\b(?:(?P<lead>{_ON})|{_W},?) (?P<m>\d{{1,2}})/(?P<day>\d{{1,2}})\b(?!/)"),
+        ("day", "d", r"\b(?P<year>\d{4})[-/](?P<m>\d{1,2})[-/](?P<day>\d{1,2})\b"),
+        ("day", "d", r"(?<![\d.])(?P<day>\d{1,2})[.-](?P<m>\d{1,2})[.-](?P<year>\d{4})\b"),
+        ("day", "d", rf"\b(?:(?P<lead>{_ON})|{_W},?) (?P<day>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?!\d)"),
+        ("day", "d", r"\b(?P<m>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4}|\d\d)\b"),
+        ("day", "d", rf"\b(?:(?P<lead>{_ON})|{_W},?) (?P<m>\d{{1,2}})/(?P<day>\d{{1,2}})\b(?!/)"),
         ("day", "m", rf"\b{_M}\.? (?:the )?{_D}(?=(?:{_JOINT})\d\d?(?:st|nd|rd|th)?(?: of)? (?:{_of(MONTHS)}|this|next)\b)"),
         ("day", "m", rf"(?<![:.])\b(?:the )?(?:{_NTH}|(?P<plain>\d\d?)(?=(?:{_JOINT})\d\d? )){_TO}{_OF}\b"),
         ("day", "m", rf"\b{_M}\.? (?:the )?{_D}{_TO}{_PM}{_Y}"),
@@ -100,32 +100,34 @@ _FORMS = tuple(
         ("day", "m", rf"\b(?:{_W},? )?{_M}\.?,?(?: the)? {_D}{_PM}{_Y}"),
         ("day", "w", rf"\b{_W},? (?:the )?{_NTH}\b"),
         ("fixed", "", rf"\b(?P<fixed>{_any(FIXED)})\b"),
-        ("away", "", rf"\b{_N} {_UNIT} (?P<ago>ago|back|before now)\b"),
-        ("away", "", rf"\b(?:in|within) {_N} {_UNIT}\b"),
-        ("away", "", rf"\b(?:{_N} )?{_UNIT} from (?:now|today|(?P<fixed>{_TOMORROW}))\b"),
+        ("away", "u", rf"\b{_N} {_UNIT} (?P<ago>ago|back|before now)\b"),
+        ("away", "u", rf"\b(?:in|within) {_N} {_UNIT}\b"),
+        ("away", "u", rf"\b(?:{_N} )?{_UNIT} from (?:now|today|(?P<fixed>{_TOMORROW}))\b"),
         ("weekday", "w", rf"\b(?:{_N} )?(?P<unit>week)s? (?:from|after) (?:on |this |next )?{_W}\b"),
         ("week", "w", rf"\b{_W},?(?: of| in| on)? {_STEP} week\b"),
         ("week", "w", rf"\b{_STEP} week,?(?: on)? {_W}\b"),
-        ("unit", "", r"\bthe (?P<unit>week|weekend|month|year) (?P<which>after next)\b"),
-        ("unit", "", rf"\b{_STEP} (?P<unit>week|weekend|month|year)\b"),
-        ("unit", "", r"\b(?:at|on|over|for|during|by|until) the (?P<unit>weekend)\b"),
+        ("unit", "u", r"\bthe (?P<unit>week|weekend|month|year) (?P<which>after next)\b"),
+        ("unit", "u", rf"\b{_STEP} (?P<unit>week|weekend|month|year)\b"),
+        ("unit", "u", r"\b(?:at|on|over|for|during|by|until) the (?P<unit>weekend)\b"),
         ("weekday", "w", rf"\bthe {_W} (?P<which>after next)\b"),
         ("weekday", "w", rf"\b{_W} (?P<unit>week)\b"),
         ("weekday", "w", rf"(?<!every )(?<!each )\b(?:{_STEP} |(?P<lead>{_ON}) )?{_W}\b"),
         ("fixed", "", rf"\b(?:later )?(?P<fixed>today|tonight|tonite|2nite|this (?:morning|afternoon|evening)|{_TOMORROW})\b"),
-        ("day", "", rf"(?:\b(?:(?P<lead>{_LED})(?: the)?|the) |^|(?<=[-–]))(?P<day>\d\d? ?(?:st|nd|rd|th)){_ENDS}"),
+        ("day", "d", rf"(?:\b(?:(?P<lead>{_LED})(?: the)?|the) |^|(?<=[-–]))(?P<day>\d\d? ?(?:st|nd|rd|th)){_ENDS}"),
         ("day", "", rf"\b(?P<lead>on|by|until|till?) the (?P<day>{_any(_NTHS)}){_ENDS}"),
         ("month", "m", rf"\b(?:in|(?P<which>last|next)|since|until|by|during) {_M}\b{_Y}"),
         ("month", "m", rf"\b(?P<which>this) {_CAPITAL_M}\b"),
         ("month", "m", rf"\b{_M},? (?P<year>(?:19|20)\d\d)\b"),
-        ("month", "", r"\b(?P<year>\d{4})-(?P<m>\d\d)\b(?!-)"),
-        ("year", "", r"\b(?:in|since|of) (?P<year>(?:19|20)\d\d)\b"),
+        ("month", "d", r"\b(?P<year>\d{4})-(?P<m>\d\d)\b(?!-)"),
+        ("year", "d", r"\b(?:in|since|of) (?P<year>(?:19|20)\d\d)\b"),
         ("bare", "m", rf"(?<!^)\b{_CAPITAL_M}\b"),
     )
 )  # fmt: skip
-"""Kinds, what a text must name for them (a weekday, a month), and how they are written; what stands first is taken first."""
+"""Kinds, what a text must hold for them (weekday, month, digit, unit), how they are written; the first are taken first."""
 _HAS = {
     "w": re.compile(rf"\b(?:{_of(WEEKDAYS)})\b", re.IGNORECASE),
+    "d": re.compile(r"\d"),
+    "u": re.compile(r"(?:day|night|week|weekend|month|year|hour)s?\b", re.IGNORECASE),
     "m": re.compile(rf"\b(?:{_of(MONTHS)}|month)\b", re.IGNORECASE),
 }
 _MAYBE = re.compile(

@@ -34,6 +34,8 @@ _MOVED = re.compile(
 )
 _STOP = re.compile(r"(?<=\w[.!?]) (?=[A-Z])")
 _JOINT = re.compile(r"\s*(?:-|–|to|till?|until|through|thru|and)\s*(?:the\s*)?", re.IGNORECASE)
+_NEAR = 400
+"""Characters to either side of a date among which its verb is looked for."""
 _EDGES = {"start": 0, "beginning": 0, "early": 0, "middle": 1, "mid": 1, "end": 2, "late": 2}
 
 
@@ -49,14 +51,15 @@ class When:
 
 def find(sentence: str, at: datetime) -> When | None:
     """The first time a sentence speaks of, seen from the moment `at`; None when it names none, or none that exists."""
-    found = list(_spans(sentence, at.date()))
-    if not found:
+    spans = _spans(sentence, at.date())
+    one, (first, last) = next(spans, (None, (at.date(), at.date())))
+    if one is None:
         return None
-    one, (first, last) = found[0]
     said = sentence[one.first : one.last].strip()
-    if len(found) > 1 and _joined(sentence, one, found[1][0]) and found[1][1][0] > first:
-        return When(_midnight(first), _midnight(found[1][1][1]), sentence[one.first : found[1][0].last].strip())
-    hours = _hours(sentence, found) if last - first == _DAY else None
+    other, (onward, end) = next(spans, (one, (first, last)))
+    if onward > first and _joined(sentence, one, other):
+        return When(_midnight(first), _midnight(end), sentence[one.first : other.last].strip())
+    hours = _hours(sentence) if last - first == _DAY else None
     if hours is None:
         return When(_midnight(first), _midnight(last), said)
     start, end = (_midnight(first) + timedelta(minutes=minute) for minute in hours)
@@ -90,9 +93,10 @@ def _spans(sentence: str, today: date) -> Iterator[tuple[Named, Span]]:
 
 def _tense(sentence: str, first: int, last: int) -> Tense:
     """What the verb says that stands last before the characters from `first` to `last`, or else the first after them."""
-    begin = max((mark.end() for mark in _STOP.finditer(sentence, 0, first)), default=0)
-    end = _STOP.search(sentence, last)
-    first, last, sentence = first - begin, last - begin, sentence[begin : end.start() if end else None]
+    near = max(0, first - _NEAR)
+    begin = max((mark.end() for mark in _STOP.finditer(sentence, near, first)), default=near)
+    end = _STOP.search(sentence, last, last + _NEAR)
+    first, last, sentence = first - begin, last - begin, sentence[begin : end.start() if end else last + _NEAR]
     if _MOVED.search(sentence):
         return 1
     told: Tense = 0
@@ -112,9 +116,9 @@ def _joined(sentence: str, one: Named, other: Named) -> bool:
     return "and" not in joint[0] or sentence[: one.first].casefold().rstrip(" the").endswith("between")
 
 
-def _hours(sentence: str, found: Iterable[tuple[Named, Span]]) -> tuple[int, int] | None:
+def _hours(sentence: str) -> tuple[int, int] | None:
     """From which minute to which: of the first time of day that no date is made of. It takes an hour if nothing is said."""
-    for one, _ in found:
+    for one in dates.named(sentence):
         if "day" in one.said:
             sentence = f"{sentence[: one.first]}{' ' * (one.last - one.first)}{sentence[one.last :]}"
     if not clock.may_tell_time(sentence):

@@ -163,7 +163,8 @@ def ways_to_write(day: date) -> list[str]:
     return [
         f"{day}", f"{day.day}.{day.month}.{day.year}", f"{day.month}/{day.day}/{day.year}", f"{nth} of {name}, {day.year}",
         f"{name} {day.day}, {day.year}", f"the {nth} {short} {day.year}", f"{short} {nth} {day.year}",
-        f"{day.day} {name} {day.year}", f"{weekday.capitalize()}, {name} the {nth} {day.year}", f"{weekday[:3]} {nth} {name} {day.year}",
+        f"{day.day} {name} {day.year}", f"{weekday.capitalize()}, {name} the {nth} {day.year}",
+        f"{weekday[:3]} {nth} {name} {day.year}",
     ]  # fmt: skip
 
 
