@@ -10,25 +10,12 @@ from dataclasses import dataclass
 
 from kithnet.agents.wording import content_stems
 from kithnet.memory.language.text import words
+from kithnet.memory.language.time.dates import named
 from kithnet.memory.owner import Hit
 
-_DAYS = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|tonight|tomorrow"
-_MONTHS = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
-    r"nov(?:ember)?|dec(?:ember)?)"
-)
-_NTH = r"\d{1,2}(?:st|nd|rd|th)?"
 _HALF = r"(?:[ap]\.?m\b\.?|o'clock)"
 _SPELT = r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon|midnight)\b"
 _TYPES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (
-        "date",
-        re.compile(
-            rf"\b(?:{_NTH}(?: of)? {_MONTHS}|{_MONTHS} {_NTH}|\d{{4}}-\d\d-\d\d|\d{{1,2}}(?:st|nd|rd|th))\b",
-            re.IGNORECASE,
-        ),
-    ),
-    ("day", re.compile(rf"\b(?:{_DAYS})\b", re.IGNORECASE)),
     ("number", re.compile(rf"\b[\w-]*\d[\w-]*(?:[:.,]\d+)*(?: ?{_HALF})?|{_SPELT}(?: {_HALF})?", re.IGNORECASE)),
     ("name", re.compile(r"(?<!^)(?<![.!?:] )\b(?!I\b)[A-Z][\w'&-]*(?: [A-Z][\w'&-]*)*")),
 )
@@ -68,7 +55,11 @@ def kept(sentence: str) -> str:
 
 def values(text: str) -> list[Value]:
     """The values of a text in their order; a stretch is of the first kind that it can be."""
-    found: list[Value] = []
+    found = [
+        Value("date" if one.day else "day", text[one.first : one.last], one.first, one.last)
+        for one in named(text)
+        if one.day or one.kind in ("weekday", "week", "fixed")
+    ]
     for kind, pattern in _TYPES:
         for match in pattern.finditer(text):
             if all(match.end() <= one.start or match.start() >= one.end for one in found):
