@@ -16,19 +16,15 @@ from kithnet.memory.language.time.clock import HALF, tokens
 from kithnet.memory.language.time.clocktimes import clock_at
 from kithnet.memory.language.time.dates import MONTHS, WEEKDAYS, named
 from kithnet.memory.language.time.durations import length_at
-from kithnet.memory.language.time.numbers import row
+from kithnet.memory.language.time.numbers import TENS, UNITS, row
 
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_SPELT = {word: str(n) for n, word in enumerate(_UNITS)} | {word: str(20 + 10 * n) for n, word in enumerate(_TENS)}
+_SPELT = {word: str(n) for word, n in (UNITS | TENS).items()}
 _SPELT |= {
-    f"{ten}{joint}{unit}": str(20 + 10 * t + u)
-    for t, ten in enumerate(_TENS)
-    for u, unit in enumerate(_UNITS[1:10], 1)
-    for joint in ("-", " ")
+    f"{ten}{joint}{unit}": str(tens + n)
+    for ten, tens in TENS.items()
+    for unit, n in UNITS.items()
+    if 0 < n < 10
+    for joint in "- "
 }
 _CALENDAR = frozenset((*MONTHS, *WEEKDAYS, *(word[:3] for word in (*MONTHS, *WEEKDAYS))))
 _CLOCK = re.compile(

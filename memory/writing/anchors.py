@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from kithnet.memory.language.time.clock import Mark, Token
+from kithnet.memory.language.time.numbers import phrases as wordings
 from kithnet.memory.writing import phrases
 
 _AFTER: tuple[tuple[str, ...], ...] = (
@@ -17,23 +18,13 @@ _BEFORE: tuple[tuple[str, ...], ...] = (
     ("until", "the", "beginning", "of"), ("right", "up", "to"), ("up", "until"), ("up", "to"), ("until",), ("before",),
     ("ahead", "of"), ("leading", "up", "to"), ("prior", "to"), ("preceding",), ("till", "the", "start", "of"),
 )  # fmt: skip
-_NEEDS_VERB = frozenset(
-    {
-        ("when",),
-        ("once",),
-        ("as", "soon", "as"),
-        ("the", "moment"),
-        ("whenever",),
-        ("the", "minute"),
-        ("the", "second"),
-        ("the", "instant"),
-    }
-)
+_NEEDS_VERB = wordings("when/once/as soon as/the moment/whenever/the minute/the second/the instant")
 """Ways to begin that say only with a verb of ending or starting which edge is meant."""
 _ADVERBS = frozenset("right straight directly immediately just only soon shortly".split())
 _OVER = frozenset("over ends end ended finishes finished finish done stops stopped through up behind".split())
 _BEGUN = frozenset("starts start begins begin started beginning commences".split())
 _LINKS = frozenset("is are has have am i'm i've my we're with it's me been".split())
+_OTHERS = frozenset("we we're we've there there's comes".split())
 IT = "it"
 """The anchor of "as soon as that's over": what was spoken of last."""
 _IT = frozenset("it it's that that's this".split())
@@ -129,14 +120,7 @@ def _extent(low: Sequence[str], begin: int, taken: set[int]) -> tuple[int, str]:
 
 def _subject(low: Sequence[str], at: int) -> bool:
     """Whether the words of another clause begin: "until choir I'm at work"."""
-    return low[at] in phrases.SPEAKER - {"my", "me", "mine"} or low[at] in (
-        "we",
-        "we're",
-        "we've",
-        "there",
-        "there's",
-        "comes",
-    )
+    return low[at] in (phrases.SPEAKER | _OTHERS) - {"my", "me", "mine"}
 
 
 def _opening(low: Sequence[str], place: int, marks: Sequence[Mark]) -> tuple[int, int]:

@@ -18,29 +18,17 @@ _WRITTEN = """mon mondy munday=monday|tue tues tuesdy tuseday teusday=tuesday|we
 thu thur thurs thursdy thrusday=thursday|fri fridy firday=friday|sat saterday satuday=saturday|sun sundy=sunday|
 jan janurary=january|feb febuary feburary=february|mar=march|apr=april|jun=june|jul=july|aug=august|
 sep sept septemer=september|oct=october|nov=november|dec decmber=december"""
-_MEANT = {word: word for word in (*WEEKDAYS, *MONTHS)} | {
-    word: meant
-    for words, _, meant in (line.partition("=") for line in re.split(r"\|\s*", _WRITTEN))
-    for word in words.split()
-}
+_MEANT = {word: word for word in (*WEEKDAYS, *MONTHS)}
+for _line in _WRITTEN.replace("\n", "").split("|"):
+    _MEANT |= dict.fromkeys(_line.partition("=")[0].split(), _line.partition("=")[2])
 """Names as they are written, shortened and misspelt too, and what they mean."""
 _NTHS = {word: n for n, word in enumerate("first second third fourth fifth sixth seventh eighth ninth".split(), 1)}
 _NTHS |= {f"{tens}{joint}{word}": 20 + n for tens in ("twenty",) for joint in "- " for word, n in _NTHS.items()}
 _NTHS |= {f"{word}th": n for word, n in UNITS.items() if n in (10, 11) or n > 12}
 _NTHS |= {"twelfth": 12, "twentieth": 20, "thirtieth": 30, "thirty-first": 31, "thirty first": 31}
 _COUNTS = UNITS | TENS | {"a": 1, "an": 1, "another": 1, "a couple": 2, "a couple of": 2, "a few": 3, "several": 3}
-STEPS = {
-    "last": -1,
-    "past": -1,
-    "previous": -1,
-    "this past": -1,
-    "this": 0,
-    "current": 0,
-    "next": 1,
-    "coming": 1,
-    "upcoming": 1,
-}
-STEPS |= {"this coming": 1, "following": 1, "the following": 1, "the coming": 1, "after next": 2}
+STEPS = dict.fromkeys(("last", "past", "previous", "this past"), -1) | {"this": 0, "current": 0, "after next": 2}
+STEPS |= dict.fromkeys("next/coming/upcoming/following/this coming/the following/the coming".split("/"), 1)
 """Words before a week or a weekday, and how far from this one it is."""
 _TOMORROW = "tom+or+ows?|tmrr?w|tmr|tomoz|2mor+ow|2moro"
 FIXED = {"day after tomorrow": 2, "day before yesterday": -2, "last night": -1, "yesterday": -1, "ystd": -1, "yday": -1}

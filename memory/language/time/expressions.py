@@ -17,6 +17,8 @@ _SETTING_OUT = frozenset(
     we're they're log sent kick kicks""".split()
 )
 """Words before "out" or "off" that make it a beginning."""
+_MOVING = tuple("move shifted push postpone reschedul delay brought bring chang put slid slip bump".split())
+_RISING = frozenset("get gets getting got wake wakes waking woke".split())
 _BEFORE_ONE = frozenset("at from since until till til by to before after around about @".split())
 """Words after which "one" may be an hour; "start one" starts something."""
 _JOINTS = phrases(
@@ -178,27 +180,7 @@ class _Reader:
 
     def _moved(self, place: int) -> bool:
         """Whether the "to" at `place` says where something is moved to, rather than when it ends."""
-        return any(
-            self.at(back).startswith(
-                (
-                    "moved",
-                    "move",
-                    "shifted",
-                    "push",
-                    "postpone",
-                    "reschedul",
-                    "delay",
-                    "brought",
-                    "bring",
-                    "chang",
-                    "put",
-                    "slid",
-                    "slip",
-                    "bump",
-                )
-            )
-            for back in range(place - 1, max(-1, place - 5), -1)
-        )
+        return any(self.at(back).startswith(_MOVING) for back in range(place - 1, max(-1, place - 5), -1))
 
     def _ends_before(self, place: int) -> bool:
         """Whether a verb of ending stands close before, in the same clause: "stop work at 5", "finishing around 12"."""
@@ -214,16 +196,7 @@ class _Reader:
                 return False
             if word in lexicon.ENDS - {"to", "by", "over", "up", "back", "through", "end", "until", "till", "til"}:
                 return True
-            if word == "up" and self.at(back - 1) in (
-                "get",
-                "gets",
-                "getting",
-                "wake",
-                "wakes",
-                "waking",
-                "got",
-                "woke",
-            ):
+            if word == "up" and self.at(back - 1) in _RISING:
                 return True
             if word in ("over", "back", "done") and self.at(back + 1) in ("at", "by", "around", "about"):
                 return True

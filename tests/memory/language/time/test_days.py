@@ -42,7 +42,7 @@ def test_a_day_that_does_not_exist_is_none(said: str) -> None:
 def read(text: str) -> tuple[str, str] | None:
     """The first and the last day of what a text speaks of first."""
     when = days.find(text, AT)
-    return when and (f"{when.start:%m-%d}", f"{when.end - DAY:%m-%d}")
+    return None if when is None else (f"{when.start:%m-%d}", f"{when.end - DAY:%m-%d}")
 
 
 @pytest.mark.parametrize(
