@@ -118,6 +118,7 @@ _HAS = {
     "u": re.compile(r"(?:day|night|week|weekend|month|year|hour)s?\b", re.IGNORECASE),
     "m": re.compile(rf"\b(?:{_of(MONTHS)}|month)\b", re.IGNORECASE),
 }
+_NOT_SINCE = re.compile(r"\bha(?:ve|s|d)(?:n['’]t| not| never)\b[^.!?]*$", re.IGNORECASE)
 _MAYBE = re.compile(
     rf"\d|(?:day|night|nite|week|month|year|weekend|morning|afternoon|evening)s?\b|\b(?:{_of((*WEEKDAYS, *MONTHS))}|{_any(_NTHS)}|"
     rf"{_TOMORROW}|ystd|fortnight)\b",
@@ -191,6 +192,8 @@ def _parts(kind: str, match: re.Match[str]) -> list[Named]:
     named = first and match[0][0].isupper() and match[0] != "Mon" and match.string[first - 4 : first] != "the "
     if short and not named:
         return []  # "I sat in the sun"
+    if kind == "away" and "ago" not in said and _NOT_SINCE.search(match.string, max(0, first - 60), first):
+        return []  # "I haven't seen her in two weeks"
     if "m" in said and int(said["m"]) > 12 >= int(said["day"]):
         said["m"], said["day"] = said["day"], said["m"]
     if "day2" not in said:

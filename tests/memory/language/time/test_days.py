@@ -142,6 +142,7 @@ def test_both_ends_of_a_move_are_days_of_their_own() -> None:
         "I live on the 3rd floor", "Wait a second", "first of all, thanks", "the 2nd time it rang", "You may go", "We march on",
         "He sat in the sun", "I mar it", "24/7", "half is 1/2 of it", "it costs 4.5.", "call me at 5551212", "in the 4th quarter",
         "every Monday", "May I come in?", "version 1.2.3", "a score of 3-2", "at first I laughed", "this may hurt", "on the 99th",
+        "We haven't spoken in two weeks",
     ],
 )  # fmt: skip
 def test_floors_turns_and_verbs_are_no_days(text: str) -> None:
