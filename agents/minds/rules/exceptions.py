@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from kithnet.agents.wording import INTERROGATIVES
 from kithnet.memory.language.text import stem
+from kithnet.memory.language.time.clock import Token
 from kithnet.memory.writing import phrases
-from kithnet.memory.writing.clock import Token
 
 _EXCEPT = (
     ("except",), ("excluding",), ("exclude",), ("apart", "from"), ("aside", "from"), ("other", "than"), ("not", "counting"),

@@ -17,9 +17,9 @@ from kithnet.agents.minds.rules.exceptions import excluded
 from kithnet.agents.minds.rules.meanings import OF_DAYS, OF_TASTE, Tool, by_meaning, of_calendar
 from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, named_people
 from kithnet.memory.language.text import stem
+from kithnet.memory.language.time import clock, expressions
+from kithnet.memory.language.time.clock import DAY, Token
 from kithnet.memory.vectors import Embedder
-from kithnet.memory.writing import clock, timewords
-from kithnet.memory.writing.clock import DAY, Token
 
 
 def _stems(text: str) -> frozenset[str]:
@@ -344,7 +344,7 @@ def _nameless(tokens: Sequence[Token]) -> str:
 def _bounds(tokens: Sequence[Token]) -> tuple[tuple[int, int], int]:
     """The part of the day that counts, and the length that a gap must have."""
     window, least = (0, DAY), 1
-    for mark in timewords.marks(tokens, to_24=True):
+    for mark in expressions.marks(tokens, to_24=True):
         first, last = clock.settle(mark.start, mark.end)
         if mark.kind == "range" and first is not None and last is not None and last <= DAY:
             window = (first, last)
