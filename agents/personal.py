@@ -12,6 +12,7 @@ from kithnet.agents.disclosure.policy import Decision, Owner, Policy, decide, ru
 from kithnet.agents.disclosure.sensitivity import Discretion, Item, Sensitivity, stronger
 from kithnet.agents.infonav.ledger import Evidence
 from kithnet.agents.wording import content_words, named_people, unknown_names
+from kithnet.memory.language.reader import Line, Reader
 from kithnet.memory.owner import Hit, OwnerMemory, Recall
 from kithnet.memory.recall import cost
 from kithnet.memory.search import abstains
@@ -37,7 +38,8 @@ class Contact:
 
 @dataclass(frozen=True)
 class PersonalAgent:
-    """The agent of `person`; `names` are the person's own names. senses: tells by meaning what a statement is about."""
+    """The agent of `person`; `names` are the person's own names. senses: tells by meaning what a statement is about.
+    reader: finds answers in lines of talk and judges messages; rules do without one."""
 
     person: str
     names: tuple[str, ...]
@@ -48,6 +50,7 @@ class PersonalAgent:
     owner: Owner
     discretion: Discretion
     senses: Senses | None = None
+    reader: Reader | None = None
 
     @property
     def name(self) -> str:
@@ -89,10 +92,10 @@ class PersonalAgent:
         """Recalled memories as they are weighed: how sensitive each is, by its words, those around it and its audience."""
         if self.policy.unreserved:
             return [self._told_as(hit, self.evidence(hit).sources, "", None) for hit in hits]
-        around = [self._around(hit) for hit in hits]
-        self.discretion.read([text for hit, others in zip(hits, around, strict=True) for text in (hit.text, *others)])
+        scenes = [self._scene(hit) for hit in hits]
+        self.discretion.read([lines for lines, _ in scenes])
         return [
-            self._told_as(hit, self.evidence(hit).sources, "", others) for hit, others in zip(hits, around, strict=True)
+            self._told_as(hit, self.evidence(hit).sources, "", scene) for hit, scene in zip(hits, scenes, strict=True)
         ]
 
     def may_tell(self, item: Item, partner: str, task: str) -> bool:
@@ -107,11 +110,11 @@ class PersonalAgent:
         if partner == OUTSIDE:
             return [(self._told_as(line, self.evidence(line).sources, line.text, None), OWN_PERSON) for line in lines]
         judged = [line for line in lines if partner not in self._present(line) and not self.policy.unreserved]
-        around = {line.id: self._around(line) for line in judged}
-        self.discretion.read([text for line in lines if line.id in around for text in (line.text, *around[line.id])])
+        scenes = {line.id: self._scene(line) for line in judged}
+        self.discretion.read([scene for scene, _ in scenes.values()])
         found = []
         for line in lines:
-            item = self._told_as(line, self.evidence(line).sources, line.text, around.get(line.id))
+            item = self._told_as(line, self.evidence(line).sources, line.text, scenes.get(line.id))
             action, rule = ruled(self.policy, item, partner, self.tie(partner))
             told = would_tell(self.policy, item, partner, self.tie(partner), task, self.memory.grants)
             found.append((item, Decision(told, action, rule)))
@@ -173,26 +176,41 @@ class PersonalAgent:
 
     def _item(self, evidence: Evidence, value: str, quote: str) -> Item:
         if not evidence.id.startswith(("m", "k")):  # heard from another agent, or computed
-            sensitivity = stronger(evidence.sensitivity, self.discretion.of(quote))
+            sensitivity = stronger(evidence.sensitivity, self.discretion.of([(evidence.author, quote)]))
             return Item(evidence.sources, quote, value, sensitivity, frozenset({evidence.witness}))
         hit = self.memory.message(evidence.id)
-        return self._told_as(hit, evidence.sources, value, self._around(hit))
+        return self._told_as(hit, evidence.sources, value, self._scene(hit))
 
-    def _around(self, hit: Hit) -> list[str]:
-        """The words said just before and after a message."""
+    def _scene(self, hit: Hit) -> tuple[list[Line], int]:
+        """A line with those just before and after it, and its place among them; a noted memory stands alone."""
+        before, after = self.beside(hit, AROUND)
+        return [self.line(one) for one in (*before, hit, *after)], len(before)
+
+    def beside(self, hit: Hit, count: int) -> tuple[list[Hit], list[Hit]]:
+        """The messages just before and just after one, `count` of each at most; none of a noted memory."""
         if hit.kind != "message":
-            return []
-        return [other.text for other in self.memory.neighbours(hit.id, before=AROUND, after=AROUND)]
+            return [], []
+        others = self.memory.neighbours(hit.id, before=count, after=count)
+        number = int(hit.id[1:])
+        before = [one for one in others if int(one.id[1:]) < number]
+        return before, others[len(before) :]
+
+    def line(self, hit: Hit) -> Line:
+        """A message or memory as a reader sees it: the first name of who said it, and the words."""
+        person = hit.told_by if hit.kind != "message" else hit.sender
+        return (self._called(person).split() or [""])[0], hit.text
 
     def _present(self, hit: Hit) -> frozenset[str]:
         """Who else knows a line by having been there, or is meant to hear it."""
         may_know = (hit.sender, hit.receiver, hit.told_by, *(hit.audience or ()))
         return frozenset(p for p in may_know if p and p != self.person)
 
-    def _told_as(self, hit: Hit, sources: tuple[str, ...], value: str, around: Sequence[str] | None) -> Item:
-        """A line as something to be told. around: the words around it; None where whoever hears it was there."""
+    def _told_as(
+        self, hit: Hit, sources: tuple[str, ...], value: str, scene: tuple[Sequence[Line], int] | None
+    ) -> Item:
+        """A line as something to be told. scene: the lines around it, and its place; None where whoever hears it was there."""
         present = self._present(hit)
-        sensitivity: Sensitivity = "ordinary" if around is None else self.discretion.of(hit.text, around)
+        sensitivity: Sensitivity = "ordinary" if scene is None else self.discretion.of(*scene)
         if (hit.audience is not None or OUTSIDE in present) and sensitivity == "ordinary":
             sensitivity = "confidence"  # noted for few, or said by the agent's own person: whatever its words
         audience = None if hit.audience is None else frozenset(hit.audience)

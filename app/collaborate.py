@@ -27,6 +27,7 @@ from kithnet.runtime.config import Config
 from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.errors import InputError, IsolatedPerson, UnknownPerson
 from kithnet.runtime.limits import Limits, Meter, limited, metered
+from kithnet.runtime.reader import LlamaReader
 from kithnet.runtime.trace import TraceWriter
 
 
@@ -42,6 +43,7 @@ class Scene:
     limits: Limits
     run: Run
     embedder: LlamaEmbedder | None
+    reader: LlamaReader | None = None
 
 
 def settings_of(config: Config, mind: MindName = "reader") -> Settings:
@@ -62,6 +64,7 @@ def settings_of(config: Config, mind: MindName = "reader") -> Settings:
         firm=config.recall.firm,
         temperature=config.model.temperature,
         seed=config.model.seed,
+        sure=config.reader.sure,
         extract=config.memory.extract,
         tools=config.dialogue.tools,
     )
@@ -85,15 +88,16 @@ async def scene(
         store = stack.enter_context(Store.open(world / "kith.db"))
         embedder = stack.enter_context(engines.embedder(config, models))
         index = stack.enter_context(engines.vectors(store, world, embedder))
+        reader = stack.enter_context(engines.reader(config, models))
         trace = stack.enter_context(TraceWriter(run.trace))
-        cast = Cast(store, policy_of(config.disclosure), owner=owner, embedder=embedder, index=index)
+        cast = Cast(store, policy_of(config.disclosure), owner=owner, embedder=embedder, index=index, reader=reader)
         async with engines.chat_model(config, models, model) as chat, open_saver(run.state) as saver:
             mind = await thinking.resolve(config, models, chat)
             stage = Stage(chat, cast.agent, settings_of(config, mind), trace, journal, embedder, minds or {})
             bounds = config.limits
             limits = Limits(bounds.calls or None, bounds.tokens or None, bounds.seconds or None)
             try:
-                yield Scene(store, cast, stage, saver, trace, limits, run, embedder)
+                yield Scene(store, cast, stage, saver, trace, limits, run, embedder, reader)
             finally:
                 engine_stats.emit(trace, chat)
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,12 +54,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to look at. url: an OpenAI-compatible endpoint in the local model's place, or "".
-    mind: the setting model.mind. programs: PATH."""
+    """What to look at. reader: the trained reader, "" for none. url: an OpenAI-compatible endpoint in the local model's place,
+    or "". mind: the setting model.mind. programs: PATH."""
 
     home: Path
     model: str
     embedder: str
+    reader: str = ""
     url: str = ""
     mind: str = "auto"
     key: str = ""
@@ -229,8 +230,22 @@ def _models(question: Question) -> list[Check]:
     registry = Registry(question.home / "models")
     names = [question.embedder] if question.url else [question.model, question.embedder]
     checks = [_model(registry, name, question.deep) for name in names]
+    checks += [_reader(registry, question)] if question.reader else []
     checks += [_mind(question)] if question.url or checks[0].ok else []
     return checks if question.url or not checks[0].ok else [*checks, *_thrashing(registry.resolve(question.model))]
+
+
+def _reader(registry: "Registry", question: Question) -> Check:
+    """The trained reader: without it rules read, and miss more."""
+    found = _model(registry, question.reader, question.deep)
+    if found.ok:
+        from kithnet.runtime.reader import LlamaReader
+
+        try:
+            LlamaReader.load(registry.resolve(question.reader), threads=1).close()
+        except KithnetError as error:
+            found = Check(found.name, False, False, error.message, error.hint)
+    return replace(found, needed=False)
 
 
 def _mind(question: Question) -> Check:

@@ -1,8 +1,9 @@
 """Open the models a configuration names: a local GGUF or a remote endpoint, and the embedder."""
 
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +16,16 @@ from kithnet.runtime.config import Config, ExpertsConfig
 from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.engine.kvchoice import kv_choice
 from kithnet.runtime.engine.kvtypes import DEFAULT, KvTypes
-from kithnet.runtime.errors import ConfigError, StorageError, UnknownModel
+from kithnet.runtime.errors import ConfigError, ModelFileError, StorageError, UnknownModel
 from kithnet.runtime.local import LocalModel, LocalOptions
 from kithnet.runtime.lora import AdapterFile
 from kithnet.runtime.offload.opening import STORE_SUFFIX
 from kithnet.runtime.offload.options import ExpertOptions
 from kithnet.runtime.offload.tuning import kept
+from kithnet.runtime.reader import LlamaReader
 from kithnet.runtime.registry import Registry
 
+_log = logging.getLogger(__name__)
 CONTEXT, REMOTE_CONTEXT = 8192, 32768
 """Tokens of a conversation where the settings leave it open."""
 
@@ -122,6 +125,24 @@ def embedder(config: Config, models: Path) -> Iterator[LlamaEmbedder | None]:
         yield loaded
     finally:
         loaded.close()
+
+
+@contextmanager
+def reader(config: Config, models: Path) -> Iterator[LlamaReader | None]:
+    """The trained reader, or None where none is wanted, or it has not been fetched, or its file will not do: rules read then,
+    and of a file that will not do a line is logged."""
+    if not config.reader.name:
+        yield None
+        return
+    try:
+        loaded = LlamaReader.load(Registry(models).resolve(config.reader.name))
+    except (UnknownModel, ModelFileError) as error:
+        if isinstance(error, ModelFileError):
+            _log.warning("rules read in place of the trained reader: %s (%s)", error.message, error.hint)
+        yield None
+        return
+    with closing(loaded):
+        yield loaded
 
 
 @contextmanager

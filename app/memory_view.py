@@ -16,7 +16,6 @@ from kithnet.memory.owner import Hit, OwnerMemory, Utterance
 from kithnet.memory.recall import as_json
 from kithnet.memory.search import abstains
 from kithnet.memory.store import Store
-from kithnet.memory.vectors import Embedder
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import InputError
 
@@ -41,7 +40,6 @@ class _Open:
     memory: OwnerMemory
     partner: str | None
     at: datetime | None
-    embedder: Embedder | None
 
 
 @contextmanager
@@ -53,7 +51,7 @@ def _opened(place: Place, config: Config, asked: Asked) -> Iterator[_Open]:
         person = people.resolve(everybody, asked.person).id
         partner = people.resolve(everybody, asked.partner).id if asked.partner is not None else None
         with engines.vectors(store, place.folder, embedder) as index:
-            yield _Open(store, store.owner(person, index, embedder), partner, at, embedder)
+            yield _Open(store, store.owner(person, index, embedder), partner, at)
 
 
 def moment(text: str | None) -> datetime | None:
@@ -77,9 +75,10 @@ def search(place: Place, config: Config, asked: Asked, query: str, k: int) -> di
             found = it.memory.recall(query, k=k, at=it.at)
         else:
             found = it.memory.recall(query, partner=it.partner, k=k * DEEPER, budget=800 * DEEPER, at=it.at)
-            agent = Cast(it.store, policy_of(config.disclosure), embedder=it.embedder).agent(it.memory.owner)
-            weighed = zip(found.hits, agent.items(found.hits), strict=True)
-            told = tuple(hit for hit, item in weighed if agent.may_tell(item, it.partner, query))
+            with engines.reader(config, place.models) as reader:
+                agent = Cast(it.store, policy_of(config.disclosure), reader=reader).agent(it.memory.owner)
+                weighed = zip(found.hits, agent.items(found.hits), strict=True)
+                told = tuple(hit for hit, item in weighed if agent.may_tell(item, it.partner, query))
             found = replace(found, hits=told[:k], searched=len(told), abstained=abstains(told))
     return {
         "hits": [as_json(hit) for hit in found.hits],

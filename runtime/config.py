@@ -116,6 +116,15 @@ class EmbedderConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ReaderConfig:
+    """name: a trained reader of the registry or a GGUF path; "" for none: rules read then. sure: how likely what it found must
+    answer before it is told, in [0, 1]."""
+
+    name: str = "kith-reader"
+    sure: float = _within(0.5, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class DialogueConfig:
     """max_turns: utterances of both agents. stall_turns: turns without a new fact before they stop.
     steps: moves of one turn, the last of which speaks. max_questions: rationales a plan may hold. max_entries: that a ledger may
@@ -226,6 +235,7 @@ class Config:
     model: ModelConfig = ModelConfig()
     experts: ExpertsConfig = ExpertsConfig()
     embedder: EmbedderConfig = EmbedderConfig()
+    reader: ReaderConfig = ReaderConfig()
     dialogue: DialogueConfig = DialogueConfig()
     consult: ConsultConfig = ConsultConfig()
     recall: RecallConfig = RecallConfig()

@@ -52,6 +52,11 @@ def embedder_path() -> Path:
 
 
 @pytest.fixture(scope="session")
+def reader_path() -> Path:
+    return _model_file("kith-reader.gguf")
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     if not _DATA.is_dir():
         pytest.skip(f"real input is not beside this checkout ({_DATA})")

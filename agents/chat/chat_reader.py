@@ -17,6 +17,7 @@ from kithnet.agents.dialogue.speaking import who_said
 from kithnet.agents.disclosure.policy import Action
 from kithnet.agents.infonav.consensus import Agreed
 from kithnet.agents.infonav.ledger import Rationale
+from kithnet.agents.minds import finding
 from kithnet.agents.minds.mind import AskContact, Cite, Conclusion, Move, Note, Speak, View
 from kithnet.agents.minds.rules import reading
 from kithnet.agents.minds.rules.reading import Finding, Passage
@@ -166,28 +167,43 @@ class _Work:
 
     async def _answer(self, sentence: str) -> None:
         question = sentence if asks(sentence) else _indirect(sentence)
-        passages = await self._passages(question)
-        finding = await reading.read(self.mind.model, question, passages, self.mind.settings, self._failed)
-        if finding is None:
+        found = await self._found(question)
+        if found is None:
             self.said.append(UNKNOWN)
             return
-        hit = finding.passage.hit
-        ids = [hit.id, *([finding.passage.asked.id] if finding.passage.asked else [])]
+        hit = found.passage.hit
+        ids = [hit.id, *([found.passage.asked.id] if found.passage.asked else [])]
         self.cites += ids
         self.last = hit.id if hit.kind != "message" else self.last
         rationale = self.view.ledger.find(question)
         if rationale:
-            cite = Cite(hit.id, finding.quote, finding.passage.score)
-            self.notes.append(Note("fill", rationale.id, value=finding.value, cites=(cite,)))
-        self.said.append(await asyncio.to_thread(self._told, finding))
+            cite = Cite(hit.id, found.quote, found.passage.score)
+            self.notes.append(Note("fill", rationale.id, value=found.value, cites=(cite,)))
+        self.said.append(await asyncio.to_thread(self._told, found))
 
-    def _told(self, finding: Finding) -> str:
+    async def _found(self, question: str) -> Finding | None:
+        """What the memory says to a question: by the trained reader, where there is one."""
+        agent, settings = self.agent, self.mind.settings
+        if agent.reader is None:
+            return await reading.read(self.mind.model, question, await self._passages(question), settings, self._failed)
+        recalled = await agent.recall(question, k=finding.RANKED, budget=finding.BUDGET, partner=self.view.partner)
+        hits = await asyncio.to_thread(self._candidates, question, recalled.hits)
+        answers = await asyncio.to_thread(finding.answers, agent.reader, agent, question, hits)
+        for one in answers:
+            passage = Passage(one.hit, one.sure, one.before)
+            if one.sure < settings.sure:
+                break
+            if self.own or await self._may_tell(passage, question):
+                return Finding(passage, one.value, reading.sentence_with(one.value, one.hit.text), True)
+        return None
+
+    def _told(self, found: Finding) -> str:
         """What was found, as who said it; what it took the place of is said to be past."""
-        hit = finding.passage.hit
+        hit = found.passage.hit
         past = self.agent.memory.past(hit.id) if hit.kind != "message" and self.own else []
         before = f" Before, it was: “{past[0].text}”" if past else ""
         own = self.own and hit.kind != "message" and hit.told_by == self.agent.person
-        return f"{self._who(hit)}: “{hit.text if own else finding.quote}”{before}"
+        return f"{self._who(hit)}: “{hit.text if own else found.quote}”{before}"
 
     def _who(self, hit: Hit) -> str:
         """Who said something, to whoever is being talked with."""

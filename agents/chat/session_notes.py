@@ -7,11 +7,14 @@ from kithnet.agents.disclosure.sensitivity import stronger
 from kithnet.agents.infonav.ledger import Evidence, Ledger, Rationale
 from kithnet.agents.personal import AROUND, OUTSIDE, PersonalAgent
 from kithnet.agents.wording import adds_nothing, attributed, content_stems, named_people
+from kithnet.memory.language.reader import STANCES
 from kithnet.memory.owner import Hit, Kept
 from kithnet.memory.writing.extract import Statement
 
 WORTH_KEEPING = 0.5
 """Support that a heard value needs to become a memory."""
+SUPPOSED = 0.5
+"""From which odds a message only asks, wishes or quotes."""
 SUMMED_UP = 8
 """Things of a session that its summary names."""
 
@@ -35,7 +38,7 @@ def write_session(
     if not hits:
         return Kept()
     statements = agent.memory.statements(session, agent.senses, own=(OUTSIDE,))
-    statements = [one for one in statements if f"m{one.evidence}" not in read]
+    statements = _that_hold(agent, hits, [one for one in statements if f"m{one.evidence}" not in read])
     gone = agent.memory.outdated([f"m{one.evidence}" for one in extra]) if extra else ()
     fresh = [one for one in extra if f"m{one.evidence}" not in gone]
     statements += [one for one in fresh if not _said_already(one, statements)]
@@ -51,16 +54,38 @@ def write_session(
     )
 
 
+def _that_hold(agent: PersonalAgent, hits: Sequence[Hit], statements: Sequence[Statement]) -> list[Statement]:
+    """The statements whose messages tell what is so, as the trained reader reads them: a wish, a question, or what is quoted
+    from somebody else tells nothing of the speaker."""
+    if agent.reader is None or not statements:
+        return list(statements)
+    place = {hit.id: at for at, hit in enumerate(hits)}
+    told = [f"m{one.evidence}" for one in statements if f"m{one.evidence}" in place]
+    lines = [agent.line(hit) for hit in hits]
+    judged = agent.reader.judged([(lines[place[m] - 1] if place[m] else None, lines[place[m]]) for m in told])
+    stances = {
+        message: dict(zip(STANCES, map(float, odds.stance), strict=True))
+        for message, odds in zip(told, judged, strict=True)
+    }
+
+    def holds(one: Statement) -> bool:
+        odds = stances.get(f"m{one.evidence}")
+        if odds is None:
+            return True
+        quoted = odds["quoted"] if one.about == one.told_by else 0.0
+        return odds["asked"] + odds["wished"] + quoted < SUPPOSED
+
+    return [one for one in statements if holds(one)]
+
+
 def confided(agent: PersonalAgent, hits: Sequence[Hit]) -> list[str]:
     """Ids of the messages of a session that are not for everybody, by their own words or those around them."""
-    texts = [hit.text for hit in hits]
+    lines = [agent.line(hit) for hit in hits]
+    agent.discretion.read([lines])
     return [
         hit.id
         for place, hit in enumerate(hits)
-        if agent.discretion.of(
-            hit.text, [*texts[max(0, place - AROUND) : place], *texts[place + 1 : place + 1 + AROUND]]
-        )
-        != "ordinary"
+        if agent.discretion.of(lines[max(0, place - AROUND) : place + 1 + AROUND], min(place, AROUND)) != "ordinary"
     ]
 
 
@@ -89,12 +114,12 @@ def write(agent: PersonalAgent, partner: str, ledger: Ledger, dialogue: str) -> 
         if not heard or not rationale.value or adds_nothing(rationale.value, rationale.question, heard[0].quote):
             continue
         sources = tuple(dict.fromkeys(source for item in heard for source in item.sources))
-        sensitive = any(stronger(item.sensitivity, agent.discretion.of(item.quote)) != "ordinary" for item in heard)
+        judged = [stronger(item.sensitivity, agent.discretion.of([(item.author, item.quote)])) for item in heard]
         remembered = agent.memory.remember(
             about=_subject(agent, partner, rationale.question),
             text=f"{rationale.question} {_by_its_author(agent, rationale.value, heard[0])}", told_by=heard[0].witness, kind="fact",
             evidence=(), handles=sources, session=dialogue, importance=heard[0].support,
-            audience=() if sensitive else None,
+            audience=None if all(one == "ordinary" for one in judged) else (),
         )  # fmt: skip
         written[remembered.id] = rationale
     if written:

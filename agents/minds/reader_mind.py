@@ -64,7 +64,8 @@ class ReaderMind:
 
         led = {r.question for r in view.ledger.rationales if r.follow and r.value}  # questions that only led to others
         last = tuple(one for one in agreed if one.question not in led)
-        found = await answers.answer(self.model, view.task, last, self.settings, failed)
+        quoting = self.agent_of(view.person).reader is not None
+        found = await answers.answer(self.model, view.task, last, self.settings, failed, quoting=quoting)
         return Conclusion(found.text, found.citations, "stated" if found.known else "unknown", found.worded_by)
 
     def _computed(self, view: View, plan: Plan, agreed: Sequence[Agreed]) -> Conclusion:

@@ -124,11 +124,15 @@ def reading(
     requests: Annotated[
         Path | None, typer.Option("--requests", help="Schedule-Guided Dialogue's messages with dates and times, JSONL.")
     ] = None,
+    shared: Annotated[
+        Path | None,
+        typer.Option("--data", help="A folder with friendsqa/ and agentsocial/, which judge the reader too."),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few talks: whether all works, not how well.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the messages and of the talks.")] = 7,
     as_json: output.AsJson = False,
 ) -> None:
-    """How well messages about plans are read in voices that nothing was fitted to, by the tagger and by rules alone.
+    """How well messages and questions are read in voices that nothing was fitted to: the trained reader, the tagger, rules.
 
     Example: kith bench reading
     """
@@ -138,9 +142,12 @@ def reading(
     from kithnet.bench.report import as_text
     from kithnet.runtime.registry import Registry
 
-    path = Registry(models_here()).resolve(settings(None, None).embedder.name)
+    config, registry = settings(None, None), Registry(models_here())
+    embedder, reader = registry.resolve(config.embedder.name), registry.resolve(config.reader.name)
     with output.progress("measuring") as progress:
-        result = suite.run(path, asked=requests, quick=quick, refit=refit, seed=seed, tell=progress)
+        result = suite.run(
+            embedder, reader, shared=shared, asked=requests, quick=quick, refit=refit, seed=seed, tell=progress
+        )
     output.show(contract(result), as_text(result), as_json)
 
 
@@ -166,9 +173,10 @@ def memory(
     from kithnet.bench.report import as_text
     from kithnet.runtime.registry import Registry
 
-    path = Registry(models_here()).resolve(settings(None, None).embedder.name)
+    config, registry = settings(None, None), Registry(models_here())
+    embedder, reader = registry.resolve(config.embedder.name), registry.resolve(config.reader.name)
     with output.progress("measuring") as progress:
-        result = suite.run(path, only=only or (), quick=quick, seed=seed, phrases=phrases, tell=progress)
+        result = suite.run(embedder, reader, only=only or (), quick=quick, seed=seed, phrases=phrases, tell=progress)
     output.show(contract(result), as_text(result), as_json)
 
 

@@ -37,6 +37,7 @@ def doctor(
         home=home_folder(os.environ),
         model=model.name,
         embedder=settings.embedder.name,
+        reader=settings.reader.name,
         url=model.url,
         mind=model.mind,
         key=os.environ.get(model.api_key_env, ""),

@@ -15,7 +15,8 @@ class Outcome:
 
     right: the answer holds the gold, or nothing was answered where there is no answer. known: something was answered.
     cites: a message of the gold evidence is cited. rank: of the first gold message in recall, from 1; 0 where it is not
-    among those asked for. seconds: of the whole; model_seconds: of them inside the model. error: why it failed.
+    among those asked for; reranked: its place once the trained reader has ranked the first ones. seconds: of the whole;
+    model_seconds: of them inside the model. error: why it failed.
     """
 
     question: str
@@ -26,6 +27,7 @@ class Outcome:
     cites: bool = False
     answer: str = ""
     rank: int = 0
+    reranked: int = 0
     calls: int = 0
     sent: int = 0
     evaluated: int = 0

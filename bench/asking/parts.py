@@ -1,5 +1,6 @@
 """The parts of the way to an answer, each measured alone: recall, reading given evidence, and knowing by heart."""
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Any
 from zlib import crc32
 
 from kithnet.agents.dialogue import consult
+from kithnet.agents.minds import finding
 from kithnet.app import collaborate
 from kithnet.app.collaborate import Scene
 from kithnet.bench.asking.outcomes import Outcome
@@ -120,7 +122,11 @@ async def _recall(place: Place, blank: Outcome, question: Question) -> Outcome:
     found = await agent.recall(question.text, k=CUTS[-1], budget=ROOM, partner=question.asker)
     gold = place.gold(question)
     rank = next((number for number, hit in enumerate(found.hits, 1) if hit.id in gold), 0)
-    return replace(blank, rank=rank, right=rank == 1, known=not found.abstained)
+    blank = replace(blank, rank=rank, right=rank == 1, known=not found.abstained)
+    if agent.reader is None:
+        return blank
+    order = await asyncio.to_thread(finding.ranked, agent.reader, agent, question.text, found.hits)
+    return replace(blank, reranked=next((number for number, hit in enumerate(order, 1) if hit.id in gold), 0))
 
 
 def _prompt(place: Place, part: str, question: Question) -> tuple[str, str]:

@@ -86,6 +86,8 @@ def _recall(asked: Asked) -> dict[str, Any]:
     n, ranks = len(asked), [one.rank for _, one in asked]
     row: dict[str, Any] = {"part": RECALL, "mind": "-", "kind": "all", "n": n}
     row |= {f"recall@{cut}": sum(0 < rank <= cut for rank in ranks) / n for cut in CUTS}
+    if after := [one.reranked for _, one in asked if one.reranked]:
+        row |= {f"reranked@{cut}": sum(rank <= cut for rank in after) / n for cut in CUTS[:-1]}
     return row | {"seconds": fmean(one.seconds for _, one in asked), "failed": sum(bool(one.error) for _, one in asked)}
 
 

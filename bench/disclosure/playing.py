@@ -19,6 +19,7 @@ from kithnet.app.runs import Run
 from kithnet.app.worlds import stored_graph
 from kithnet.bench.disclosure.scorer import Seen
 from kithnet.bench.minds import HOSTILE, MODEL, READER, thinking
+from kithnet.memory.language.reader import Reader
 from kithnet.memory.store import Store
 from kithnet.memory.vectors import Embedder, VectorIndex
 from kithnet.runtime.chat import ChatModel, Message, OnText, Reply, ReplySpec, Scores, Traits
@@ -37,6 +38,7 @@ class Table:
     settings: Settings
     limits: Limits
     mind: str
+    reader: Reader | None = None
 
 
 @dataclass
@@ -73,7 +75,7 @@ async def scene(
     store: Store, index: VectorIndex | None, policies: Mapping[str, Policy], table: Table, run: Run
 ) -> AsyncIterator[Scene]:
     """An open world in which everybody has rules of their own."""
-    cast = Cast(store, Policy(), embedder=table.embedder, index=index)
+    cast = Cast(store, Policy(), embedder=table.embedder, index=index, reader=table.reader)
 
     def agent_of(person: str) -> PersonalAgent:
         return replace(cast.agent(person), policy=policies[person])

@@ -125,6 +125,7 @@ async def _play_all(
     async with AsyncExitStack() as stack:
         loaded = stack.enter_context(engines.embedder(config, models))
         embedder = Remembering(loaded) if loaded else None
+        reader = stack.enter_context(engines.reader(config, models))
         chat = Lent(await stack.enter_async_context(engines.chat_model(config, models, model)))
         done = total - len(todo)
         at: tuple[Case, bool, str] | None = None
@@ -135,7 +136,7 @@ async def _play_all(
                 where = (job.case, job.guarded, job.probe.id if job.probe.parts else "")
                 if here is None or where != at:
                     await world.aclose()
-                    settings = Table(chat, embedder, settings_of(mind), limits, plan.mind)
+                    settings = Table(chat, embedder, settings_of(mind), limits, plan.mind, reader)
                     here, at = await world.enter_async_context(_world(job, plan, settings)), where
                 tell(done, total, f"{job.case.kind} {job.probe.wording}")
                 ended.add(await _one(job, plan.mind, here))

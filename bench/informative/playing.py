@@ -20,6 +20,7 @@ from kithnet.bench.informative.arms import Arm
 from kithnet.bench.informative.item import Item, Said, Setting
 from kithnet.bench.informative.scoring import named, score
 from kithnet.memory.indexer import Indexer
+from kithnet.memory.language.reader import Reader
 from kithnet.memory.store import Store
 from kithnet.memory.vectors import ArrayIndex, Embedder, VectorIndex, Vectors
 from kithnet.memory.writing.tagging import WordEncoder
@@ -72,6 +73,7 @@ class Table:
     settings: Settings
     policy: Policy
     limits: Limits
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ async def play(item: Item, arm: Arm, world: Open, table: Table, folder: Path, tr
 
 @asynccontextmanager
 async def _scene(world: Open, table: Table, settings: Settings, folder: Path, trace: Path) -> AsyncIterator[Scene]:
-    cast = Cast(world.store, table.policy, embedder=table.embedder, index=world.index)
+    cast = Cast(world.store, table.policy, embedder=table.embedder, index=world.index, reader=table.reader)
     folder.mkdir(parents=True, exist_ok=True)
     trace.unlink(missing_ok=True)  # of an attempt that was interrupted
     with TraceWriter(trace) as writer:

@@ -170,6 +170,7 @@ async def _play_all(
     with ExitStack() as stack:
         loaded = embedder or stack.enter_context(engines.embedder(config, models))
         encoder = playing.Remembering(loaded) if loaded else None
+        reader = None if embedder else stack.enter_context(engines.reader(config, models))
         bounds = config.limits
         limits = Limits(bounds.calls or None, bounds.tokens or None, bounds.seconds or None)
         shutil.rmtree(folder / WORLDS, ignore_errors=True)  # of a run that was killed
@@ -178,7 +179,7 @@ async def _play_all(
         replayed = CachedModel(None, _calls(folder, todo[0])) if replay else None
         async with engines.chat_model(config, models, model or replayed) as chat:
             mind = await minds.resolve(config, models, chat)
-            table = Table(chat, encoder, settings_of(config, mind), policy_of(config.disclosure), limits)
+            table = Table(chat, encoder, settings_of(config, mind), policy_of(config.disclosure), limits, reader)
             await _in_turn(_Work(folder, ledger, table, replay, tell, total - len(todo), total), todo)
 
 

@@ -16,6 +16,7 @@ from kithnet.app.cast import Cast
 from kithnet.bench.memory.flat import FlatMemory
 from kithnet.memory import schema
 from kithnet.memory.indexer import Indexer
+from kithnet.memory.language.reader import Reader
 from kithnet.memory.lexical import stems
 from kithnet.memory.owner import Hit
 from kithnet.memory.store import Store
@@ -27,11 +28,11 @@ from kithnet.network.generate.mixed import Episode, GoldMemory
 class Tools:
     """An embedder that embeds every text once, and what the agents of all episodes share over it."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, reader: Reader) -> None:
         self.name, self.dim = embedder.name, embedder.dim
         self._embedder = embedder
         self._known: dict[str, np.ndarray] = {}
-        self.discretion = Discretion(self)
+        self.discretion = Discretion(reader)
         self.senses = MeantSlots(self)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:

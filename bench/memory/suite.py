@@ -14,6 +14,7 @@ from kithnet.bench.report import Bar, Result
 from kithnet.network.generate.spec import Phrases
 from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.errors import InputError
+from kithnet.runtime.reader import LlamaReader
 
 Measured = tuple[list[dict[str, Any]], list[Bar]]
 Tell = Callable[[int, int], None]
@@ -81,7 +82,7 @@ MEASURES: dict[str, Callable[[Setup], Measured]] = {
 
 
 def run(
-    embedder: Path, *, only: Sequence[str] = (), quick: bool = False, seed: int = 7, phrases: str = "held-out",
+    embedder: Path, reader: Path, *, only: Sequence[str] = (), quick: bool = False, seed: int = 7, phrases: str = "held-out",
     tell: Tell = lambda done, of: None,
 ) -> Result:  # fmt: skip
     """Measure, with the held-out wordings unless others are asked for. Raises InputError for an unknown measurement."""
@@ -94,8 +95,8 @@ def run(
     table: list[dict[str, Any]] = []
     bars: list[Bar] = []
     chosen = [name for name in MEASURES if name in only or not only]
-    with closing(LlamaEmbedder.load(embedder)) as loaded:
-        tools = Tools(loaded)
+    with closing(LlamaEmbedder.load(embedder)) as loaded, closing(LlamaReader.load(reader)) as reads:
+        tools = Tools(loaded, reads)
         for name in chosen:
             with tempfile.TemporaryDirectory() as beside:
                 setup = Setup(QUICK if quick else Sizes(), seed, wordings, tools, Path(beside), tell)

@@ -1,4 +1,5 @@
-"""How well messages about plans are read in voices that nothing was fitted to, by the tagger and by rules; and the fit."""
+"""How well messages and questions are read in voices that nothing was fitted to: by the trained reader, by the tagger of plans,
+by rules; and the tagger's fit."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from kithnet.bench.informative.wordings import read_book
-from kithnet.bench.reading import fit, requests, talks
+from kithnet.bench.reading import fit, heads, requests, talks
 from kithnet.bench.reading.labelled import Labelled, Labeller, writers
 from kithnet.bench.report import Bar, Result
 from kithnet.memory.writing import tagging
 from kithnet.memory.writing.tagging import GROUPS, LABELS, Tagger, Tags
 from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.errors import InputError
+from kithnet.runtime.reader import LlamaReader
 
 FULL, QUICK = 40, 8
 """Days that are told in each writer's words."""
@@ -26,14 +28,16 @@ Tell = Callable[[int, int], None]
 
 
 def run(
-    embedder: Path, *, asked: Path | None = None, quick: bool = False, refit: bool = False, seed: int = 7,
-    target: Path = WEIGHTS, tell: Tell = lambda done, of: None,
+    embedder: Path, reader: Path, *, shared: Path | None = None, asked: Path | None = None, quick: bool = False,
+    refit: bool = False, seed: int = 7, target: Path = WEIGHTS, tell: Tell = lambda done, of: None,
 ) -> Result:  # fmt: skip
     """Report on the writers that are held out. refit: first fit the weights again and write them to `target`. asked: a file of
-    real requests, whose dates and times are read too.
+    real requests, whose dates and times are read too. shared: a folder with public data that the trained reader is judged by too.
 
     Raises InputError for an embedder that the weights do not belong to, and for a file that cannot be read.
     """
+    with closing(LlamaReader.load(reader)) as reads:
+        of_heads, head_bars = heads.rows(reads, shared, quick=quick)
     of_requests = requests.rows(requests.load(asked)) if asked else []
     started, steps = time.perf_counter(), len(fit.COURSES) + 2
     with closing(LlamaEmbedder.load(embedder)) as encoder:
@@ -54,7 +58,7 @@ def run(
         tell(steps - 1, steps)
         table += _talks(tagger, QUICK if quick else FULL, seed)
         tell(steps, steps)
-    table += of_requests
+    table += of_requests + of_heads
     unseen = [row for row in table if "rules" in row and row["of"] != "dev"]
     bars = [Bar(f"talk of {row['of']} read, F1", row["tagger"], row["rules"], "higher") for row in unseen]
     bars += [
@@ -62,7 +66,8 @@ def run(
         for row in of_requests
         if row["of"] in REQUESTS
     ]
-    return Result("Messages about plans, read", table, bars, seed, time.perf_counter() - started)
+    bars += head_bars
+    return Result("Messages and questions, read", table, bars, seed, time.perf_counter() - started)
 
 
 def _labels(held: Sequence[Labelled], tags: Sequence[Tags]) -> list[dict[str, Any]]:

@@ -16,14 +16,25 @@ from kithnet.agents.disclosure.policy import Owner, Policy
 from kithnet.agents.minds.mind import Mind
 from kithnet.agents.settings import Settings
 from kithnet.app.cast import Cast
+from kithnet.memory.language.reader import Reader
 from kithnet.memory.store import Store
 from kithnet.network.records import ChatMessage, Person, Tie
 from kithnet.runtime.chat import ChatModel, Message, ReplySpec
 from kithnet.runtime.errors import ModelError
+from kithnet.runtime.reader import LlamaReader
 from kithnet.runtime.scripted import ScriptedModel
 from kithnet.runtime.trace import MemoryTrace
 
 Line = tuple[str, str, str]
+
+
+@pytest.fixture(scope="session")
+def reader(reader_path: Path) -> Iterator[LlamaReader]:
+    loaded = LlamaReader.load(reader_path)
+    yield loaded
+    loaded.close()
+
+
 START = datetime(2024, 5, 1, 9, 0)
 
 
@@ -124,11 +135,12 @@ class Bench:
         journal: bool = False,
         name: str = "t1",
         minds: Mapping[str, Mind] | None = None,
+        reader: Reader | None = None,
         **bounds: object,
     ) -> Talk:
         """One dialogue from its beginning, or from its last checkpoint if `name` was begun in this folder."""
         trace = MemoryTrace()
-        cast = Cast(store, policy or Policy(), owner=owner)
+        cast = Cast(store, policy or Policy(), owner=owner, reader=reader)
         settings = replace(Settings(), **bounds)  # type: ignore[arg-type]
         stage = Stage(chat or model(), cast.agent, settings, trace, journal, minds=minds or {})
         state_file = store.database.path.parent / "state.db"

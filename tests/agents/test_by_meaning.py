@@ -11,6 +11,7 @@ from kithnet.agents.minds.rules.tastes import Taste, alike
 from kithnet.agents.wording import content_stems
 from kithnet.memory.owner import Hit
 from kithnet.runtime.embed import LlamaEmbedder
+from kithnet.runtime.reader import LlamaReader
 
 from . import halves
 from .halves import Asked
@@ -50,11 +51,11 @@ def test_questions_about_two_people_and_questions_in_questions_are_told_apart(em
     assert halves.share(questions, right) >= 0.75
 
 
-def test_confidences_are_seldom_missed_and_harmless_words_seldom_kept_back(embedder: LlamaEmbedder) -> None:
-    discretion = Discretion(embedder)
+def test_confidences_are_seldom_missed_and_harmless_words_seldom_kept_back(reader: LlamaReader) -> None:
+    discretion = Discretion(reader)
     confidential, harmless = halves.trusted("held-out")
-    assert halves.share(confidential, lambda text: discretion.of(text) == "ordinary") <= 0.45
-    assert halves.share(harmless, lambda text: discretion.of(text) != "ordinary") <= 0.1
+    assert halves.share(confidential, lambda text: discretion.of([("Ana", text)]) == "ordinary") <= 0.25
+    assert halves.share(harmless, lambda text: discretion.of([("Ana", text)]) != "ordinary") <= 0.1
 
 
 def test_two_phrases_of_one_meaning_are_a_thing_in_common_and_both_are_named(embedder: LlamaEmbedder) -> None:
@@ -139,10 +140,10 @@ def test_a_text_of_another_side_of_life_is_told_from_one_that_may_be_of_the_same
 
 
 @pytest.mark.parametrize("opening", ["Before I forget it.", "You won't believe this.", "I'd never have thought that."])
-def test_what_opens_news_asks_for_no_silence(embedder: LlamaEmbedder, opening: str) -> None:
-    discretion = Discretion(embedder)
-    assert discretion.of(f"{opening} I'm moving to Garden Row.") == "ordinary"
-    assert discretion.of(f"{opening} Nobody else knows yet, I'm moving to Garden Row.") == "confidence"
+def test_what_opens_news_asks_for_no_silence(reader: LlamaReader, opening: str) -> None:
+    discretion = Discretion(reader)
+    assert discretion.of([("Ana", f"{opening} I'm moving to Garden Row.")]) == "ordinary"
+    assert discretion.of([("Ana", f"{opening} Nobody else knows yet, I'm moving to Garden Row.")]) == "confidence"
 
 
 @pytest.mark.parametrize(

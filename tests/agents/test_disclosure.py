@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from kithnet.agents.disclosure.sensitivity import Discretion, Item
 from kithnet.agents.wording import content_words
 from kithnet.app.cast import Cast
 from kithnet.memory.language.text import stem
+from kithnet.runtime.reader import LlamaReader
 
 SECRET = Item(("m1",), "The engine of my boat broke on Friday.", "the engine broke", "confidence", frozenset())
 PLAIN = replace(SECRET, sensitivity="ordinary")
@@ -104,17 +104,18 @@ def test_what_the_partner_said_or_heard_itself_is_no_disclosure() -> None:
     "text", ["Don't tell Ben.", "This stays between us!", "It is OUR SECRET, okay?", "keep it to yourself please"]
 )
 def test_words_of_confidence_make_a_message_confidential(text: str) -> None:
-    assert Discretion().of(text) == "confidence"
+    assert Discretion().of([("Ana", text)]) == "confidence"
 
 
 def test_a_confidence_is_found_in_the_messages_around() -> None:
-    assert Discretion().of("I am moving to Lisbon.", ["Can I trust you?", "Don't tell anyone."]) == "confidence"
-    assert Discretion().of("I am moving to Lisbon.", ["Nice weather."]) == "ordinary"
+    said = ("Ana", "I am moving to Lisbon.")
+    assert Discretion().of([("Ana", "Can I trust you?"), said, ("Ana", "Don't tell anyone.")], 1) == "confidence"
+    assert Discretion().of([("Ben", "Nice weather."), said], 1) == "ordinary"
 
 
 @pytest.mark.parametrize("text", ["She is pregnant.", "He was diagnosed in May.", "Our divorces cost a fortune."])
 def test_private_matters_are_private_without_being_called_so(text: str) -> None:
-    assert Discretion().of(text) == "private"
+    assert Discretion().of([("Ana", text)]) == "private"
 
 
 def test_an_agent_weighs_a_message_with_its_neighbours_and_knows_who_was_there(bench: Any) -> None:
@@ -229,26 +230,15 @@ def parted(text: str) -> list[str]:
 
 
 @pytest.mark.model
-def test_the_embedder_finds_wordings_of_confidence_that_no_list_holds_and_lets_everyday_talk_be(
-    embedder_path: Path, record_property: Any
+def test_the_reader_finds_wordings_of_confidence_that_no_list_holds_and_lets_everyday_talk_be(
+    reader: LlamaReader, record_property: Any
 ) -> None:
-    """Measured when written: .30 found (.05 by the word list alone), nothing needless. Most unseen wordings are missed:
-    the bound says that meaning helps, not that it suffices."""
-    from kithnet.runtime.embed import LlamaEmbedder
-
-    embedder = LlamaEmbedder.load(embedder_path)
-    try:
-        by_meaning, by_words = Discretion(embedder), Discretion()
-        kept = [text for text in parted(HELD_OUT) if by_meaning.of(text) == "confidence"]
-        listed = [text for text in parted(HELD_OUT) if by_words.of(text) == "confidence"]
-        needless = [text for text in parted(EVERYDAY) if by_meaning.of(text) == "confidence"]
-    finally:
-        embedder.close()
+    judge = Discretion(reader)
+    kept = [text for text in parted(HELD_OUT) if judge.of([("Ana", text)]) == "confidence"]
+    needless = [text for text in parted(EVERYDAY) if judge.of([("Ana", text)]) == "confidence"]
     recall, false = len(kept) / len(parted(HELD_OUT)), len(needless) / len(parted(EVERYDAY))
-    print(f"recall {recall:.2f} (by the word list alone {len(listed) / len(parted(HELD_OUT)):.2f}), false {false:.2f}")
     print("missed:", set(parted(HELD_OUT)) - set(kept), "needless:", needless)
     record_property("recall", recall)
     record_property("false_positives", false)
-    assert recall >= 0.2
-    assert len(kept) > len(listed)
-    assert false <= 0.15
+    assert recall >= 0.9
+    assert false <= 0.05

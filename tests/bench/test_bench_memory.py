@@ -7,6 +7,7 @@ import pytest
 from kithnet.bench.memory import changing, keeping, leaking, suite
 from kithnet.bench.memory.flat import FlatMemory
 from kithnet.bench.memory.played import Tools, f1, opened
+from kithnet.memory.language.reader import WordReader
 from kithnet.memory.vectors import HashEmbedder
 from kithnet.memory.writing.extract import Statement
 from kithnet.network.generate.mixed import mixed_episode
@@ -15,7 +16,7 @@ from kithnet.runtime.errors import InputError
 
 @pytest.fixture(scope="module")
 def tools() -> Tools:
-    return Tools(HashEmbedder())
+    return Tools(HashEmbedder(), WordReader())
 
 
 def test_gold_memories_links_and_tags_are_counted_beside_the_baseline(tools: Tools) -> None:
@@ -64,12 +65,12 @@ def test_f1_of_nothing_is_zero() -> None:
 
 def test_an_unknown_measurement_or_wording_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        suite.run(tmp_path / "none.gguf", only=["nonsense"])
+        suite.run(tmp_path / "none.gguf", tmp_path / "none.gguf", only=["nonsense"])
     with pytest.raises(InputError):
-        suite.run(tmp_path / "none.gguf", phrases="nonsense")
+        suite.run(tmp_path / "none.gguf", tmp_path / "none.gguf", phrases="nonsense")
 
 
 @pytest.mark.model
-def test_small_sizes_run_through_with_the_real_embedder(embedder_path: Path) -> None:
-    result = suite.run(embedder_path, only=["replay"], quick=True)
+def test_small_sizes_run_through_with_the_real_models(embedder_path: Path, reader_path: Path) -> None:
+    result = suite.run(embedder_path, reader_path, only=["replay"], quick=True)
     assert result.bars[0].ok and "held-out" in result.title

@@ -27,14 +27,21 @@ class Answer:
 
 
 async def answer(
-    model: ChatModel, task: str, agreed: Sequence[Agreed], settings: Settings, failed: Callable[[str], None]
-) -> Answer:
-    """Put the agreed values into a sentence. The model's wording is kept only if it holds every value and adds none."""
-    agreed = [_passed_on(one) for one in agreed]
+    model: ChatModel, task: str, agreed: Sequence[Agreed], settings: Settings, failed: Callable[[str], None],
+    *, quoting: bool = False,
+) -> Answer:  # fmt: skip
+    """Put the agreed values into a sentence. The model's wording is kept only if it holds every value and adds none.
+
+    quoting: each value with the words it was read from and who said them, worded by no model.
+    """
     found = [one for one in agreed if one.value]
     if not found:
         return Answer(UNKNOWN, (), False, "code")
     citations = tuple(dict.fromkeys(source for one in found for source in one.sources))
+    if quoting:
+        return Answer(plain([_quoted(one) for one in agreed]), citations, True, "code")
+    agreed = [_passed_on(one) for one in agreed]
+    found = [one for one in agreed if one.value]
     if len(found) > MOST_FACTS and not model.traits.capable:
         return Answer(plain(agreed), citations, True, "code")
     spec = ReplySpec(
@@ -54,6 +61,15 @@ async def answer(
     if reply.finish == "stop" and supported(text, task, found) and len(found) == len(agreed):
         return Answer(text, citations, True, "model")
     return Answer(plain(agreed), citations, True, "code")
+
+
+def _quoted(one: Agreed) -> Agreed:
+    """What was agreed, its value with the sentence it stands in: a span says little without it."""
+    first = one.evidence[0] if one.evidence and not one.entries else None
+    if not one.value or first is None or not first.quote or normalise(first.quote) == normalise(one.value):
+        return _passed_on(one)
+    said = f"{first.author}: “{first.quote}”" if first.author else f"“{first.quote}”"
+    return replace(one, value=f"{one.value} ({said})")
 
 
 def _passed_on(one: Agreed) -> Agreed:

@@ -8,12 +8,14 @@ from typing import Any
 
 from kithnet.agents.dialogue.utterance import Claim
 from kithnet.agents.infonav.ledger import Rationale
+from kithnet.agents.minds import finding
 from kithnet.agents.minds.mind import Cite, View
 from kithnet.agents.minds.rules import attributes, persons, reading
 from kithnet.agents.minds.rules.reading import Passage
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import content_stems
+from kithnet.memory.language.reader import Reader
 from kithnet.memory.owner import Recall
 from kithnet.memory.vectors import Embedder
 from kithnet.runtime.chat import ChatModel
@@ -41,6 +43,8 @@ class Look:
 
     async def recall(self) -> tuple[Recall, list[Passage]]:
         """What the memory holds, and what of it is to be read."""
+        if self.agent.reader is not None and self.settings.memory and not self.claim:
+            return await self._wide(), []
         started, question, settings = time.perf_counter(), self.rationale.question, self.settings
         heard = self.view.heard.claims if self.view.heard else ()
         hint = self.claim.value if self.claim else " ".join(claim.value for claim in heard)
@@ -70,11 +74,24 @@ class Look:
             self.embedder,
             people,
         )
+        self._recalled(hint, recalled, started)
+        return recalled, shown
+
+    def _recalled(self, hint: str, recalled: Recall, started: float) -> None:
         self._emit(
             "recall", hint=hint, hits=[[hit.id, round(hit.score, 3)] for hit in recalled.hits],
             searched=recalled.searched, mode=recalled.mode, seconds=round(time.perf_counter() - started, 4),
         )  # fmt: skip
-        return recalled, shown
+
+    async def _wide(self) -> Recall:
+        """All that the trained reader is to rank."""
+        started, heard = time.perf_counter(), self.view.heard.claims if self.view.heard else ()
+        hint, partner = " ".join(claim.value for claim in heard), self.view.partner
+        recalled = await self.agent.recall(
+            self.rationale.question, k=finding.RANKED, budget=finding.BUDGET, hint=hint, partner=partner
+        )
+        self._recalled(hint, recalled, started)
+        return recalled
 
     async def _told(self) -> Recall | None:
         """What the memory holds on the people asked about in the words in which such things are told, if it is known."""
@@ -96,6 +113,8 @@ class Look:
         """What the look adds to the ledger: a value and its evidence."""
         if self.claim:
             return self._corroborated(recalled, self.claim)
+        if self.agent.reader is not None:
+            return await asyncio.to_thread(self._read, self.agent.reader, recalled)
         if self.rationale.kind == "person":
             return self._person(shown)
         finding = await reading.read(self.model, self.rationale.question, shown, self.settings, self.failed)
@@ -110,6 +129,19 @@ class Look:
             copied=finding.copied,
         )  # fmt: skip
         return finding.value, cite
+
+    def _read(self, reader: Reader, recalled: Recall) -> Found | None:
+        """What the trained reader finds, where it is sure of it."""
+        found = finding.answers(reader, self.agent, self.rationale.question, recalled.hits)
+        best = found[0] if found else None
+        if best is None or best.sure < self.settings.sure:
+            return None
+        self._emit("found", value=best.value, evidence=best.hit.id, support=round(best.sure, 3), copied=True)
+        quote = reading.sentence_with(best.value, best.hit.text)
+        also = tuple(
+            dict.fromkeys((*self.agent.evidence(best.hit).sources, *([best.before.id] if best.before else ())))
+        )
+        return best.value, Cite(best.hit.id, quote, best.sure, also)
 
     def _corroborated(self, recalled: Recall, claim: Claim) -> Found | None:
         """A memory of one's own that says what was heard; the same words are no better evidence than the claim."""

@@ -1,0 +1,135 @@
+"""What the house needs of a trained reader of talk: which line answers a question, which words of it, what a message is.
+
+The shipped one is `kithnet.runtime.reader.LlamaReader`; `WordReader` is the fake for tests, exact and without a model.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from kithnet.memory.language.text import stem, words
+from kithnet.memory.vectors import Vectors
+
+Line = tuple[str, str]
+"""(name of who says it, what is said)."""
+KINDS = ("fact", "preference", "plan", "event", "none")
+STANCES = ("holds", "ended", "denied", "asked", "wished", "quoted")
+SECRECY = ("ordinary", "delicate", "confidence")
+RELATIONS = ("replaces", "same", "adds", "unrelated")
+
+
+class Span(Protocol):
+    """Words that answer. line: number of the line in its window. start, end: characters of its text, both -1 for the name of
+    who says it. odds: log-odds that they answer against that nothing in the window does."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def odds(self) -> float: ...
+
+
+class Judged(Protocol):
+    """What a message is: how likely each of KINDS, STANCES and SECRECY, in their order."""
+
+    @property
+    def kind(self) -> Vectors: ...
+    @property
+    def stance(self) -> Vectors: ...
+    @property
+    def secrecy(self) -> Vectors: ...
+
+
+class Reader(Protocol):
+    """Implementations are safe to share between threads."""
+
+    @property
+    def name(self) -> str:
+        """Identifies the model and its weights."""
+        ...
+
+    def relevance(self, question: str, lines: Sequence[tuple[Line | None, Line]]) -> Vectors:
+        """(N,) log-odds that each line answers the question. lines: (the line before it, None for none; the line)."""
+        ...
+
+    def spans(self, question: str, windows: Sequence[Sequence[Line]]) -> Sequence[Span | None]:
+        """The best span of each window of lines; None where there is no word to take."""
+        ...
+
+    def judged(self, messages: Sequence[tuple[Line | None, Line]]) -> Sequence[Judged]:
+        """What each message is. messages: (the line before it, None for none; the message)."""
+        ...
+
+    def relations(self, pairs: Sequence[tuple[Line, Line]]) -> Vectors:
+        """(N, RELATIONS): what the newer of two messages likely does to the older. pairs: (older, newer)."""
+        ...
+
+
+class _Words:
+    """A span of `WordReader`."""
+
+    def __init__(self, line: int, start: int, end: int, odds: float) -> None:
+        self.line, self.start, self.end, self.odds = line, start, end, odds
+
+
+class _Sure:
+    """What `WordReader` takes a message for."""
+
+    def __init__(self, kind: str, stance: str, secrecy: str) -> None:
+        self.kind = _one_of(kind, KINDS)
+        self.stance = _one_of(stance, STANCES)
+        self.secrecy = _one_of(secrecy, SECRECY)
+
+
+def _one_of(label: str, labels: Sequence[str]) -> Vectors:
+    odds = np.zeros(len(labels), np.float32)
+    odds[labels.index(label)] = 1
+    return odds
+
+
+class WordReader:
+    """Goes by shared words alone. A line answers when it shares half of the question's longer words, all of it being the
+    answer; a message that holds one of `secret` is a confidence; one that begins with "actually" replaces."""
+
+    name = "words"
+
+    def __init__(self, secret: Sequence[str] = ("secret",)) -> None:
+        self._secret = frozenset(secret)
+
+    def relevance(self, question: str, lines: Sequence[tuple[Line | None, Line]]) -> Vectors:
+        return np.array([self._fit(question, line) for _, line in lines], np.float32)
+
+    def spans(self, question: str, windows: Sequence[Sequence[Line]]) -> list[_Words | None]:
+        found: list[_Words | None] = []
+        for lines in windows:
+            fits = [self._fit(question, line) for line in lines]
+            best = max(range(len(lines)), key=fits.__getitem__, default=None)
+            said = lines[best][1] if best is not None else ""
+            found.append(_Words(best, 0, len(said), fits[best]) if best is not None and said else None)
+        return found
+
+    def judged(self, messages: Sequence[tuple[Line | None, Line]]) -> list[_Sure]:
+        return [
+            _Sure(
+                "none" if text.endswith("?") else "fact",
+                "asked" if text.endswith("?") else "holds",
+                "confidence" if self._secret & set(words(text)) else "ordinary",
+            )
+            for _, (_, text) in messages
+        ]
+
+    def relations(self, pairs: Sequence[tuple[Line, Line]]) -> Vectors:
+        kinds = ["replaces" if words(new)[:1] == ["actually"] else "unrelated" for _, (_, new) in pairs]
+        return np.stack([_one_of(kind, RELATIONS) for kind in kinds]) if pairs else np.zeros((0, 4), np.float32)
+
+    @staticmethod
+    def _fit(question: str, line: Line) -> float:
+        """Log-odds of the share of the question's longer words that a line has."""
+        wanted = {stem(word) for word in words(question) if len(word) > 3}
+        by, text = line
+        share = len(wanted & {stem(word) for word in words(f"{by} {text}")}) / max(1, len(wanted))
+        return 12 * (share - 0.5)
