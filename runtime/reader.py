@@ -28,6 +28,10 @@ KINDS = ("fact", "preference", "plan", "event", "none")
 STANCES = ("holds", "ended", "denied", "asked", "wished", "quoted")
 SECRECY = ("ordinary", "delicate", "confidence")
 RELATIONS = ("replaces", "same", "adds", "unrelated")
+TOOLS = (
+    "none", "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest",
+    "alike", "apart",
+)  # fmt: skip
 """What the heads tell apart; `bench/reading/dialogues.py` says what each means."""
 LONGEST_SPAN = 24
 """Words."""
@@ -134,6 +138,11 @@ class LlamaReader:
         """(N, RELATIONS): what the newer of two messages likely does to the older. pairs: (older, newer)."""
         rows = [self._packer.relation(old, new) for old, new in pairs]
         return _softmax(self._heads.of("relation", self._firsts(rows))) if rows else np.zeros((0, 4), np.float32)
+
+    def tools(self, tasks: Sequence[str]) -> Floats:
+        """(N, TOOLS): which tool each task likely wants, or none."""
+        rows = [self._packer.message(("", ""), ("", task)) for task in tasks]
+        return _softmax(self._heads.of("task", self._firsts(rows))) if rows else np.zeros((0, len(TOOLS)), np.float32)
 
     def close(self) -> None:
         """Free the model. A second call does nothing."""

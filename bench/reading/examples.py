@@ -4,6 +4,7 @@ Own dialogues (`dialogues.py`), FriendsQA's development part, AgentSocialBench's
 not of the language: `renamed` gives the people of a row other names, so that none is learned.
 """
 
+import json
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,9 @@ from kithnet.bench.asking import chosen
 from kithnet.bench.disclosure import mapping as social
 from kithnet.bench.informative.friendsqa import plain, questions_of
 from kithnet.bench.reading.dialogues import Dialogue
+from kithnet.runtime.errors import InputError
 from kithnet.runtime.packing import Line
+from kithnet.runtime.reader import TOOLS
 
 Span = tuple[int, int, int]
 """(line, first character, character behind the last); (line, -1, -1) for the name of who says the line."""
@@ -56,6 +59,30 @@ class Told:
     kind: str = ""
     stance: str = ""
     secrecy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What somebody wants found out, and the tool that computes it, "none" for none."""
+
+    text: str
+    tool: str
+    names: tuple[str, ...]
+
+
+def tasks(paths: Sequence[Path]) -> list[Task]:
+    """The tasks of files of one JSON object a line. Raises InputError that names file and line."""
+    found = []
+    for path in paths:
+        for number, row in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                raw = json.loads(row)
+                if raw["tool"] not in TOOLS:
+                    raise ValueError(f"{raw['tool']!r} is no tool")
+                found.append(Task(raw["q"], raw["tool"], tuple(raw["people"])))
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(f"{path}, line {number}: {error!r}", "mend that line") from None
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kithnet.bench.reading import dialogues, judging
-from kithnet.bench.reading.examples import agentsocial, friendsqa, own
+from kithnet.bench.reading.examples import agentsocial, friendsqa, own, tasks
 from kithnet.bench.reading.judging import Reads
 from kithnet.bench.report import Bar
 from kithnet.runtime.reader import LlamaReader
@@ -26,13 +26,17 @@ def rows(reader: LlamaReader, shared: Path | None, *, quick: bool) -> tuple[list
 
     Raises InputError, RecordError for files that cannot be read.
     """
-    reads, most = Reads(reader.relevance, reader.spans, reader.judged, reader.relations), QUICK if quick else FULL
+    reads, most = (
+        Reads(reader.relevance, reader.spans, reader.judged, reader.relations, reader.tools),
+        QUICK if quick else FULL,
+    )
     found: dict[str, dict[str, float]] = {}
     for path in sorted(dialogues.DATA.glob(f"held_out{dialogues.DIALOGUES}")):
         asked, told, related = own(dialogues.read([path]), path.stem)
         found[path.stem] = {
             **judging.questions(reads, asked[:most]), **judging.messages(reads, told), **judging.pairs(reads, related),
         }  # fmt: skip
+    found["tasks_held_out"] = judging.tools(reads, tasks([dialogues.DATA / "tasks_held_out.jsonl"]))
     if shared is not None:
         watched = friendsqa(shared / "friendsqa" / "friendsqa_dev.json", watched=True)
         found["friendsqa"] = judging.questions(reads, watched[:most])

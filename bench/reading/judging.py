@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from kithnet.bench.reading import dialogues
-from kithnet.bench.reading.examples import Asked, Related, Told
+from kithnet.bench.reading.examples import Asked, Related, Task, Told
 from kithnet.runtime.packing import Line, Row
-from kithnet.runtime.reader import Floats, Judged, Span
+from kithnet.runtime.reader import TOOLS, Floats, Judged, Span
 
 MESSAGE_HEADS = (
     ("kind", dialogues.KINDS, 0.5),
@@ -29,6 +29,7 @@ class Reads(NamedTuple):
     spans: Callable[[str, Sequence[Sequence[Line]]], Sequence[Span | None]]
     judged: Callable[[Sequence[tuple[Line | None, Line]]], Sequence[Judged]]
     relations: Callable[[Sequence[tuple[Line, Line]]], Floats]
+    tools: Callable[[Sequence[str]], Floats]
 
 
 def tokens_of(row: Row, span: tuple[int, int, int]) -> tuple[int, int] | None:
@@ -158,3 +159,12 @@ def pairs(reads: Reads, related: Sequence[Related]) -> dict[str, float]:
         "replacements missed": float((~replaced[truth == 0]).mean()),
         "replaced for nothing": float(replaced[truth != 0].mean()),
     }
+
+
+def tools(reads: Reads, asked: Sequence[Task]) -> dict[str, float]:
+    """The share of tasks whose tool is told, of those that want one and of those that want none."""
+    found = [TOOLS[int(at)] for at in reads.tools([one.text for one in asked]).argmax(axis=1)]
+    right = {False: [], True: []}  # type: dict[bool, list[bool]]
+    for one, tool in zip(asked, found, strict=True):
+        right[one.tool == "none"].append(one.tool == tool)
+    return {"tool told": float(np.mean(right[False])), "no tool told": float(np.mean(right[True]))}

@@ -23,24 +23,41 @@ from torch.nn import functional as F
 
 from kithnet.bench.reading import dialogues, judging
 from kithnet.bench.reading.encoder import Network
-from kithnet.bench.reading.examples import Asked, Related, Told, agentsocial, as_if, friendsqa, own, renamed
+from kithnet.bench.reading.examples import (
+    Asked,
+    Related,
+    Task,
+    Told,
+    agentsocial,
+    as_if,
+    friendsqa,
+    own,
+    renamed,
+    tasks,
+)
 from kithnet.bench.reading.judging import Reads, window
 from kithnet.bench.reading.near import near
 from kithnet.bench.reading.pieces import packers
 from kithnet.runtime.packing import Line, Packer, Row, with_before
-from kithnet.runtime.reader import Judged, Span, best_span
+from kithnet.runtime.reader import TOOLS, Judged, Span, best_span
 
 RANK = 32
 HEADS: Mapping[str, int] = {
     "span": 2, "answers": 1, "kind": len(dialogues.KINDS), "stance": len(dialogues.STANCES),
     "secrecy": len(dialogues.SECRECY), "relation": len(dialogues.RELATIONS),
+    "task": len(TOOLS),
 }  # fmt: skip
 QUESTIONS, MESSAGES = 8, 32
 """In a batch."""
 WINDOWS, SINGLES = 3, 5
 """For each question: windows that are read for spans, and single lines that are ranked, the right one among them."""
+FEW = 3
+"""How often pairs and tasks, of which there are few, come in an epoch."""
 HEAD_RATE, RATE, WARM = 1e-3, 4e-4, 80
 MASKED = -1e4
+TASKS = [dialogues.DATA / "tasks_a.jsonl", dialogues.DATA / "tasks_b.jsonl"]
+PARITY = dialogues.DATA / "parity.json"
+HELD_TASKS = dialogues.DATA / "tasks_held_out.jsonl"
 WATCHED = 120
 """Questions of FriendsQA that are judged by, of those that are not trained on."""
 
@@ -52,6 +69,7 @@ class Corpus:
     related: Sequence[Related]
     pool: Sequence[str]
     """First names that take the place of others."""
+    tasks: Sequence[Task] = ()
 
 
 def single(lines: Sequence[Line], at: int) -> Sequence[Line]:
@@ -72,7 +90,9 @@ class Trainer:
         for some in self._groups(self.corpus.asked, QUESTIONS):
             work += [partial(self.of_spans, some), partial(self.of_ranks, some)]
         work += [partial(self.of_messages, some) for some in self._groups(self.corpus.told, MESSAGES)]
-        work += [partial(self.of_pairs, some) for some in self._groups(self.corpus.related, MESSAGES)]
+        for _ in range(FEW):
+            work += [partial(self.of_pairs, some) for some in self._groups(self.corpus.related, MESSAGES)]
+            work += [partial(self.of_tasks, some) for some in self._groups(self.corpus.tasks, MESSAGES)]
         self.rng.shuffle(work)
         yield from work
 
@@ -170,6 +190,11 @@ class Trainer:
         rows = [self._packer(one.names).relation(one.old, one.new).tokens for one in some]
         wanted = torch.tensor([dialogues.RELATIONS.index(one.relation) for one in some])
         return F.cross_entropy(self._firsts("relation", rows), wanted)
+
+    def of_tasks(self, some: Sequence[Task]) -> Tensor:
+        rows = [self._packer(one.names).message(("", ""), ("", one.text)).tokens for one in some]
+        wanted = torch.tensor([TOOLS.index(one.tool) for one in some])
+        return F.cross_entropy(self._firsts("task", rows), wanted)
 
     def _firsts(self, head: str, rows: Sequence[Sequence[int]]) -> Tensor:
         """(rows, outputs of the head): over the first token of each row; its vector itself for no head."""
@@ -279,7 +304,10 @@ def reads(network: Network, packer: Packer, *, exact: bool = False) -> Reads:
     def relations(pairs: Sequence[tuple[Line, Line]]) -> np.ndarray:
         return odds(head("relation", firsts([packer.relation(*pair) for pair in pairs])))
 
-    return Reads(relevance, spans, judged, relations)
+    def tools(texts: Sequence[str]) -> np.ndarray:
+        return odds(head("task", firsts([packer.message(("", ""), ("", text)) for text in texts])))
+
+    return Reads(relevance, spans, judged, relations, tools)
 
 
 def corpora(shared: Path, writers: Sequence[Path]) -> tuple[Corpus, dict[str, Corpus]]:
@@ -294,13 +322,14 @@ def corpora(shared: Path, writers: Sequence[Path]) -> tuple[Corpus, dict[str, Co
         asked += some[0]
         told += some[1]
         related += some[2]
+    held["tasks"] = Corpus((), (), (), (), tasks([HELD_TASKS]))
     qa, scenarios = shared / "friendsqa/friendsqa_dev.json", shared / "agentsocial/scenarios.jsonl"
     asked += friendsqa(qa, watched=False)
     held["friendsqa"] = Corpus(friendsqa(qa, watched=True)[:WATCHED], (), (), ())
     told += agentsocial(scenarios, odd=False)
     held["agentsocial"] = Corpus((), agentsocial(scenarios, odd=True), (), ())
     pool = sorted({name.casefold() for one in asked for name in one.names if name.isalpha()})
-    return Corpus(asked, told, related, pool), held
+    return Corpus(asked, told, related, pool, tasks(sorted(TASKS))), held
 
 
 def judge(network: Network, packer: Packer, held: Mapping[str, Corpus]) -> dict[str, dict[str, float]]:
@@ -316,9 +345,26 @@ def judge(network: Network, packer: Packer, held: Mapping[str, Corpus]) -> dict[
             row |= judging.messages(reader, one.told)
         if one.related:
             row |= judging.pairs(reader, one.related)
+        if one.tasks:
+            row |= judging.tools(reader, one.tasks)
         found[name] = {key: round(value, 4) for key, value in row.items()}
     network.train()
     return found
+
+
+def parity(network: Network, packer: Packer, held: Corpus) -> dict[str, Any]:
+    """What the network says, in float32, to a few inputs: llama.cpp has to say the same (tests/runtime/test_reader.py)."""
+    network.eval()
+    reader = reads(network, packer, exact=True)
+    asked = [one for one in held.asked if one.spans][:8]
+    pairs = [(one.lines[at - 1] if at else None, one.lines[at]) for one in asked for at in sorted(one.gold)[:1]]
+    spans = [reader.spans(one.question, [one.lines[:5]])[0] for one in asked]
+    return {
+        "questions": [one.question for one in asked], "windows": [list(one.lines[:5]) for one in asked],
+        "spans": [list(span) if span else None for span in spans], "pairs": pairs,
+        "relevance": [float(reader.relevance(one.question, [pair])[0]) for one, pair in zip(asked, pairs, strict=True)],
+        "secrecy": [[float(odds) for odds in one.secrecy] for one in reader.judged(pairs)],
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -329,6 +375,9 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True, help="folder with friendsqa/ and agentsocial/")
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--state", type=Path, required=True, help="where the last epoch is kept, to go on from")
+    options.add_argument(
+        "--begin", type=Path, help="the state of an earlier training whose weights this one begins with"
+    )
     options.add_argument("--epochs", type=int, default=3)
     options.add_argument("--share", type=float, default=1.0, help="of the questions, for a learning curve")
     options.add_argument("--seed", type=int, default=7)
@@ -344,6 +393,8 @@ def main() -> None:
         corpus = replace(corpus, asked=few)
     print({"questions": len(corpus.asked), "messages": len(corpus.told), "pairs": len(corpus.related)}, flush=True)
     network = Network(given.minilm / "model.safetensors", RANK, HEADS)
+    if given.begin is not None:
+        network.load_state_dict(torch.load(given.begin, weights_only=False)["network"], strict=False)
     trainer = Trainer(network, packer_of, corpus, given.seed)
     started = time.perf_counter()
     train(network, trainer, given.epochs, given.state, lambda text: print(text, flush=True))
@@ -356,6 +407,9 @@ def main() -> None:
         "messages": len(corpus.told), "pairs": len(corpus.related), "figures": figures,
     }  # fmt: skip
     np.savez_compressed(given.out, card=np.array(json.dumps(card)), **arrays)  # type: ignore[arg-type]
+    PARITY.write_text(
+        json.dumps(parity(network, packer_of({}), held["held_out_67"]), ensure_ascii=False), encoding="utf-8"
+    )
     print(f"{given.out}: {given.out.stat().st_size} bytes, {time.perf_counter() - started:.0f} s", flush=True)
 
 

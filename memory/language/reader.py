@@ -17,6 +17,10 @@ KINDS = ("fact", "preference", "plan", "event", "none")
 STANCES = ("holds", "ended", "denied", "asked", "wished", "quoted")
 SECRECY = ("ordinary", "delicate", "confidence")
 RELATIONS = ("replaces", "same", "adds", "unrelated")
+TOOLS = (
+    "none", "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest",
+    "alike", "apart",
+)  # fmt: skip
 
 
 class Span(Protocol):
@@ -66,6 +70,10 @@ class Reader(Protocol):
 
     def relations(self, pairs: Sequence[tuple[Line, Line]]) -> Vectors:
         """(N, RELATIONS): what the newer of two messages likely does to the older. pairs: (older, newer)."""
+        ...
+
+    def tools(self, tasks: Sequence[str]) -> Vectors:
+        """(N, TOOLS): which tool each task likely wants, or none."""
         ...
 
 
@@ -125,6 +133,11 @@ class WordReader:
     def relations(self, pairs: Sequence[tuple[Line, Line]]) -> Vectors:
         kinds = ["replaces" if words(new)[:1] == ["actually"] else "unrelated" for _, (_, new) in pairs]
         return np.stack([_one_of(kind, RELATIONS) for kind in kinds]) if pairs else np.zeros((0, 4), np.float32)
+
+    def tools(self, tasks: Sequence[str]) -> Vectors:
+        said = [{stem(word) for word in words(task)} for task in tasks]
+        found = [next((tool for tool in TOOLS[1:] if stem(tool) in some), "none") for some in said]
+        return np.stack([_one_of(tool, TOOLS) for tool in found]) if found else np.zeros((0, len(TOOLS)), np.float32)
 
     @staticmethod
     def _fit(question: str, line: Line) -> float:
