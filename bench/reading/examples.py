@@ -15,6 +15,7 @@ from kithnet.bench.asking import chosen
 from kithnet.bench.disclosure import mapping as social
 from kithnet.bench.informative.friendsqa import plain, questions_of
 from kithnet.bench.reading.dialogues import Dialogue
+from kithnet.bench.reading.labelled import Labeller, writers
 from kithnet.runtime.errors import InputError
 from kithnet.runtime.packing import Line
 from kithnet.runtime.reader import TOOLS
@@ -25,6 +26,10 @@ Span = tuple[int, int, int]
 
 MATTERS = 700
 """Of AgentSocialBench's sentences, which are worded alike, as many as do not drown the dialogues."""
+
+
+PLANS = 500
+"""Messages about plans, of those that the tagger is fitted to."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,19 @@ def agentsocial(path: Path, *, odd: bool) -> list[Told]:
             by = next(one.first for one in case.people if one.id == matter.holder)
             found.append(Told(("", ""), (by, matter.text), names, "agentsocial", secrecy=secrecy))
     return random.Random(3).sample(found, min(len(found), MATTERS))
+
+
+def plans(seed: int) -> list[Told]:
+    """Messages about plans in the words of the tagger's writers: nobody minds who hears them."""
+    made = [
+        one
+        for one in Labeller(writers(), seed).messages(1)
+        if one.act in ("tell", "sleep", "lunch", "change", "cancel")
+    ]
+    return [
+        Told(("", ""), ("Sam", " ".join(unit.text for unit in one.units)), ("Sam",), "plans", "plan", "", "ordinary")
+        for one in random.Random(seed).sample(made, PLANS)
+    ]
 
 
 def renamed(names: Sequence[str], pool: Sequence[str], rng: random.Random) -> dict[str, str]:

@@ -32,6 +32,7 @@ from kithnet.bench.reading.examples import (
     as_if,
     friendsqa,
     own,
+    plans,
     renamed,
     tasks,
 )
@@ -57,6 +58,7 @@ HEAD_RATE, RATE, WARM = 1e-3, 4e-4, 80
 MASKED = -1e4
 TASKS = [dialogues.DATA / "tasks_a.jsonl", dialogues.DATA / "tasks_b.jsonl"]
 PARITY = dialogues.DATA / "parity.json"
+SEED = 7
 HELD_TASKS = dialogues.DATA / "tasks_held_out.jsonl"
 WATCHED = 120
 """Questions of FriendsQA that are judged by, of those that are not trained on."""
@@ -228,12 +230,14 @@ def _any_of(scores: Tensor, wanted: Sequence[Sequence[int]]) -> Tensor:
     return -torch.stack([torch.logsumexp(odds[row, list(places)], dim=0) for row, places in enumerate(wanted)]).sum()
 
 
-def train(network: Network, trainer: Trainer, epochs: int, state: Path, tell: Callable[[str], None]) -> None:
+def train(
+    network: Network, trainer: Trainer, epochs: int, state: Path, tell: Callable[[str], None], rate: float = RATE
+) -> None:
     """Train up to `epochs`, from the last one that `state` holds."""
     adapter = [p for name, p in network.named_parameters() if name.startswith("encoder")]
     heads = [p for name, p in network.named_parameters() if not name.startswith("encoder")]
     optimiser = torch.optim.AdamW(
-        [{"params": adapter, "lr": RATE}, {"params": heads, "lr": HEAD_RATE}], weight_decay=0.01
+        [{"params": adapter, "lr": rate}, {"params": heads, "lr": HEAD_RATE}], weight_decay=0.01
     )
     steps = epochs * len(list(trainer.batches()))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -326,7 +330,7 @@ def corpora(shared: Path, writers: Sequence[Path]) -> tuple[Corpus, dict[str, Co
     qa, scenarios = shared / "friendsqa/friendsqa_dev.json", shared / "agentsocial/scenarios.jsonl"
     asked += friendsqa(qa, watched=False)
     held["friendsqa"] = Corpus(friendsqa(qa, watched=True)[:WATCHED], (), (), ())
-    told += agentsocial(scenarios, odd=False)
+    told += [*agentsocial(scenarios, odd=False), *plans(SEED)]
     held["agentsocial"] = Corpus((), agentsocial(scenarios, odd=True), (), ())
     pool = sorted({name.casefold() for one in asked for name in one.names if name.isalpha()})
     return Corpus(asked, told, related, pool, tasks(sorted(TASKS))), held
@@ -379,8 +383,9 @@ def main() -> None:
         "--begin", type=Path, help="the state of an earlier training whose weights this one begins with"
     )
     options.add_argument("--epochs", type=int, default=3)
+    options.add_argument("--rate", type=float, default=RATE)
     options.add_argument("--share", type=float, default=1.0, help="of the questions, for a learning curve")
-    options.add_argument("--seed", type=int, default=7)
+    options.add_argument("--seed", type=int, default=SEED)
     options.add_argument("--threads", type=int, default=2)
     given = options.parse_args()
     torch.manual_seed(given.seed)
@@ -397,7 +402,7 @@ def main() -> None:
         network.load_state_dict(torch.load(given.begin, weights_only=False)["network"], strict=False)
     trainer = Trainer(network, packer_of, corpus, given.seed)
     started = time.perf_counter()
-    train(network, trainer, given.epochs, given.state, lambda text: print(text, flush=True))
+    train(network, trainer, given.epochs, given.state, lambda text: print(text, flush=True), given.rate)
     figures = judge(network, packer_of({}), held)
     print(json.dumps(figures, indent=1), flush=True)
     arrays = network.arrays()
