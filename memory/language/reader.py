@@ -95,8 +95,8 @@ def _one_of(label: str, labels: Sequence[str]) -> Vectors:
 
 class WordReader:
     """Goes by shared words alone. A line answers when it shares half of the question's content words, all that it tells being the
-    answer; a reply also has those of the question before it, and what only asks answers nothing. A message that holds one of
-    `secret` is a confidence; one that begins with "actually" replaces."""
+    answer; a reply also has those of the question before it, and what only asks answers nothing. Who is asked for is who says
+    "I". A message that holds one of `secret` is a confidence; one that begins with "actually" replaces."""
 
     name = "words"
 
@@ -112,7 +112,8 @@ class WordReader:
             fits = [_fit(question, before, line) for before, line in zip((None, *lines), lines, strict=False)]
             best = max(range(len(lines)), key=fits.__getitem__, default=0)
             told = _told(lines[best][1]) if lines else None
-            found.append(_Words(best, *told, fits[best]) if told else None)
+            says_it = told and _asks_who(question) and _says_i(lines[best][1])
+            found.append(_Words(best, *((-1, -1) if says_it else told), fits[best]) if told else None)
         return found
 
     def judged(self, messages: Sequence[tuple[Line | None, Line]]) -> list[_Sure]:
@@ -136,6 +137,14 @@ def _fit(question: str, before: Line | None, line: Line) -> float:
     replied = before[1] if before and before[0] != by and not _told(before[1]) else ""
     share = len(wanted & lexical.stems(f"{by} {replied} {text}")) / max(1, len(wanted))
     return 12 * (share - 0.5) if _told(text) else -12
+
+
+def _asks_who(question: str) -> bool:
+    return words(question)[:1] in (["who"], ["whose"]) or words(question)[:2] == ["which", "person"]
+
+
+def _says_i(text: str) -> bool:
+    return any(word.partition("'")[0] in ("i", "my") for word in words(text))
 
 
 def _told(text: str) -> tuple[int, int] | None:
