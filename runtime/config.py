@@ -127,13 +127,12 @@ class ReaderConfig:
 @dataclass(frozen=True, slots=True)
 class DialogueConfig:
     """max_turns: utterances of both agents. stall_turns: turns without a new fact before they stop.
-    steps: moves of one turn, the last of which speaks. max_questions: rationales a plan may hold. max_entries: that a ledger may
-    hold. tools: compute by code over what the agents collect."""
+    steps: moves of one turn, the last of which speaks. max_entries: that a ledger may hold. tools: compute by code over what
+    the agents collect."""
 
     max_turns: int = _within(10, 1, 200)
     stall_turns: int = _within(3, 1, 200)
     steps: int = _within(6, 1, 32)
-    max_questions: int = _within(6, 1, 32)
     max_entries: int = _within(300, 8, 2000)
     tools: bool = True
 
