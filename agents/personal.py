@@ -38,8 +38,8 @@ class Contact:
 
 @dataclass(frozen=True)
 class PersonalAgent:
-    """The agent of `person`; `names` are the person's own names. senses: tells by meaning what a statement is about.
-    reader: finds answers in lines of talk and judges messages; rules do without one."""
+    """The agent of `person`; `names` are the person's own names. reader: finds answers in lines of
+    talk and judges messages. senses: tells by meaning what a statement is about."""
 
     person: str
     names: tuple[str, ...]
@@ -49,8 +49,8 @@ class PersonalAgent:
     policy: Policy
     owner: Owner
     discretion: Discretion
+    reader: Reader
     senses: Senses | None = None
-    reader: Reader | None = None
 
     @property
     def name(self) -> str:
@@ -122,9 +122,13 @@ class PersonalAgent:
 
     def _recalled(self, query: str, partner: str | None, speakers: Sequence[str], k: int, budget: int) -> Recall:
         found = self.memory.recall(query, partner=partner, speakers=speakers, k=k, budget=budget)
-        told = [hit.id for hit in found.hits if hit.kind == "message" and hit.sender == OUTSIDE]
-        gone = self.memory.outdated(told) if told else ()
+        gone = self.outdated(found.hits)
         return replace(found, hits=tuple(hit for hit in found.hits if hit.id not in gone)) if gone else found
+
+    def outdated(self, hits: Sequence[Hit]) -> set[str]:
+        """Ids of what the own person said and then took back."""
+        told = [hit.id for hit in hits if hit.kind == "message" and hit.sender == OUTSIDE]
+        return self.memory.outdated(told) if told else set()
 
     async def latest(self, *, k: int, budget: int) -> Recall:
         """The owner's last messages, newest first: what an agent without a memory has before it."""

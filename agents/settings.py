@@ -15,10 +15,10 @@ class Settings:
     max_turns: utterances of the main dialogue. stall_turns: turns in a row without any ledger change that end it.
     infonav: a plan of what is unknown steers the dialogue; without, the task is asked as it stands. memory: recall
     searches all the owner knows; without, an agent sees its latest messages alone.
-    max_questions: rationales a plan may add. max_entries: entries of lists, and rationales, that a ledger may hold. depth,
-    fan_out, budget: how far, how wide and how often third parties are consulted. k, budget_tokens: hits and tokens of one
-    recall. support: how well a memory must fit a question before it counts as evidence, in [0, 1]; firm: below which people
-    the question names are asked all the same. sure: how likely what the trained reader found must answer, in [0, 1].
+    max_entries: entries of lists, and rationales, that a ledger may hold. depth, fan_out, budget: how far, how wide and how often
+    third parties are consulted. k, budget_tokens: hits and tokens of one recall. support: how well a memory must fit a question
+    before it supports what was heard, in [0, 1]; firm: below which people the question names are asked all the same.
+    sure: how likely what the reader found must answer, in [0, 1].
     extract: what finds statements at the end of a session: the rules, or a model beside them ("auto": a capable one).
     tools: whether results are computed by code over collected entries. Without, a question inside a question is still taken
     apart: that is planning, and computes nothing.
@@ -31,7 +31,6 @@ class Settings:
     memory: bool = True
     max_turns: int = 10
     stall_turns: int = 3
-    max_questions: int = 6
     max_entries: int = 300
     depth: int = 2
     fan_out: int = 3

@@ -1,18 +1,12 @@
 """Words as the agents compare them: content words, normalised values, what is asked and told, people named in a text."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 
-from kithnet.memory.language.text import place_of, sentence_spans, sentences, stem, words
+from kithnet.memory.language.text import place_of, sentences, stem, words
 
 INTERROGATIVES = frozenset(
     """who whom whose what which when where why how in on at to for from under with until is are was were do does did
     has have had can could will would should""".split()
-)
-
-SPEECH = frozenset(
-    """tell told say said mention ask promis write wrote written explain admit confess reveal announc suggest repli answer
-    report claim warn invit advis complain remark""".split()
 )
 
 FUNCTION_WORDS = frozenset(
@@ -102,16 +96,6 @@ def only_asks(text: str) -> bool:
     return not (tagged and begins and begins[0].partition("'")[0] not in INTERROGATIVES)
 
 
-def told(text: str) -> str:
-    """The stretch of a text that tells most, between the questions in it, verbatim; all of it where it tells nothing."""
-    runs = [
-        list(run) for asks, run in groupby(sentence_spans(text), lambda at: only_asks(text[slice(*at)])) if not asks
-    ]
-    stretches = [text[run[0][0] : run[-1][1]] for run in runs]
-    most = max(stretches, key=lambda stretch: len(content_words(stretch)), default="")
-    return most if content_words(most) else text
-
-
 LONGEST_TAG = 5
 """Words of a question that only hangs on to what was told, such as "isn't it?"."""
 
@@ -125,20 +109,6 @@ def core(task: str) -> str:
     _, _, rest = asked.partition(": ")
     first = words(rest)[:1]
     return rest if first and first[0] in INTERROGATIVES and rest.endswith("?") else asked
-
-
-def speaker_in(question: str, names: Mapping[str, Sequence[str]]) -> str | None:
-    """Whose words a question asks for: the person named right before a verb of speech ("what did Ida tell Tom")."""
-    spoken = [word.removesuffix("'s") for word in words(question)]
-    for person, called in names.items():
-        for name in _ways_to_say(called):
-            at = place_of(name, spoken)
-            after = spoken[at + len(name) : at + len(name) + 2] if at is not None else []
-            if after[:1] and after[0] in {"ever", "once", "also", "just"}:
-                after = after[1:]
-            if after and stem(after[0]) in SPEECH:
-                return person
-    return None
 
 
 def unknown_names(text: str, names: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:

@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from kithnet.agents.disclosure.policy import Owner, Policy, Rule, UnattendedOwner
 from kithnet.agents.disclosure.sensitivity import Discretion
 from kithnet.agents.personal import Contact, PersonalAgent
-from kithnet.memory.language.reader import Reader
+from kithnet.memory.language.reader import Reader, WordReader
 from kithnet.memory.rows import Person, Tie
 from kithnet.memory.store import Store
 from kithnet.memory.vectors import Embedder, VectorIndex
@@ -59,8 +59,8 @@ class Cast:
         reader: Reader | None = None,
     ) -> None:
         self._store, self._policy, self._owner = store, policy, owner or UnattendedOwner()
-        self._embedder, self._index, self._reader = embedder, index, reader
-        self._discretion = Discretion(reader)
+        self._embedder, self._index, self._reader = embedder, index, reader or WordReader()
+        self._discretion = Discretion(reader)  # its own words know more confidences than the floor does
         self._senses = MeantSlots(embedder) if embedder else None
         self._people = {person.id: person for person in store.people(outside=True)}
         self._ties = _ties_by_person(store.ties())
@@ -99,7 +99,7 @@ class Cast:
         )
         return PersonalAgent(
             person, names_of(known), known.persona, memory, contacts, self._policy, self._owner, self._discretion,
-            self._senses, self._reader,
+            self._reader, self._senses,
         )  # fmt: skip
 
 

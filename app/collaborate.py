@@ -54,7 +54,6 @@ def settings_of(config: Config, mind: MindName = "reader") -> Settings:
         max_entries=config.dialogue.max_entries,
         max_turns=config.dialogue.max_turns,
         stall_turns=config.dialogue.stall_turns,
-        max_questions=config.dialogue.max_questions,
         depth=config.consult.depth,
         fan_out=config.consult.fan_out,
         budget=config.consult.budget,

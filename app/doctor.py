@@ -236,7 +236,7 @@ def _models(question: Question) -> list[Check]:
 
 
 def _reader(registry: "Registry", question: Question) -> Check:
-    """The trained reader: without it rules read, and miss more."""
+    """The trained reader: without it shared words decide, and most is missed."""
     found = _model(registry, question.reader, question.deep)
     if found.ok:
         from kithnet.runtime.reader import LlamaReader

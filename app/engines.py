@@ -129,8 +129,8 @@ def embedder(config: Config, models: Path) -> Iterator[LlamaEmbedder | None]:
 
 @contextmanager
 def reader(config: Config, models: Path) -> Iterator[LlamaReader | None]:
-    """The trained reader, or None where none is wanted, or it has not been fetched, or its file will not do: rules read then,
-    and of a file that will not do a line is logged."""
+    """The trained reader, or None where none is wanted, or it has not been fetched, or its file will not do: shared words decide
+    then, and of a file that will not do a line is logged."""
     if not config.reader.name:
         yield None
         return
@@ -138,7 +138,7 @@ def reader(config: Config, models: Path) -> Iterator[LlamaReader | None]:
         loaded = LlamaReader.load(Registry(models).resolve(config.reader.name))
     except (UnknownModel, ModelFileError) as error:
         if isinstance(error, ModelFileError):
-            _log.warning("rules read in place of the trained reader: %s (%s)", error.message, error.hint)
+            _log.warning("shared words decide in place of the trained reader: %s (%s)", error.message, error.hint)
         yield None
         return
     with closing(loaded):

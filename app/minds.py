@@ -112,7 +112,7 @@ def run_check(
 
 def verdict(found: Aptitude) -> str:
     """What a check came to, in a line."""
-    who = "it thinks for the agents" if found.able else "the reader thinks for the agents, and the model copies"
+    who = "it thinks for the agents" if found.able else "the reader thinks for the agents"
     why = f"; {found.stopped}" if found.stopped else ""
     return f"{found.passed} of {found.of} moves passed in {found.seconds:.1f} s{why}: {who}"
 

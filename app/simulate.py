@@ -76,7 +76,7 @@ class _Watched:
         self._trace, self.troubled = trace, False
 
     def emit(self, kind: str, **fields: Any) -> None:
-        self.troubled = self.troubled or kind in ("model_failed", "limit")
+        self.troubled = self.troubled or kind in ("model_failed", "fell_back", "limit")
         self._trace.emit(kind, **fields)
 
 

@@ -190,12 +190,6 @@ class OwnerMemory:
             counts = search.mentions(wanted)
         return counts
 
-    def rarity(self, terms: Iterable[str]) -> dict[str, float]:
-        """Stem -> inverse frequency of each content word in the owner's view; higher is rarer."""
-        wanted = lexical.terms_of(terms)
-        with self._search() as search:
-            return {term.stem: idf for term, idf in zip(wanted, search.rarity(wanted), strict=True)}
-
     def memories(self, about: str | None = None, limit: int = 50) -> list[Hit]:
         """What the owner has noted and still holds, newest first; `about` one person only, if given."""
         memory = schema.memory.c

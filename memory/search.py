@@ -109,11 +109,6 @@ class Search:
         counted = {name: weight for name, weight in weights.items() if name in found}
         return Ranking(view, notes, counted, built, looked)
 
-    def rarity(self, terms: Sequence[lexical.Term]) -> list[float]:
-        """Inverse frequency of each term over the owner's utterances."""
-        frequency = self.held(terms, self.view).sum(axis=1)
-        return [float(idf) for idf in signals.inverse_frequency(frequency, self.view.utterances)]
-
     def mentions(self, terms: Sequence[lexical.Term]) -> dict[str, int]:
         """Person -> how many utterances of theirs to the owner hold any of the terms."""
         view = self.view.for_others

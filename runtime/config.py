@@ -39,7 +39,7 @@ class ModelConfig:
     conversation, 0 for the model's own. parallel: requests evaluated at once. kv_mb: megabytes that the KV cache may
     take, 0 for two contexts of tokens. kv: its precision, keys/values; auto: what `kith model kv` chose, else f16.
     threads: 0 for all cores. timeout: seconds a call may take. retries: of a call that failed in passing. mind: whether the
-    model thinks for the agents, or the reader does and the model only copies; auto: what `kith model check` found.
+    model thinks for the agents, or the reader does; auto: what `kith model check` found.
     reasoning_tokens: that a model which reasons may spend on it beside a reply's own tokens. consent: the owner's yes to
     sending messages to a url that is not this machine."""
 
@@ -117,8 +117,8 @@ class EmbedderConfig:
 
 @dataclass(frozen=True, slots=True)
 class ReaderConfig:
-    """name: a trained reader of the registry or a GGUF path; "" for none: rules read then. sure: how likely what it found must
-    answer before it is told, in [0, 1]."""
+    """name: a trained reader of the registry or a GGUF path; "" for none: shared words decide then. sure: how likely what it found
+    must answer before it is told, in [0, 1]."""
 
     name: str = "kith-reader"
     sure: float = _within(0.5, 0.0, 1.0)
@@ -127,13 +127,12 @@ class ReaderConfig:
 @dataclass(frozen=True, slots=True)
 class DialogueConfig:
     """max_turns: utterances of both agents. stall_turns: turns without a new fact before they stop.
-    steps: moves of one turn, the last of which speaks. max_questions: rationales a plan may hold. max_entries: that a ledger may
-    hold. tools: compute by code over what the agents collect."""
+    steps: moves of one turn, the last of which speaks. max_entries: that a ledger may hold. tools: compute by code over what
+    the agents collect."""
 
     max_turns: int = _within(10, 1, 200)
     stall_turns: int = _within(3, 1, 200)
     steps: int = _within(6, 1, 32)
-    max_questions: int = _within(6, 1, 32)
     max_entries: int = _within(300, 8, 2000)
     tools: bool = True
 

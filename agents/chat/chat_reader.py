@@ -18,17 +18,15 @@ from kithnet.agents.disclosure.policy import Action
 from kithnet.agents.infonav.consensus import Agreed
 from kithnet.agents.infonav.ledger import Rationale
 from kithnet.agents.minds import finding
+from kithnet.agents.minds.finding import Answer
 from kithnet.agents.minds.mind import AskContact, Cite, Conclusion, Move, Note, Speak, View
-from kithnet.agents.minds.rules import reading
-from kithnet.agents.minds.rules.reading import Finding, Passage
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import content_stems, content_words, named_people
-from kithnet.memory.language.text import sentences, words
+from kithnet.memory.language.text import sentence_with, sentences, words
 from kithnet.memory.owner import Hit
 from kithnet.memory.utterances import CHAT
 from kithnet.memory.vectors import Embedder
-from kithnet.runtime.chat import ChatModel
 from kithnet.runtime.trace import Trace
 
 UNKNOWN = "I do not know that."
@@ -51,9 +49,8 @@ _FROM = "from|with|to|by"
 
 @dataclass(frozen=True)
 class ChatReader:
-    """See the module. model: copies spans."""
+    """See the module."""
 
-    model: ChatModel
     agent_of: Callable[[str], PersonalAgent]
     settings: Settings
     trace: Trace
@@ -171,39 +168,37 @@ class _Work:
         if found is None:
             self.said.append(UNKNOWN)
             return
-        hit = found.passage.hit
-        ids = [hit.id, *([found.passage.asked.id] if found.passage.asked else [])]
-        self.cites += ids
-        self.last = hit.id if hit.kind != "message" else self.last
+        self.cites += [found.hit.id, *([found.before.id] if found.before else [])]
+        self.last = found.hit.id if found.hit.kind != "message" else self.last
         rationale = self.view.ledger.find(question)
         if rationale:
-            cite = Cite(hit.id, found.quote, found.passage.score)
+            cite = Cite(found.hit.id, sentence_with(found.value, found.hit.text), found.sure)
             self.notes.append(Note("fill", rationale.id, value=found.value, cites=(cite,)))
         self.said.append(await asyncio.to_thread(self._told, found))
 
-    async def _found(self, question: str) -> Finding | None:
-        """What the memory says to a question: by the trained reader, where there is one."""
-        agent, settings = self.agent, self.mind.settings
-        if agent.reader is None:
-            return await reading.read(self.mind.model, question, await self._passages(question), settings, self._failed)
+    async def _found(self, question: str) -> Answer | None:
+        """What the memory says to a question, as far as the partner may be told."""
+        agent = self.agent
         recalled = await agent.recall(question, k=finding.RANKED, budget=finding.BUDGET, partner=self.view.partner)
         hits = await asyncio.to_thread(self._candidates, question, recalled.hits)
-        answers = await asyncio.to_thread(finding.answers, agent.reader, agent, question, hits)
-        for one in answers:
-            passage = Passage(one.hit, one.sure, one.before)
-            if one.sure < settings.sure:
+        for one in await asyncio.to_thread(finding.answers, agent, question, hits):
+            if one.sure < self.mind.settings.sure:
                 break
-            if self.own or await self._may_tell(passage, question):
-                return Finding(passage, one.value, reading.sentence_with(one.value, one.hit.text), True)
+            if self._tells_nothing(one.hit):
+                continue
+            now = await asyncio.to_thread(finding.renewed, agent, question, one)
+            if self.own or await self._may_tell(now, question):
+                return now
         return None
 
-    def _told(self, found: Finding) -> str:
+    def _told(self, found: Answer) -> str:
         """What was found, as who said it; what it took the place of is said to be past."""
-        hit = found.passage.hit
+        hit = found.hit
         past = self.agent.memory.past(hit.id) if hit.kind != "message" and self.own else []
         before = f" Before, it was: “{past[0].text}”" if past else ""
         own = self.own and hit.kind != "message" and hit.told_by == self.agent.person
-        return f"{self._who(hit)}: “{hit.text if own else found.quote}”{before}"
+        quote = hit.text if own else sentence_with(found.value, hit.text)
+        return f"{self._who(hit)}: “{quote}”{before}"
 
     def _who(self, hit: Hit) -> str:
         """Who said something, to whoever is being talked with."""
@@ -214,44 +209,36 @@ class _Work:
             said if not self.own else f"You{said[1:]}" if said.startswith("I told") else re.sub(r"\bme$", "you", said)
         )
 
-    async def _passages(self, question: str) -> list[Passage]:
-        """What to read, best first, of what the partner may be told."""
-        agent, view, settings = self.agent, self.view, self.mind.settings
-        recalled = await agent.recall(question, k=settings.k, budget=settings.budget_tokens, partner=view.partner)
-        hits = await asyncio.to_thread(self._candidates, question, recalled.hits)
-        people = [name for called in agent.known_names.values() for name in called]
-        named = agent.named(question)
-        found = await asyncio.to_thread(
-            reading.passages, agent.memory, hits, question, named, self.mind.embedder, people
-        )
-        return [passage for passage in found if self.own or await self._may_tell(passage, question)]
-
     def _candidates(self, question: str, recalled: Sequence[Hit]) -> list[Hit]:
         """What recall found and what the owner stated, without what only asks in a chat and what agents said.
 
-        With an embedder every one of them has its cosine: what was told a moment ago is in no index yet.
+        A statement is as near as its words are, or its meaning: what was told a moment ago is in no index yet.
         """
-        heard = self.view.heard.id if self.view.heard else ""
-        hits = {hit.id: hit for hit in recalled if hit.id != heard and not self._is_talk(hit)}
-        asked = content_stems(question)
-        for hit in self._statements() if self.own else ():
-            shared = len(asked & content_stems(hit.text)) / max(1, len(asked))
-            hits.setdefault(hit.id, replace(hit, coverage=shared))
+        hits = {hit.id: hit for hit in recalled if not self._tells_nothing(hit)}
+        stated = [hit for hit in (self._statements() if self.own else ()) if hit.id not in hits]
+        for hit, near in zip(stated, self._near(question, stated), strict=True):
+            if near:
+                hits[hit.id] = replace(hit, score=near)
         noted = {message for hit in hits.values() if hit.kind != "message" for message in hit.messages}
-        found = [hit for hit in hits.values() if hit.sender != OUTSIDE or hit.id not in noted]
-        if self.mind.embedder is None or not found:
-            return [hit for hit in found if hit.coverage or hit.id in {one.id for one in recalled}]
-        vectors = self.mind.embedder.embed([question, *(hit.text for hit in found)])
-        near = np.clip(vectors[1:] @ vectors[0], -1.0, 1.0).tolist()
-        known = {one.id for one in recalled}
+        return [hit for hit in hits.values() if hit.sender != OUTSIDE or hit.id not in noted]
+
+    def _near(self, question: str, stated: Sequence[Hit]) -> list[float]:
+        """How near each statement is to a question, in [0, 1]; 0 for one that cannot answer."""
+        asked, embedder = content_stems(question), self.mind.embedder
+        shared = [len(asked & content_stems(hit.text)) / max(1, len(asked)) for hit in stated]
+        if embedder is None or not stated:
+            return shared
+        vectors = embedder.embed([question, *(hit.text for hit in stated)])
+        cosines = np.clip(vectors[1:] @ vectors[0], 0.0, 1.0).tolist()
         return [
-            replace(hit, cosine=cosine)
-            for hit, cosine in zip(found, near, strict=True)
-            if hit.id in known or hit.coverage or cosine >= NEAR
+            max(words, float(cosine)) if words or cosine >= NEAR else 0.0
+            for words, cosine in zip(shared, cosines, strict=True)
         ]
 
-    def _is_talk(self, hit: Hit) -> bool:
-        """Whether a message of a chat tells nothing: a question to an agent, or an agent's words."""
+    def _tells_nothing(self, hit: Hit) -> bool:
+        """Whether it is the message that is being answered, or one of a chat that asks an agent, or an agent's words."""
+        if self.view.heard and hit.id == self.view.heard.id:
+            return True
         if hit.kind != "message" or not hit.session.startswith(CHAT):
             return False
         return hit.sender == self.agent.person or all(
@@ -262,10 +249,10 @@ class _Work:
         """The names in a sentence of people who can be asked."""
         return [word for person in self._people(sentence) for word in self._called(person)]
 
-    async def _may_tell(self, passage: Passage, question: str) -> bool:
-        """Decide about the memories of a passage and write it down."""
+    async def _may_tell(self, found: Answer, question: str) -> bool:
+        """Decide about the memories of an answer and write it down."""
         told = True
-        for hit in (passage.hit, passage.asked):
+        for hit in (found.hit, found.before):
             if hit is not None and told:
                 told = await self._weighed(hit, question)
         return told
@@ -314,11 +301,6 @@ class _Work:
         held = rationale.held[0]
         quote = held.evidence[0].quote or held.value
         return f"{name} let me know: “{quote}”"
-
-    def _failed(self, why: str) -> None:
-        self.mind.trace.emit(
-            "model_failed", dialogue=self.view.dialogue, person=self.agent.person, purpose="copy", why=why
-        )
 
 
 def _indirect(sentence: str) -> str:

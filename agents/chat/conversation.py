@@ -72,7 +72,7 @@ class Conversation:
         self._agent, self.person, self.partner = stage.agent_of(person), person, partner
         self.session, self._called = f"{CHAT}{session}", called
         self._outside, self._saver = stage, saver or InMemorySaver()
-        reader = ChatReader(stage.model, stage.agent_of, stage.settings, stage.trace, stage.embedder)
+        reader = ChatReader(stage.agent_of, stage.settings, stage.trace, stage.embedder)
         thinks = ModelMind(stage.model, stage.settings) if stage.settings.mind == "model" else reader
         self._stage = replace(stage, minds={person: thinks, **stage.minds}, fallback=reader, chat=True)
         self._state = self._opened(f"chat-{session}")

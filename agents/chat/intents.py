@@ -100,7 +100,7 @@ def intent_of(text: str, named: Collection[str], embedder: Embedder | None, *, c
 
 @lru_cache(maxsize=2)
 def _fitted(embedder: Embedder) -> Likeness:
-    return Likeness({str(kind): examples for kind, examples in EXAMPLES.items()}, embedder, worded=True)
+    return Likeness({str(kind): examples for kind, examples in EXAMPLES.items()}, embedder)
 
 
 def _masked(text: str, named: Collection[str]) -> str:

@@ -55,10 +55,10 @@ def write_session(
 
 
 def _that_hold(agent: PersonalAgent, hits: Sequence[Hit], statements: Sequence[Statement]) -> list[Statement]:
-    """The statements whose messages tell what is so, as the trained reader reads them: a wish, a question, or what is quoted
+    """The statements whose messages tell what is so, as the reader reads them: a wish, a question, or what is quoted
     from somebody else tells nothing of the speaker."""
-    if agent.reader is None or not statements:
-        return list(statements)
+    if not statements:
+        return []
     place = {hit.id: at for at, hit in enumerate(hits)}
     told = [f"m{one.evidence}" for one in statements if f"m{one.evidence}" in place]
     lines = [agent.line(hit) for hit in hits]

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
 from typing import Protocol
 
 from kithnet.agents.disclosure.sensitivity import Item
-from kithnet.agents.minds.rules.fitness import Fitness
+from kithnet.memory.language.reader import Line, Reader
 from kithnet.memory.owner import Hit, OwnerMemory
 from kithnet.memory.search import supports
 
@@ -21,6 +22,15 @@ class Asker(Protocol):
 
     @property
     def memory(self) -> OwnerMemory: ...
+
+    @property
+    def reader(self) -> Reader: ...
+
+    def beside(self, hit: Hit, count: int) -> tuple[list[Hit], list[Hit]]:
+        """The messages just before and just after one."""
+
+    def line(self, hit: Hit) -> Line:
+        """A message or memory as the reader sees it."""
 
     def named(self, question: str) -> Mapping[str, Sequence[str]]:
         """Whom a question names, with their names."""
@@ -51,11 +61,18 @@ def rests_on(asker: Asker, question: str, *, near: bool = True, apart: str = "")
     """
     found = asker.memory.recall(question, k=LOOKED_AT, budget=TOKENS)
     hits = [h for h in found.hits if h.kind != "summary" and supports(h) and apart not in (h.id, *h.messages)]
-    fitness = Fitness(asker.memory, question, asker.named(question)) if hits else None
-    fits = {hit.id for hit in hits if fitness and fitness.of(hit, hybrid=found.mode == "hybrid") >= FITTING}
+    fits = _fitting(asker, question, hits) if hits else set()
     items = asker.items([hit for hit in hits if near or hit.id in fits])
     secret = [item for item in items if item.sensitivity != "ordinary"]
     return Secrets(tuple(i for i in secret if i.id in fits), tuple(i for i in secret if i.id not in fits))
+
+
+def _fitting(asker: Asker, question: str, hits: Sequence[Hit]) -> set[str]:
+    """Ids of the memories that may well answer a question, as the reader and recall see it."""
+    before = [asker.beside(hit, 1)[0] for hit in hits]
+    lines = [(asker.line(one[-1]) if one else None, asker.line(hit)) for one, hit in zip(before, hits, strict=True)]
+    odds = asker.reader.relevance(question, lines)
+    return {hit.id for hit, one in zip(hits, odds, strict=True) if 1 / (1 + exp(-float(one) - hit.score)) >= FITTING}
 
 
 def barred(asker: Asker, question: str, people: Iterable[str], apart: str = "") -> dict[str, tuple[str, ...]]:

@@ -1,15 +1,15 @@
-"""Finding the answer to a question in what recall brought: the trained reader ranks the lines, reads the best ones in their
-scene, and says how sure it is; nothing where it is not sure."""
+"""Finding the answer to a question in what recall brought: the reader ranks the lines, reads the best ones in their scene, and says
+how sure it is; nothing where it is not sure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 
 import numpy as np
 
 from kithnet.agents.personal import PersonalAgent
 from kithnet.agents.wording import named_people
-from kithnet.memory.language.reader import Line, Reader, Span
+from kithnet.memory.language.reader import Line, Span
 from kithnet.memory.owner import Hit
 
 RANKED, READ = 50, 8
@@ -53,12 +53,12 @@ class Answer:
     signs: tuple[float, ...]
 
 
-def answers(reader: Reader, agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> list[Answer]:
+def answers(agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> list[Answer]:
     """What may answer, surest first: one for each line in which something was found."""
-    look = _Ranked.of(reader, agent, question, hits)
+    look = _Ranked.of(agent, question, hits)
     near = look.order[:READ]
     windows = [look.scenes[hit.id] for hit in near]
-    spans = reader.spans(question, [[agent.line(one) for one in window] for window in windows])
+    spans = agent.reader.spans(question, [[agent.line(one) for one in window] for window in windows])
     named = agent.named(question)
     found: dict[str, Answer] = {}
     for hit, window, span in zip(near, windows, spans, strict=True):
@@ -67,12 +67,24 @@ def answers(reader: Reader, agent: PersonalAgent, question: str, hits: Sequence[
         one = _answer(agent, window, span, hit, look.relevance, named)
         if one.hit.id not in found or one.sure > found[one.hit.id].sure:
             found[one.hit.id] = one
-    return sorted(found.values(), key=lambda one: -one.sure)
+    gone = agent.outdated([one.hit for one in found.values()])  # a line beside a hit was not recalled itself
+    return sorted((one for one in found.values() if one.hit.id not in gone), key=lambda one: -one.sure)
 
 
-def ranked(reader: Reader, agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> list[Hit]:
+def renewed(agent: PersonalAgent, question: str, found: Answer) -> Answer:
+    """The same answer, or what its speaker later put in its place."""
+    later = agent.memory.taken_back(found.hit.id, question)
+    if later is None:
+        return found
+    (span,) = agent.reader.spans(question, [[agent.line(later)]])
+    inside = span is not None and span.odds > 0 and span.start >= 0
+    value = later.text[span.start : span.end] if span is not None and inside else later.text
+    return replace(found, value=value, hit=later, before=None)
+
+
+def ranked(agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> list[Hit]:
     """The first hits in the order in which they are read."""
-    return _Ranked.of(reader, agent, question, hits).order
+    return _Ranked.of(agent, question, hits).order
 
 
 @dataclass(frozen=True)
@@ -84,11 +96,11 @@ class _Ranked:
     relevance: Mapping[str, float]
 
     @classmethod
-    def of(cls, reader: Reader, agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> "_Ranked":
+    def of(cls, agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> "_Ranked":
         lines = [hit for hit in hits if hit.kind != "summary"][:RANKED]
         scenes = {hit.id: _scene(agent, hit) for hit in lines}
         pairs = [(_before(agent, scenes[hit.id], hit), agent.line(hit)) for hit in lines]
-        odds = reader.relevance(question, pairs) if pairs else ()
+        odds = agent.reader.relevance(question, pairs) if pairs else ()
         relevance = {hit.id: float(one) for hit, one in zip(lines, odds, strict=True)}
         # recall's own score counts too: a hit may be near by a name or a word that the reader does not know
         order = sorted(lines, key=lambda hit: -(relevance[hit.id] + RECALLED * hit.score))

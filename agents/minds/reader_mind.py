@@ -1,4 +1,4 @@
-"""`ReaderMind`: a mind that needs no capable chat model. It plans, searches and reads by rules and small trained parts.
+"""`ReaderMind`: a mind that needs no capable chat model. It plans by rules, and finds what it knows with the agent's reader.
 
 It recalls by itself, in its first move of a turn, and then asks contacts one by one until nothing is worth asking.
 """
@@ -14,7 +14,7 @@ from kithnet.agents.infonav.consensus import Agreed
 from kithnet.agents.infonav.ledger import Ledger, Rationale
 from kithnet.agents.minds.mind import AskContact, Cite, Conclusion, Move, Note, Speak, Stop, View, noted
 from kithnet.agents.minds.rules import answer as answers
-from kithnet.agents.minds.rules import appointments, chains, kinds, meanings, reading, tasking, tastes
+from kithnet.agents.minds.rules import appointments, chains, kinds, meanings, tasking, tastes
 from kithnet.agents.minds.rules.looking import Look
 from kithnet.agents.minds.rules.tasking import Plan
 from kithnet.agents.personal import PersonalAgent
@@ -30,7 +30,8 @@ from kithnet.runtime.trace import Trace
 
 @dataclass(frozen=True)
 class ReaderMind:
-    """See the module. model: scores and copies; it need not plan. agent_of: opens the memory of whoever it thinks for."""
+    """See the module. model: says which way to take a nested question apart reads best, and nothing else. agent_of: opens the
+    memory of whoever it thinks for."""
 
     model: ChatModel
     agent_of: Callable[[str], PersonalAgent]
@@ -58,14 +59,9 @@ class ReaderMind:
         plan = appointments.plan_of(view.kept.get("plan"))
         if plan is not None:
             return self._computed(view, plan, agreed)
-
-        def failed(why: str) -> None:
-            self.trace.emit("model_failed", dialogue=view.dialogue, purpose="answer", why=why)
-
         led = {r.question for r in view.ledger.rationales if r.follow and r.value}  # questions that only led to others
         last = tuple(one for one in agreed if one.question not in led)
-        quoting = self.agent_of(view.person).reader is not None
-        found = await answers.answer(self.model, view.task, last, self.settings, failed, quoting=quoting)
+        found = answers.answer(last)
         return Conclusion(found.text, found.citations, "stated" if found.known else "unknown", found.worded_by)
 
     def _computed(self, view: View, plan: Plan, agreed: Sequence[Agreed]) -> Conclusion:
@@ -125,16 +121,14 @@ class _Work:
             kind = kinds.kind_of(chain.first)
             self._note(Note("add", question=chain.first, kind=kind, follow=chain.second, part=True))
         else:
-            await self._into_questions()
+            self._into_questions()
         self._emit("plan", questions=[r.question for r in self.ledger.rationales])
 
-    async def _into_questions(self) -> None:
-        asked, task = questions(self.view.task), self.ledger["r0"].question
-        several = len(asked) > 1
-        if not several:
-            asked = list(await reading.plan(self.mind.model, task, self.mind.settings, self._failed("plan")))
-        for question in asked:
-            self._note(Note("add", question=question, kind=kinds.kind_of(question), part=several))
+    def _into_questions(self) -> None:
+        """The questions of a task that asks several."""
+        asked = questions(self.view.task)
+        for question in asked if len(asked) > 1 else ():
+            self._note(Note("add", question=question, kind=kinds.kind_of(question), part=True))
 
     def _tool(self) -> Plan | None:
         """What the task wants computed; None for no tool."""
@@ -167,14 +161,12 @@ class _Work:
                 self._learn(rationale.id, found)
         self._follow()
         looks = self._looks()
-        recalls = [
-            asyncio.create_task(look.recall()) for look in looks
-        ]  # they run on while the model reads what came first
+        recalls = [asyncio.create_task(look.recall()) for look in looks]  # they run on while what came first is read
         try:
             for look, recall in zip(looks, recalls, strict=True):
-                recalled, shown = await recall
+                recalled = await recall
                 self.searched += recalled.searched
-                if value := await look.found(recalled, shown):
+                if value := await look.found(recalled):
                     self._learn(look.rationale.id, [value])
             self._follow()
         finally:  # not a TaskGroup: it would hide a limit or a model that is gone inside an ExceptionGroup
@@ -186,17 +178,13 @@ class _Work:
         """A look for each unknown, and for each claim that was heard just now."""
         heard, mind = self.view.heard, self.mind
         claims = {claim.question: claim for claim in (heard.claims if heard else ())}
-        seen = self.kept["seen"]
         return [
-            Look(
-                mind.model, mind.settings, mind.trace, mind.embedder, self.agent, self.view, rationale,
-                claims.get(rationale.question), seen.setdefault(rationale.question, []), self._failed("copy"),
-            )
+            Look(mind.settings, mind.trace, self.agent, self.view, rationale, claims.get(rationale.question))
             for rationale in self.ledger.rationales
             if not self.ledger.is_whole(rationale)
             and not self._listed(rationale)
             and (not rationale.settled or rationale.question in claims)
-        ]  # fmt: skip
+        ]
 
     def _listed(self, rationale: Rationale) -> bool:
         return self.mind.settings.tools and rationale.listed

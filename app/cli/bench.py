@@ -95,28 +95,6 @@ def engine(
 
 
 @app.command()
-def evidence(
-    messages: Annotated[int, typer.Option("--messages", help="In each generated world.")] = 8_000,
-    lexical: Annotated[bool, typer.Option("--lexical", help="By words alone: without the embedder.")] = False,
-    as_json: output.AsJson = False,
-) -> None:
-    """Whether an agent takes the right memory for evidence, and none where it knows nothing; fits the weights again.
-
-    Example: kith bench evidence
-    """
-    from kithnet.app.locate import models_here, settings
-    from kithnet.bench import evidence as bench
-    from kithnet.bench.report import as_json as contract
-    from kithnet.bench.report import as_text
-    from kithnet.runtime.registry import Registry
-
-    path = Registry(models_here()).resolve(settings(None, None).embedder.name)
-    with output.progress("measuring") as progress:
-        result = bench.run(path, messages=messages, lexical=lexical, tell=progress)
-    output.show(contract(result), as_text(result), as_json)
-
-
-@app.command()
 def reading(
     refit: Annotated[
         bool, typer.Option("--refit", help="Fit the tagger to the writers' phrases again, and write its weights.")

@@ -123,9 +123,7 @@ async def _recall(place: Place, blank: Outcome, question: Question) -> Outcome:
     gold = place.gold(question)
     rank = next((number for number, hit in enumerate(found.hits, 1) if hit.id in gold), 0)
     blank = replace(blank, rank=rank, right=rank == 1, known=not found.abstained)
-    if agent.reader is None:
-        return blank
-    order = await asyncio.to_thread(finding.ranked, agent.reader, agent, question.text, found.hits)
+    order = await asyncio.to_thread(finding.ranked, agent, question.text, found.hits)
     return replace(blank, reranked=next((number for number, hit in enumerate(order, 1) if hit.id in gold), 0))
 
 

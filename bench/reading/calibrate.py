@@ -57,9 +57,9 @@ async def cases(world: Path, models: Path, config: Config, questions: Sequence[Q
                 agent, gold = scene.cast.agent(one.to), place.gold(one)
                 recalled = await agent.recall(one.text, k=finding.RANKED, budget=finding.BUDGET, partner=one.asker)
                 ids = [hit.id for hit in recalled.hits]
-                answers = await asyncio.to_thread(finding.answers, scene.reader, agent, one.text, recalled.hits)
+                answers = await asyncio.to_thread(finding.answers, agent, one.text, recalled.hits)
                 fits = [_fits(answer, one, gold) for answer in answers]
-                order = await asyncio.to_thread(finding.ranked, scene.reader, agent, one.text, recalled.hits)
+                order = await asyncio.to_thread(finding.ranked, agent, one.text, recalled.hits)
                 found.append(Case(one, answers, fits, _first(ids, gold), _first([hit.id for hit in order], gold)))
     return found
 

@@ -1,6 +1,7 @@
 """What the house needs of a trained reader of talk: which line answers a question, which words of it, what a message is.
 
-The shipped one is `kithnet.runtime.reader.LlamaReader`; `WordReader` is the fake for tests, exact and without a model.
+The shipped one is `kithnet.runtime.reader.LlamaReader`; `WordReader` is the floor where its file is missing, exact and without a
+model.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from kithnet.memory.language.text import stem, words
+from kithnet.memory import lexical
+from kithnet.memory.language.text import sentence_spans, words
 from kithnet.memory.vectors import Vectors
 
 Line = tuple[str, str]
@@ -100,8 +102,9 @@ def _one_of(label: str, labels: Sequence[str]) -> Vectors:
 
 
 class WordReader:
-    """Goes by shared words alone. A line answers when it shares half of the question's longer words, all of it being the
-    answer; a message that holds one of `secret` is a confidence; one that begins with "actually" replaces."""
+    """Goes by shared words alone. A line answers when it shares half of the question's content words, all that it tells being the
+    answer; a reply also has those of the question before it, and what only asks answers nothing. Who is asked for is who says
+    "I". A message that holds one of `secret` is a confidence; one that begins with "actually" replaces."""
 
     name = "words"
 
@@ -109,15 +112,16 @@ class WordReader:
         self._secret = frozenset(secret)
 
     def relevance(self, question: str, lines: Sequence[tuple[Line | None, Line]]) -> Vectors:
-        return np.array([self._fit(question, line) for _, line in lines], np.float32)
+        return np.array([_fit(question, before, line) for before, line in lines], np.float32)
 
     def spans(self, question: str, windows: Sequence[Sequence[Line]]) -> list[_Words | None]:
         found: list[_Words | None] = []
         for lines in windows:
-            fits = [self._fit(question, line) for line in lines]
-            best = max(range(len(lines)), key=fits.__getitem__, default=None)
-            said = lines[best][1] if best is not None else ""
-            found.append(_Words(best, 0, len(said), fits[best]) if best is not None and said else None)
+            fits = [_fit(question, before, line) for before, line in zip((None, *lines), lines, strict=False)]
+            best = max(range(len(lines)), key=fits.__getitem__, default=0)
+            told = _told(lines[best][1]) if lines else None
+            says_it = told and _asks_who(question) and _says_i(lines[best][1])
+            found.append(_Words(best, *((-1, -1) if says_it else told), fits[best]) if told else None)
         return found
 
     def judged(self, messages: Sequence[tuple[Line | None, Line]]) -> list[_Sure]:
@@ -135,14 +139,28 @@ class WordReader:
         return np.stack([_one_of(kind, RELATIONS) for kind in kinds]) if pairs else np.zeros((0, 4), np.float32)
 
     def tools(self, tasks: Sequence[str]) -> Vectors:
+        """The tool all of whose words a task has."""
         said = [{stem(word) for word in words(task)} for task in tasks]
-        found = [next((tool for tool in TOOLS[1:] if stem(tool) in some), "none") for some in said]
+        found = [next((tool for tool in TOOLS[1:] if {*map(stem, tool.split("_"))} <= some), "none") for some in said]
         return np.stack([_one_of(tool, TOOLS) for tool in found]) if found else np.zeros((0, len(TOOLS)), np.float32)
 
-    @staticmethod
-    def _fit(question: str, line: Line) -> float:
-        """Log-odds of the share of the question's longer words that a line has."""
-        wanted = {stem(word) for word in words(question) if len(word) > 3}
-        by, text = line
-        share = len(wanted & {stem(word) for word in words(f"{by} {text}")}) / max(1, len(wanted))
-        return 12 * (share - 0.5)
+def _fit(question: str, before: Line | None, line: Line) -> float:
+    """Log-odds of the share of the question's content words that a line has, or the question that it replies to."""
+    wanted, (by, text) = lexical.stems(question), line
+    replied = before[1] if before and before[0] != by and not _told(before[1]) else ""
+    share = len(wanted & lexical.stems(f"{by} {replied} {text}")) / max(1, len(wanted))
+    return 12 * (share - 0.5) if _told(text) else -12
+
+
+def _asks_who(question: str) -> bool:
+    return words(question)[:1] in (["who"], ["whose"]) or words(question)[:2] == ["which", "person"]
+
+
+def _says_i(text: str) -> bool:
+    return any(word.partition("'")[0] in ("i", "my") for word in words(text))
+
+
+def _told(text: str) -> tuple[int, int] | None:
+    """Where a text begins and ends to tell something; None where it only asks."""
+    telling = [(start, end) for start, end in sentence_spans(text) if not text[start:end].endswith("?")]
+    return (telling[0][0], telling[-1][1]) if telling else None

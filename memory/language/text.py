@@ -18,6 +18,8 @@ _LINE_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _TITLE = re.compile(r"(?:^|\s)(?:Dr|Mr|Mrs|Ms|Prof|St|Sr|Jr|vs|etc|No|[A-Z])\.$")
 _LONGEST_TITLE = 6
 """Characters of a title, with its full stop and what stands before it."""
+LONGEST_QUOTE = 40
+"""Words of what is quoted."""
 _MARKS, _CLOSERS = ".!?…", "\"”’')]»"
 
 _own = threading.local()
@@ -73,6 +75,15 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 def sentences(text: str) -> list[str]:
     """The sentences of a text, each as it stands there."""
     return [text[start:end] for start, end in sentence_spans(text)]
+
+
+def sentence_with(wanted: str, text: str) -> str:
+    """The sentence of `text` that holds most of `wanted`, cut to a quotable length; the text itself if it is short."""
+    if len(text.split()) <= LONGEST_QUOTE:
+        return text.strip()
+    sought = set(words(wanted))
+    best = max(sentences(text), key=lambda part: len(sought & set(words(part))))
+    return best[: [word.end() for word in re.finditer(r"\S+", best)][:LONGEST_QUOTE][-1]]
 
 
 def _ends(text: str, start: int, gap: re.Match[str]) -> bool:

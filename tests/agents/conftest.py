@@ -51,43 +51,19 @@ def fill(path: Path, lines: Sequence[Line], ties: Sequence[tuple[str, str]] = ()
     return store
 
 
-def part(messages: Sequence[Message], label: str) -> str:
-    """The last line of a prompt that begins with `label`, without it."""
-    lines = "\n".join(message.content for message in messages).splitlines()
-    return next(line.partition(label)[2].strip() for line in reversed(lines) if line.startswith(label))
-
-
 @dataclass
 class Parts:
-    """What a scripted model does for each purpose; an error is raised instead.
+    """What a scripted model does for each purpose; an error is raised instead. pick: which of several choices it scores best."""
 
-    copies: word in the message -> the words to copy from it; a message without such a word is copied whole.
-    """
-
-    copies: Mapping[str, str] = field(default_factory=dict)
-    plan: str | ModelError = '{"questions": []}'
+    move: str | ModelError = ""
     answer: str | ModelError = ""
-    copy: str | ModelError | None = None
-    pick: str | ModelError | None = None
-    heard: list[str] = field(default_factory=list)
+    pick: str | ModelError = ""
 
     def __call__(self, messages: Sequence[Message], spec: ReplySpec) -> str:
-        self.heard.append(spec.purpose)
         said = getattr(self, {"score": "pick"}.get(spec.purpose, spec.purpose))
         if isinstance(said, ModelError):
             raise said
-        if said is None:
-            return {"copy": self._copied, "score": _first_id}[spec.purpose](messages)
         return str(said)
-
-    def _copied(self, messages: Sequence[Message]) -> str:
-        message = part(messages, "Message, ").partition(": ")[2]
-        return next((value for word, value in self.copies.items() if word in message), message)
-
-
-def _first_id(messages: Sequence[Message]) -> str:
-    lines = messages[-1].content.splitlines()
-    return next(line.partition(":")[0] for line in lines if line[:1] == "m" and line[1:2].isdigit())
 
 
 def model(capable: bool = False, **parts: object) -> ScriptedModel:

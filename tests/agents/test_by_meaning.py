@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from kithnet.agents.disclosure.sensitivity import Discretion
-from kithnet.agents.minds.rules import attributes, chains, leanings, persons, tasking
+from kithnet.agents.minds.rules import chains, leanings, tasking
 from kithnet.agents.minds.rules.tastes import Taste, alike
 from kithnet.agents.wording import content_stems
-from kithnet.memory.owner import Hit
 from kithnet.runtime.embed import LlamaEmbedder
 from kithnet.runtime.reader import LlamaReader
 
@@ -62,81 +61,6 @@ def test_two_phrases_of_one_meaning_are_a_thing_in_common_and_both_are_named(emb
     left, right = [Taste("Ana", 1, "I love jogging.")], [Taste("Cleo", 1, "I'm really fond of running.")]
     found = alike(left, right, opposite=False, liked=True, embedder=embedder)
     assert found == ["jogging, running"]
-
-
-def test_an_answer_without_a_word_of_the_question_tells_of_the_side_of_life_that_is_asked_for(
-    embedder: LlamaEmbedder,
-) -> None:
-    said = [
-        ("", "I signed the contract with Meyer & Sons today."),
-        ("", "Sleep well, Ana."),
-        ("", "My dentist is Dr Roe."),
-    ]
-    job, courtesy, teeth = attributes.judge("Who employs Ana?", said, embedder)
-    assert job.alike > 0.5 > max(courtesy.alike, teeth.alike)
-    assert courtesy.idle > 10 * max(job.idle, teeth.idle)
-
-
-def test_where_names_are_asked_for_a_memory_without_one_is_known(embedder: LlamaEmbedder) -> None:
-    said = [("", "I wish I knew, Ana."), ("", "They sent me to Northgate Mills."), ("Where is it?", "Kestrel.")]
-    nameless = [one.nameless for one in attributes.judge("Which company took Ben on?", said, embedder, ["Ana", "Ben"])]
-    assert nameless == [1.0, 0.0, 0.0]
-    assert attributes.judge("What is Ben allergic to?", said, embedder, ["Ana"])[0].nameless == 0.0
-
-
-def test_a_question_has_other_wordings_and_ways_to_tell_unless_its_side_is_not_known(embedder: LlamaEmbedder) -> None:
-    question = "Who lets the flat to Ben?"
-    assert "landlord" in attributes.paraphrases(question, embedder)
-    assert "rent" in attributes.tellings(question, embedder)
-    assert attributes.tellings("Hm, and then?", embedder) == ""
-
-
-def test_one_of_several_sentences_may_tell_all(embedder: LlamaEmbedder) -> None:
-    alone, among = attributes.judge(
-        "Where does Ana live?",
-        [("", "Ana lives at 3 Mill Road."), ("", "Rain again, all day. Ana lives at 3 Mill Road. Sleep well!")],
-        embedder,
-    )
-    assert among.alike > 0.9 * alone.alike > 0.3
-
-
-@pytest.mark.parametrize(
-    ("text", "who"),
-    [
-        ("I drive a blue van.", "Ben"),
-        ("You know Ana, right? Ana drives a blue van.", "Ana"),
-        ("I met Ana on Monday. She drives a blue van.", "Ana"),
-        ("They booked the barn for Ana's blue van.", "Ana"),
-        ("News from Zoran: Zoran's blue van is gone.", "Zoran"),
-        ("Ana's wedding party drives a blue van.", "Ana"),
-        ("Ana took me home in a blue van.", "Ana"),
-        ("Three years of driving a blue van. That's my life.", "Ben"),
-        ("Landlord just took the blue van.", "Ben"),
-    ],
-)
-def test_a_memory_is_about_the_one_who_says_i_or_whom_it_names(text: str, who: str) -> None:
-    hit = Hit("m1", "message", text, 1.0, 1.0, None, 1.0, "ben", "dora", None, "s", (), "ben")
-    names = {"ana": ("Ana",), "ben": ("Ben",), "dora": ("Dora",)}
-    assert persons.whom(hit, names, "Which person drives a blue van?") == who
-
-
-def test_of_several_sentences_the_one_that_tells_what_is_asked_is_known(embedder: LlamaEmbedder) -> None:
-    said = [
-        ("", "I ran into her at the baker's. She works for Meyer & Sons now."),
-        ("", "She works for Meyer & Sons now. They hired her in May."),
-        ("", "Meyer & Sons hired her."),
-    ]
-    one, both, alone = attributes.judge("Who employs Ana?", said, embedder)
-    assert one.part == "She works for Meyer & Sons now."
-    assert (both.part, alone.part) == ("", "")
-
-
-def test_a_text_of_another_side_of_life_is_told_from_one_that_may_be_of_the_same(embedder: LlamaEmbedder) -> None:
-    question = "Where will Ana get married?"
-    assert attributes.apart(question, "The hall looked grim, so I painted the walls Sea Green.", embedder)
-    assert not attributes.apart(question, "We cancelled that and marry at the Old Library.", embedder)
-    assert not attributes.apart(question, "Good night, sleep well.", embedder)
-    assert not attributes.apart("What did Ana say?", "I painted the walls Sea Green.", embedder)
 
 
 @pytest.mark.parametrize("opening", ["Before I forget it.", "You won't believe this.", "I'd never have thought that."])

@@ -55,7 +55,7 @@ def test_two_agents_answer_what_each_knows_half_of(bench: Bench) -> None:
     pick = " Which person is allergic to walnuts? Where does Anna live now?"
     talk = bench.talk(
         store, "Where does the person who is allergic to walnuts live now?", ("ana", "ben"),
-        model(copies={"moved": "Tartu"}, pick=pick), support=0.2,
+        model(pick=pick),
     )  # fmt: skip
     ledger = talk.state["ledgers"]["ana"]["rationales"]
     assert [r["question"] for r in ledger[1:]] == ["Which person is allergic to walnuts?", "Where does Cleo live now?"]

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kithnet.agents.disclosure.policy import Policy, Rule
+from kithnet.agents.minds.model_mind import ModelMind
+from kithnet.agents.settings import Settings
 from kithnet.agents.wording import content_words
 from kithnet.memory.language.text import words
 from kithnet.memory.store import Store
@@ -18,23 +20,18 @@ from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ModelUnavaila
 from kithnet.runtime.limits import Limits, limited
 from kithnet.runtime.scripted import ScriptedModel
 
+from .test_minds import knows, thinking
+
 Make = Callable[..., ScriptedModel]
 KEY = "Where is the spare key?"
 
 
-def keyed(**parts: Any) -> dict[str, Any]:
-    return {"copies": {"spare key": "under the blue flower pot"}, **parts}
-
-
-@pytest.fixture(params=[False, True], ids=["small", "capable"])
-def chat(request: pytest.FixtureRequest, scripted: Make) -> ScriptedModel:
-    return scripted(capable=request.param, **keyed())
-
-
 def test_a_fact_two_ties_away_is_found_and_the_answer_cites_the_message(
-    bench: Any, key_world: Store, chat: ScriptedModel
+    bench: Any, key_world: Store, scripted: Make
 ) -> None:
+    chat = scripted()
     talk = bench.talk(key_world, KEY, ("ana", "ben"), chat)
+    assert chat.calls == []  # the reader needs no chat model
     result = talk.state["result"]
     assert "blue flower pot" in result["answer"]
     assert (result["citations"], result["known"]) == (["m5"], True)
@@ -122,20 +119,22 @@ def test_a_dialogue_ends_when_nothing_moves(bench: Any, key_world: Store) -> Non
 
 
 @pytest.mark.parametrize("calls", [0, 1, 2])
-def test_a_limit_is_an_event_and_what_is_known_is_answered_by_code(bench: Any, scripted: Make, calls: int) -> None:
+def test_a_limit_is_an_event_and_what_is_known_is_answered_by_code(bench: Any, calls: int) -> None:
     store = bench.world(
-        [("dora", "ben", "The spare key is under the blue flower pot."), ("ana", "ben", "Nice weather.")]
+        [
+            ("ana", "ben", "Nice weather."),
+            ("dora", "ben", "The spare key is under the blue flower pot."),
+            ("ben", "cleo", "Hello."),
+        ]
     )
-    talk = bench.talk(store, KEY, ("ana", "ben"), limited(scripted(**keyed()), Limits(calls=calls)))
+    talk = bench.talk(store, KEY, ("ana", "ben"), limited(thinking(knows), Limits(calls=calls)), mind="model")
     assert all("limit" not in u["text"] for u in talk.heard)
-    if calls == 2:  # the plan, the copy; then the answer's wording is one call too many
-        assert talk.state["stopped"] == "settled"
-        assert talk.state["result"]["citations"] == ["m1"]
+    (limit,) = talk.events("limit")
+    assert talk.state["stopped"] == f"limit: {limit['why']}"
+    if calls == 2:  # Ana asked and Ben told; to conclude is one call too many
+        assert talk.state["result"]["citations"] == ["m2"]
         assert talk.state["result"]["worded_by"] == "code"
-        assert talk.events("model_failed")
     else:
-        (limit,) = talk.events("limit")
-        assert talk.state["stopped"] == f"limit: {limit['why']}"
         assert not talk.state["result"]["known"]
 
 
@@ -207,7 +206,7 @@ def test_two_questions_to_one_third_party_in_one_turn_get_two_dialogues(bench: A
 # --- what crosses ---
 
 
-def test_a_confidence_is_refused_counted_and_never_spoken(bench: Any, chat: ScriptedModel) -> None:
+def test_a_confidence_is_refused_counted_and_never_spoken(bench: Any) -> None:
     store = bench.world(
         [
             ("ana", "ben", "Nice weather."),
@@ -215,7 +214,7 @@ def test_a_confidence_is_refused_counted_and_never_spoken(bench: Any, chat: Scri
             ("ben", "cleo", "Hello."),
         ]
     )
-    talk = bench.talk(store, KEY, ("ana", "ben"), chat)
+    talk = bench.talk(store, KEY, ("ana", "ben"))
     assert not talk.state["result"]["known"]
     assert all("flower" not in u["text"] for u in talk.heard)
     (row,) = [d for d in talk.state["disclosures"] if d["from"] == "ben"]
@@ -223,7 +222,7 @@ def test_a_confidence_is_refused_counted_and_never_spoken(bench: Any, chat: Scri
     (kept,) = store.owner("ben").disclosures()
     assert (kept.items, kept.partner, kept.action) == (("m2",), "ana", "refuse")
     # to the one who said it, it is no secret
-    back = bench.talk(store, KEY, ("dora", "ben"), chat, name="t2")
+    back = bench.talk(store, KEY, ("dora", "ben"), name="t2")
     assert any("flower" in u["text"] for u in back.heard)
 
 
@@ -298,31 +297,28 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("broken", FAILURES, ids=["invalid", "overflow", "garbage"])
-@pytest.mark.parametrize("capable", [False, True], ids=["small", "capable"])
 def test_no_failure_of_a_model_is_ever_said_in_a_conversation(
-    bench: Any, key_world: Store, scripted: Make, broken: Any, capable: bool
+    bench: Any, key_world: Store, scripted: Make, broken: Any
 ) -> None:
-    pick = "none" if isinstance(broken, str) else broken
-    chat = scripted(capable=capable, plan=broken, copy=broken, answer=broken, pick=pick)
-    talk = bench.talk(key_world, KEY, ("ana", "ben"), chat)
+    chat = scripted(capable=True, move=broken, answer=broken)
+    talk = bench.talk(key_world, KEY, ("ana", "ben"), chat, mind="model")
     assert "XYZZY" not in json.dumps([talk.heard, talk.state["ledgers"], talk.state["result"]])
-    assert talk.events("model_failed")
-    if pick != "none":
-        assert talk.state["result"]["citations"] == ["m5"]
+    assert talk.events("refused") and talk.events("fell_back")
+    assert talk.state["result"]["citations"] == ["m5"]
 
 
-def test_a_model_that_is_gone_fails_the_task(bench: Any, key_world: Store, scripted: Make) -> None:
-    for part in ("plan", "copy", "answer"):
-        with pytest.raises(ModelUnavailable):
-            bench.talk(
-                key_world, KEY, ("ana", "ben"), scripted(**{part: ModelUnavailable("connection refused")}), name=part
-            )
+@pytest.mark.parametrize("part", ["move", "answer"])
+def test_a_model_that_is_gone_fails_the_task(bench: Any, key_world: Store, scripted: Make, part: str) -> None:
+    chat = scripted(capable=True, **{part: ModelUnavailable("connection refused")})
+    with pytest.raises(ModelUnavailable):
+        bench.talk(key_world, KEY, ("ana", "ben"), chat, mind="model")
 
 
 def test_a_limit_met_inside_a_consultation_ends_the_whole_task_with_an_answer(
     bench: Any, key_world: Store, scripted: Make
 ) -> None:
-    talk = bench.talk(key_world, KEY, ("ana", "ben"), scripted(copy=LimitExceeded("1 call")))
+    limited_mind = ModelMind(scripted(capable=True, move=LimitExceeded("1 call")), Settings())
+    talk = bench.talk(key_world, KEY, ("ana", "ben"), minds={"cleo": limited_mind})
     assert talk.events("limit")
     assert not talk.state["result"]["known"]
     assert talk.state["result"]["answer"]

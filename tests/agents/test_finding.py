@@ -17,30 +17,27 @@ ASKED = "Where is the spare key?"
 
 
 def test_an_answer_is_a_span_with_the_line_it_stands_in(key_world: Store) -> None:
-    agent = Cast(key_world, Policy(), reader=WordReader()).agent("cleo")
-    assert agent.reader is not None
+    agent = Cast(key_world, Policy()).agent("cleo")
     hits = agent.memory.recall(ASKED, k=finding.RANKED).hits
-    first, *_ = finding.answers(agent.reader, agent, ASKED, hits)
+    first, *_ = finding.answers(agent, ASKED, hits)
     assert first.value == KEY_LINES[4][2] and first.hit.id == "m5"
-    assert next(hit.id for hit in finding.ranked(agent.reader, agent, ASKED, hits)) == "m5"
+    assert next(hit.id for hit in finding.ranked(agent, ASKED, hits)) == "m5"
 
 
 def test_what_may_answer_comes_once_for_each_line_and_surest_first(key_world: Store) -> None:
-    agent = Cast(key_world, Policy(), reader=WordReader()).agent("cleo")
-    assert agent.reader is not None
-    found = finding.answers(agent.reader, agent, ASKED, agent.memory.recall(ASKED, k=finding.RANKED).hits)
+    agent = Cast(key_world, Policy()).agent("cleo")
+    found = finding.answers(agent, ASKED, agent.memory.recall(ASKED, k=finding.RANKED).hits)
     assert len({one.hit.id for one in found}) == len(found)
     assert [one.sure for one in found] == sorted((one.sure for one in found), reverse=True)
 
 
 def test_nothing_recalled_is_nothing_found(key_world: Store) -> None:
-    agent = Cast(key_world, Policy(), reader=WordReader()).agent("cleo")
-    assert agent.reader is not None
-    assert finding.answers(agent.reader, agent, ASKED, ()) == []
+    agent = Cast(key_world, Policy()).agent("cleo")
+    assert finding.answers(agent, ASKED, ()) == []
 
 
 def test_agents_with_a_reader_answer_with_the_words_and_who_said_them(bench: Any, key_world: Store) -> None:
-    talk = bench.talk(key_world, KEY, ("ana", "ben"), reader=WordReader())
+    talk = bench.talk(key_world, KEY, ("ana", "ben"))
     result = talk.state["result"]
     assert result["known"] and "under the blue flower pot" in result["answer"]
     assert "m5" in result["citations"]
@@ -48,7 +45,7 @@ def test_agents_with_a_reader_answer_with_the_words_and_who_said_them(bench: Any
 
 
 def test_agents_with_a_reader_that_is_not_sure_know_nothing(bench: Any, key_world: Store) -> None:
-    talk = bench.talk(key_world, KEY, ("ana", "ben"), reader=WordReader(), sure=0.999)
+    talk = bench.talk(key_world, KEY, ("ana", "ben"), sure=0.999)
     assert not talk.state["result"]["known"]
 
 
@@ -57,6 +54,53 @@ def test_what_the_reader_takes_for_a_confidence_is_not_told(bench: Any, key_worl
     talk = bench.talk(key_world, KEY, ("ana", "ben"), reader=telling, policy=policy)
     assert not talk.state["result"]["known"]
     assert all("pot" not in str(said["text"]) for said in talk.heard)
+
+
+def test_a_question_put_again_is_no_evidence(bench: Any) -> None:
+    agent = Cast(bench.world([("ed", "cleo", KEY), ("ed", "cleo", KEY)]), Policy()).agent("cleo")
+    found = finding.answers(agent, ASKED, agent.memory.recall(ASKED, k=finding.RANKED).hits)
+    assert all(one.sure < 0.1 for one in found)
+
+
+def test_a_question_in_memory_is_answered_by_the_other_sides_reply(bench: Any) -> None:
+    store = bench.world([("cleo", "dora", KEY), ("dora", "cleo", "Under the blue flower pot.")])
+    agent = Cast(store, Policy()).agent("cleo")
+    best, *_ = finding.answers(agent, ASKED, agent.memory.recall(ASKED, k=finding.RANKED).hits)
+    assert (best.hit.id, best.before and best.before.id) == ("m2", "m1") and best.sure > 0.5
+
+
+def test_a_summary_says_what_was_asked_and_is_no_evidence(bench: Any) -> None:
+    agent = Cast(bench.world([("dora", "cleo", "Under the blue flower pot.")]), Policy()).agent("cleo")
+    text = f"Dora and I worked on: {KEY}"
+    agent.memory.remember(about="dora", text=text, told_by="cleo", kind="summary", evidence=(), handles=("m9",))
+    hits = agent.memory.recall(KEY).hits
+    assert [hit.kind for hit in hits] == ["summary"]
+    assert finding.answers(agent, KEY, hits) == []
+
+
+def test_a_noted_answer_is_no_surer_than_what_it_was_heard_on_and_told_without_its_question(bench: Any) -> None:
+    agent = Cast(bench.world([("dora", "cleo", "Hello.")]), Policy()).agent("cleo")
+    text = f"{KEY} Under the pot."
+    agent.memory.remember(
+        about="dora", text=text, told_by="dora", kind="fact", evidence=(), handles=("m9",), importance=0.55
+    )
+    (found,) = finding.answers(agent, KEY, agent.memory.recall(KEY).hits)
+    assert found.value == "Under the pot." and found.sure <= 0.55
+
+
+def test_a_value_that_was_taken_back_is_told_as_what_holds_since(bench: Any) -> None:
+    store = bench.world(
+        [
+            ("dora", "cleo", "The spare key is with Mrs Rowan."),
+            ("cleo", "dora", "Good to know."),
+            ("dora", "cleo", "Mrs Rowan moved away. I gave it to Mr Okafor instead."),
+        ]
+    )
+    agent = Cast(store, Policy()).agent("cleo")
+    best, *_ = finding.answers(agent, KEY, agent.memory.recall(KEY, k=finding.RANKED).hits)
+    now = finding.renewed(agent, KEY, best)
+    assert (best.hit.id, now.hit.id, now.value) == ("m1", "m3", "I gave it to Mr Okafor instead.")
+    assert finding.renewed(agent, KEY, now) == now
 
 
 @pytest.mark.parametrize("sign", range(4))

@@ -14,14 +14,6 @@ from kithnet.runtime.config import Config
 from kithnet.runtime.scripted import ScriptedModel
 
 
-def script(messages: Sequence[Message], spec: ReplySpec) -> str:
-    """Plan nothing, copy the whole message, leave the answer to code."""
-    if spec.purpose == "copy":
-        said = [line for line in messages[-1].content.splitlines() if line.startswith("Message, ")]
-        return said[-1].partition(": ")[2]
-    return '{"questions": []}' if spec.purpose == "plan" else ""
-
-
 class Slow(ScriptedModel):
     async def reply(self, messages: Sequence[Message], spec: ReplySpec, on_text: OnText | None = None) -> Reply:
         await asyncio.sleep(0.25)
@@ -31,6 +23,7 @@ class Slow(ScriptedModel):
 if __name__ == "__main__":
     world = Path(sys.argv[1])
     plan = Plan(int(sys.argv[2]), seed=1, in_flight=2)
+    config = Config.load(None, ["model.mind=model"])  # what is said no mind can use: the reader makes every move
     simulate(
-        world, world.parent / "models", Config(), plan, lambda tally, planned: None, model=Slow(script, capable=False)
+        world, world.parent / "models", config, plan, lambda tally, planned: None, model=Slow(lambda messages, spec: "")
     )

@@ -38,7 +38,8 @@ CONTRACT = {
 
 
 def script(messages: Sequence[Message], spec: ReplySpec) -> str:
-    return {"plan": '{"questions": []}', "copy": "under the blue flower pot"}.get(spec.purpose, "")
+    """What no mind can use: the reader makes every move."""
+    return ""
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_the_json_contract_of_ask(world: Path) -> None:
     assert all(said.keys() == {"from", "to", "text"} for said in result["utterances"])
     assert result["consulted"] == ["cleo"]
     assert result["tokens"].keys() == {"sent", "evaluated", "generated"}
-    assert (result["stopped_because"], result["calls"] > 0, result["messages_searched"] > 0) == ("settled", True, True)
+    assert (result["stopped_because"], result["calls"], result["messages_searched"] > 0) == ("settled", 0, True)
     assert [(d["from"], d["to"]) for d in result["disclosures"] if d["told"]] == [("cleo", "ben"), ("ben", "ana")]
     assert result["seconds"] >= 0
     assert json.loads(json.dumps(result)) == result
@@ -118,7 +119,7 @@ def test_people_are_known_by_name_alias_or_beginning(world: Path) -> None:
 
 
 def test_a_limit_of_the_configuration_ends_the_task_with_an_answer(world: Path) -> None:
-    result = asked(world, config=Config.load(None, ["limits.calls=1"]))
+    result = asked(world, config=Config.load(None, ["limits.calls=1", "model.mind=model"]))
     assert result["stopped_because"].startswith("limit:")
     assert result["answer"]
     assert result["calls"] == 1
@@ -194,13 +195,15 @@ def test_an_endpoint_that_refuses_is_exit_status_1_with_a_hint(
 
 
 def test_a_model_that_goes_away_in_the_middle_is_not_an_answer(world: Path) -> None:
+    calls = iter(range(100))
+
     def gone(messages: Sequence[Message], spec: ReplySpec) -> str:
-        if spec.purpose == "copy":
+        if next(calls) >= 3:
             raise ModelUnavailable("the server went away", "start it again")
         return script(messages, spec)
 
     with pytest.raises(ModelUnavailable):
-        asked(world, model=ScriptedModel(gone, capable=False))
+        asked(world, model=ScriptedModel(gone), config=Config.load(None, ["model.mind=model"]))
 
 
 def test_a_home_that_takes_no_folders_is_told(world: Path) -> None:
@@ -246,7 +249,7 @@ def test_no_more_people_are_asked_than_fan_out_and_budget_allow(world: Path) -> 
 
 
 def test_the_limits_are_those_of_the_whole_task(world: Path) -> None:
-    result = asked(world, ("ben",), config=alone("limits.calls=1"))
+    result = asked(world, ("ben",), config=alone("limits.calls=1", "model.mind=model"))
     assert result["calls"] == 1
     assert result["stopped_because"].startswith("limit:")
 
@@ -311,7 +314,7 @@ def test_messages_go_to_another_machine_with_a_yes_only_and_no_run_is_left(
 
 def test_a_task_that_went_to_several_continues_in_its_run_without_a_call(world: Path) -> None:
     """The same run again, as after a kill: dialogues that ended are taken from their checkpoints, in the order chosen first."""
-    settings, models = alone(), world.parent.parent / "models"
+    settings, models = alone("model.mind=model"), world.parent.parent / "models"
     run = new_run(world, "ask", settings)
     order: list[Candidate] = []
 

@@ -176,7 +176,6 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
             f"bench disclosure --scenarios private.jsonl --mind reader --barred 0 {QUICK}"
         ),
         "kith bench reading": desk.data("bench reading --quick"),
-        "kith bench evidence": desk.data("bench evidence --lexical --messages 700"),
         "kith bench informative": informative,
         "kith bench compare": desk.data(f"bench compare '{informative['folder']}' '{informative['folder']}'"),
         "kith bench offload": desk.data(

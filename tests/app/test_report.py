@@ -113,7 +113,6 @@ class Teller:
                 value=found,
                 evidence=evidence,
                 support=0.81,
-                copied=True,
             )
 
     def consult(self, dialogue: str, person: str, asks: str, question: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from kithnet.app.runs import all_runs
 from kithnet.app.tasks import Planned
 from kithnet.memory.store import Store
 from kithnet.network.records import ChatMessage, Person, Task, Tie
-from kithnet.runtime.chat import Message, ReplySpec
 from kithnet.runtime.config import Config
 from kithnet.runtime.scripted import ScriptedModel
 from kithnet.runtime.trace import read_trace
@@ -25,10 +24,6 @@ KEY = "Where is the spare key?"
 SECRET = "Between us, the spare key is under the blue flower pot."
 PLAIN = "Between us, my brother is under the weather again today."
 Kith = Callable[..., tuple[int, Any]]
-
-
-def script(messages: Sequence[Message], spec: ReplySpec) -> str:
-    return {"plan": '{"questions": []}', "copy": "under the blue flower pot"}.get(spec.purpose, "")
 
 
 def make(folder: Path, said: str, others: int = 1) -> Path:
@@ -72,7 +67,7 @@ def kith(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 
 def asked(world: Path, question: str = KEY, **more: Any) -> tuple[dict[str, Any], Path, collaborate.Asked]:
-    config, model = Config.load(None, more.get("settings", [])), ScriptedModel(script, capable=False)
+    config, model = Config.load(None, more.get("settings", [])), ScriptedModel([])
     done, run = collaborate.ask(world, world / "none", config, ("ana", "ben"), question, model=model)
     return collaborate.contract(done, run), run.folder, done
 
@@ -129,7 +124,7 @@ def test_each_owner_sees_what_was_withheld_from_whom_and_why_and_the_operator_se
 def test_the_report_of_a_simulation_shows_what_was_withheld_to_the_operator_only(world: Path) -> None:
     pages = []
     for operator in (False, True):
-        model = ScriptedModel(script, capable=False)
+        model = ScriptedModel([])
         plan = simulate.Plan(1, 0, lockstep=True)
         done = simulate.simulate(
             world,
@@ -189,7 +184,7 @@ def test_grants_are_given_listed_and_revoked_on_the_command_line(kith: Kith, wor
     assert "could not find" in contract["answer"]
     _, given = kith("grants", "give", "ben", "Ana", "--always", "--topic", "spare key", "--purpose", "key")
     assert (given["person"], given["grant"]["to"], given["grant"]["state"]) == ("ben", "ana", "open")
-    assert asked(world)[0]["answer"].endswith("under the blue flower pot")
+    assert asked(world)[0]["citations"] == ["m2"]
     status, done = kith("grants", "revoke", "ben", "g1")
     assert status == 0 and done["grant"]["state"] == "revoked"
     assert done["closed"] == [{"person": "ana", "memories": 1}]

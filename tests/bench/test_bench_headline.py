@@ -65,6 +65,6 @@ def test_a_small_headline_is_measured_and_its_missed_bars_are_shown(
     assert (ours["people"], ours["ties"], ours["messages"]) == (14, 30, 1200)
     assert ours["consulted"] >= 1
     assert ours["utterances"] >= 4
-    assert 0 < ours["evaluated"] <= ours["sent"]
+    assert ours["sent"] == 0  # the reader asks no chat model
     bars = {bar["name"]: bar["ok"] for bar in told["bars"]}
     assert not bars["people"] and bars["seconds for the task"]

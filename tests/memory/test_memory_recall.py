@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kithnet.memory.language.text import stem
 from kithnet.memory.lexical import MAX_QUERY_CHARACTERS, terms
 from kithnet.memory.recall import CHARACTERS_PER_TOKEN, cost, excerpt
 from kithnet.memory.signals import inverse_frequency
@@ -222,11 +221,6 @@ def test_mentions_say_who_spoke_of_it_not_who_heard_of_it(store: Store) -> None:
     assert store.owner("monica").mentions(["baby"]) == {"ross": 1}
     assert store.owner("phoebe").mentions(["baby"]) == {}
     assert store.owner("phoebe").mentions([]) == {}
-
-
-def test_rarity_falls_with_use_and_is_of_the_owners_view(store: Store) -> None:
-    rarity = store.owner("ross").rarity(["babies", "April", "xylophone"])
-    assert rarity[stem("baby")] < rarity["april"] < rarity[stem("xylophone")]
 
 
 def test_an_owner_who_is_not_in_the_world_is_refused(store: Store) -> None:

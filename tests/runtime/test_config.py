@@ -58,7 +58,7 @@ def test_a_written_file_loads_as_the_same_config(config: Config, tmp_path_factor
 def test_defaults_need_no_file() -> None:
     config = Config.load()
     assert config == Config()
-    assert (config.dialogue.max_turns, config.dialogue.stall_turns, config.dialogue.max_questions) == (10, 3, 6)
+    assert (config.dialogue.max_turns, config.dialogue.stall_turns) == (10, 3)
     assert (config.consult.depth, config.consult.fan_out, config.consult.budget) == (2, 3, 16)
     assert (config.recall.k, config.recall.budget_tokens) == (12, 800)
     assert (config.disclosure.default_sensitive, config.disclosure.owner) == ("ask", "auto")

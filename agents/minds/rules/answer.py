@@ -1,24 +1,15 @@
-"""The answer of a task: reasoned from what both sides agreed on, citing the messages it rests on."""
+"""The answer of a task: what both sides agreed on, with the words it was read from, citing the messages it rests on."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kithnet.agents.infonav.consensus import UNKNOWN, Agreed, plain
-from kithnet.agents.prompting import prompt, shaped
-from kithnet.agents.settings import Settings
-from kithnet.agents.wording import attributed, content_words, normalise
-from kithnet.memory.language.text import stem
-from kithnet.runtime.chat import ChatModel, ReplySpec
-from kithnet.runtime.errors import ContextOverflow, LimitExceeded, ReplyInvalid
-
-MOST_FACTS = 3
-"""Facts that a model which is not capable can hold in one sentence."""
+from kithnet.agents.wording import attributed, normalise
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """text: the answer. citations: message handles. known: whether anything was found. worded_by: "model", "code" or "tool"."""
+    """text: the answer. citations: message handles. known: whether anything was found. worded_by: "code" or "tool"."""
 
     text: str
     citations: tuple[str, ...]
@@ -26,41 +17,13 @@ class Answer:
     worded_by: str
 
 
-async def answer(
-    model: ChatModel, task: str, agreed: Sequence[Agreed], settings: Settings, failed: Callable[[str], None],
-    *, quoting: bool = False,
-) -> Answer:  # fmt: skip
-    """Put the agreed values into a sentence. The model's wording is kept only if it holds every value and adds none.
-
-    quoting: each value with the words it was read from and who said them, worded by no model.
-    """
+def answer(agreed: Sequence[Agreed]) -> Answer:
+    """The agreed values, each with the words it was read from and who said them."""
     found = [one for one in agreed if one.value]
     if not found:
         return Answer(UNKNOWN, (), False, "code")
     citations = tuple(dict.fromkeys(source for one in found for source in one.sources))
-    if quoting:
-        return Answer(plain([_quoted(one) for one in agreed]), citations, True, "code")
-    agreed = [_passed_on(one) for one in agreed]
-    found = [one for one in agreed if one.value]
-    if len(found) > MOST_FACTS and not model.traits.capable:
-        return Answer(plain(agreed), citations, True, "code")
-    spec = ReplySpec(
-        max_tokens=24 + 24 * len(found),
-        temperature=settings.temperature,
-        seed=settings.seed,
-        stop=("\n",),
-        purpose="answer",
-    )
-    facts = [{"question": one.question, "value": one.value} for one in found]
-    try:
-        reply = await model.reply(prompt("answer", task=task, facts=facts), shaped(model.traits, spec))
-    except (ContextOverflow, ReplyInvalid, LimitExceeded) as error:
-        failed(str(error))
-        return Answer(plain(agreed), citations, True, "code")
-    text = reply.text.strip()
-    if reply.finish == "stop" and supported(text, task, found) and len(found) == len(agreed):
-        return Answer(text, citations, True, "model")
-    return Answer(plain(agreed), citations, True, "code")
+    return Answer(plain([_quoted(one) for one in agreed]), citations, True, "code")
 
 
 def _quoted(one: Agreed) -> Agreed:
@@ -92,14 +55,3 @@ def computed(text: str, citations: tuple[str, ...], missing: Sequence[str], endl
         lacking = " or ".join(lacks)
         return Answer(f"{text} (as far as I know: nobody in reach told me {lacking})", citations, True, "tool")
     return Answer(text, citations, True, "tool")
-
-
-def supported(text: str, task: str, found: Sequence[Agreed]) -> bool:
-    """Whether a wording holds every agreed value, adds nothing, repeats nothing, and is not the question again."""
-    said = normalise(text)
-    given = Counter(stem(word) for one in found for word in content_words(f"{one.question} {one.value}"))
-    given |= Counter(stem(word) for word in content_words(task))
-    used = Counter(stem(word) for word in content_words(text))
-    if any(normalise(one.question) in said for one in found):
-        return False
-    return all(normalise(one.value or "") in said for one in found) and used <= given

@@ -21,7 +21,7 @@ RIDGE, CUE = 0.5, 0.3
 def _kinds(embedder: Embedder) -> Likeness:
     """Fitted once: every taste that is read or compared is judged by it."""
     kinds = {kind: [one.replace("{}", MASK) for one in bank] for kind, bank in examples("leanings").items()}
-    return Likeness(kinds, embedder, worded=True, ridge=RIDGE, said_for=(MASK, MASKS))
+    return Likeness(kinds, embedder, ridge=RIDGE, said_for=(MASK, MASKS))
 
 
 def judge(texts: Sequence[str], embedder: Embedder) -> list[tuple[float, float]]:

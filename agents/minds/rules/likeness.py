@@ -17,7 +17,7 @@ RIDGE = 1.0
 
 
 class Likeness:
-    """Tells kinds of texts apart. kinds: examples of each; two kinds at least. worded: by their words beside the embedding.
+    """Tells kinds of texts apart. kinds: examples of each; two kinds at least.
 
     said_for: a word that is embedded once as each of these words, as none of them is to matter: the vector is their mean.
     """
@@ -27,7 +27,6 @@ class Likeness:
         kinds: Mapping[str, Sequence[str]],
         embedder: Embedder,
         *,
-        worded: bool = False,
         ridge: float = RIDGE,
         said_for: tuple[str, Sequence[str]] = ("", ()),
     ) -> None:
@@ -35,7 +34,7 @@ class Likeness:
         held = np.concatenate([np.full(len(examples), place) for place, examples in enumerate(kinds.values())])
         self.kinds = tuple(kinds)
         self._embedder = embedder
-        self._phrasings = Phrasings(texts) if worded else None
+        self._phrasings = Phrasings(texts)
         self._word, self._said_for = re.compile(rf"\b{re.escape(said_for[0])}\b"), tuple(said_for[1])
         wanted = np.where(held[:, None] == np.arange(len(self.kinds)), 1.0, -1.0)
         balance = np.sqrt(len(texts) / len(self.kinds) / np.bincount(held, minlength=len(self.kinds)))[held, None]
@@ -53,8 +52,7 @@ class Likeness:
 
     def _rows(self, texts: Sequence[str]) -> np.ndarray:
         vectors = self._vectors(texts) - self._centre
-        words = [self._phrasings.vectors(texts)] if self._phrasings else []
-        return np.hstack([vectors, *words, np.ones((len(texts), 1))])
+        return np.hstack([vectors, self._phrasings.vectors(texts), np.ones((len(texts), 1))])
 
     def _vectors(self, texts: Sequence[str]) -> np.ndarray:
         """(N,) texts -> (N, dim) float64."""

@@ -41,7 +41,7 @@ _JOINED = _stems(
 def _kinds(embedder: Embedder) -> Likeness:
     banks = dict(examples("likings"))
     calendar = [example for tool, bank in EXAMPLES.items() if tool not in OF_TASTE for example in bank]
-    return Likeness({**banks, "other": (*banks["other"], *OTHERS, *calendar)}, embedder, worded=True)
+    return Likeness({**banks, "other": (*banks["other"], *OTHERS, *calendar)}, embedder)
 
 
 def asked_of(task: str, people: Sequence[str], embedder: Embedder) -> tuple[Tool, bool] | None:

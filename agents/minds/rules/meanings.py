@@ -154,7 +154,7 @@ def _calendar(embedder: Embedder) -> Likeness:
     of_calendar = [example for tool, bank in EXAMPLES.items() if tool not in OF_TASTE for example in bank]
     of_taste = [example for tool in OF_TASTE for example in EXAMPLES[tool]]
     others = [re.sub(r"\bAnn and Ben\b|\bAnn\b|\bBen\b", "they", one) for one in examples("likings")["other"]]
-    return Likeness({"calendar": of_calendar, "other": (*OTHERS, *of_taste, *others)}, embedder, worded=True)
+    return Likeness({"calendar": of_calendar, "other": (*OTHERS, *of_taste, *others)}, embedder)
 
 
 def of_calendar(task: str, embedder: Embedder) -> float:

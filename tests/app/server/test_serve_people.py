@@ -29,13 +29,7 @@ LINES = [
 
 
 def script(messages: Sequence[Message], spec: ReplySpec) -> str:
-    if spec.purpose == "score":
-        ids = (line.partition(":")[0] for line in messages[-1].content.splitlines())
-        return next(name for name in ids if name[:1] in "mk" and name[1:].isdigit())
-    if spec.purpose == "copy":
-        said = [line for line in messages[-1].content.splitlines() if line.startswith("Message, ")][-1]
-        return said.partition(": ")[2]
-    return '{"questions": []}' if spec.purpose == "plan" else "Well, let me see."
+    return "Well, let me see."
 
 
 @pytest.fixture
@@ -80,7 +74,7 @@ def test_an_agent_answers_from_its_memory_and_says_which(talk: Any) -> None:
     got = said(talk, "Where is the spare key?")
     assert got.choices[0].message.content == KEY
     assert got.model_extra["kithnet"] == {"used": ["m1"]}
-    assert got.usage.completion_tokens > 0
+    assert got.usage.completion_tokens == 0  # the reader answers without the chat model
     chunks = list(said(talk, "Where is the spare key?", stream=True))
     assert "".join(c.delta.content or "" for chunk in chunks for c in chunk.choices) == KEY
     (told,) = [chunk.model_extra["kithnet"] for chunk in chunks if "kithnet" in (chunk.model_extra or {})]

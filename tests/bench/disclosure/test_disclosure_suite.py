@@ -57,7 +57,7 @@ def test_what_was_played_is_not_played_again(tmp_path: Path, two: Path) -> None:
 
 
 def test_a_model_that_is_gone_ends_the_run_and_it_goes_on(tmp_path: Path, two: Path) -> None:
-    plan = Plan(two, "reader", n=1, barred=1, fine=1)
+    plan = Plan(two, "model", n=1, barred=1, fine=1)
     gone = ScriptedModel([ModelUnavailable("gone", "wait")] * 99)
     with pytest.raises(ModelUnavailable):
         run(tmp_path / "home", plan, gone)

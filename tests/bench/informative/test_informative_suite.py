@@ -35,20 +35,22 @@ Script = Callable[[Sequence[Message], ReplySpec], str]
 PLAN = Plan("needle-1hop", 2, seed=3, arms=("ours", "no-memory"), leaks=2)
 
 
-def copy(messages: Sequence[Message], spec: ReplySpec) -> str:
-    """The last words of whatever message is shown: enough to fill a value."""
-    said = [line for line in messages[-1].content.splitlines() if line.strip()]
-    return " ".join(said[-2].split()[-3:]) if len(said) > 1 else "yes"
+MODEL = Config.load(None, ["model.mind=model"])
 
 
-def plain(script: Script = copy) -> ScriptedModel:
-    return ScriptedModel(script, capable=False)
+def mumble(messages: Sequence[Message], spec: ReplySpec) -> str:
+    """What no mind can use: the reader makes every move."""
+    return "yes"
+
+
+def plain(script: Script = mumble) -> ScriptedModel:
+    return ScriptedModel(script)
 
 
 def played(home: Path, plan: Plan = PLAN, model: ScriptedModel | None = None, **more: bool) -> Ran:
     told: list[tuple[int, int, str]] = []
     ran = run(
-        home, home / "models", Config(), plan, lambda *step: told.append(step), model=model or plain(),
+        home, home / "models", MODEL, plan, lambda *step: told.append(step), model=model or plain(),
         embedder=HashEmbedder(), **more,
     )  # fmt: skip
     assert told[-1][0] == told[-1][1]
@@ -117,13 +119,13 @@ def test_a_run_that_lost_its_model_goes_on_and_repeats_no_finished_item(ran: Ran
     def dying(messages: Sequence[Message], spec: ReplySpec) -> str:
         nonlocal calls
         calls += 1
-        if calls > 4:
+        if calls > 20:
             raise ModelUnavailable("gone", "bring it back")
-        return copy(messages, spec)
+        return mumble(messages, spec)
 
     with pytest.raises(ModelUnavailable):
         played(tmp_path, model=plain(dying))
-    folder = tmp_path / "bench" / "informative" / PLAN.key(Config())
+    folder = tmp_path / "bench" / "informative" / PLAN.key(MODEL)
     before = (folder / results.OUTCOMES).read_text()
     assert 1 <= before.count("\n") - 1 < 6
     assert not (folder / results.RESULTS).exists()
@@ -165,10 +167,10 @@ def test_a_finished_run_is_answered_from_its_outcomes_and_a_fresh_one_is_not(tmp
 
 def test_a_recorded_run_is_repeated_without_a_model(ran: Ran, tmp_path: Path) -> None:
     played(tmp_path)
-    silent = run(tmp_path, tmp_path / "models", Config(), PLAN, lambda *_: None, replay=True, embedder=HashEmbedder())
+    silent = run(tmp_path, tmp_path / "models", MODEL, PLAN, lambda *_: None, replay=True, embedder=HashEmbedder())
     assert lines(silent) == lines(ran)
     with pytest.raises(KithnetError, match="no recording"):
-        run(tmp_path, tmp_path, Config(), replace(PLAN, seed=9), lambda *_: None, replay=True, embedder=HashEmbedder())
+        run(tmp_path, tmp_path, MODEL, replace(PLAN, seed=9), lambda *_: None, replay=True, embedder=HashEmbedder())
 
 
 @pytest.mark.parametrize("said", ["", "yes", "kite " * 5_000], ids=["answers nothing", "always the same", "too long"])
@@ -183,7 +185,7 @@ def test_a_useless_model_is_scored_and_not_an_error(said: str, capable: bool, tm
 
 
 def test_outcomes_of_another_version_and_damaged_ones_are_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "bench" / "informative" / PLAN.key(Config())
+    folder = tmp_path / "bench" / "informative" / PLAN.key(MODEL)
     folder.mkdir(parents=True)
     (folder / results.OUTCOMES).write_text('{"version": 99}\n')
     with pytest.raises(InputError, match="version 99") as raised:
@@ -195,7 +197,7 @@ def test_outcomes_of_another_version_and_damaged_ones_are_refused(tmp_path: Path
 
 
 def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
-    folder = tmp_path / "bench" / "informative" / PLAN.key(Config())
+    folder = tmp_path / "bench" / "informative" / PLAN.key(MODEL)
     with suite._held(folder, fresh=False, replay=False), pytest.raises(WorldBusy):
         played(tmp_path)
 
