@@ -8,8 +8,9 @@ from math import exp
 import numpy as np
 
 from kithnet.agents.personal import PersonalAgent
-from kithnet.agents.wording import named_people
+from kithnet.agents.wording import named_people, says_i
 from kithnet.memory.language.reader import Line, Span
+from kithnet.memory.language.text import sentence_with
 from kithnet.memory.owner import Hit
 
 RANKED, READ = 50, 8
@@ -80,6 +81,17 @@ def renewed(agent: PersonalAgent, question: str, found: Answer) -> Answer:
     inside = span is not None and span.odds > 0 and span.start >= 0
     value = later.text[span.start : span.end] if span is not None and inside else later.text
     return replace(found, value=value, hit=later, before=None)
+
+
+def person(agent: PersonalAgent, found: Answer) -> str:
+    """Whom an answer tells of: the one that its words name, its speaker where the sentence says "I", else whom that names."""
+    names, sentence = agent.known_names, sentence_with(found.value, found.hit.text)
+    inside, beside = named_people(found.value, names), named_people(sentence, names)
+    if inside or not (says_i(sentence) or beside):
+        return names[inside[0]][0] if inside else found.value
+    if says_i(sentence) and found.hit.sender in names:
+        return names[found.hit.sender][0]
+    return names[beside[0]][0] if beside else found.value
 
 
 def ranked(agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> list[Hit]:

@@ -14,7 +14,7 @@ from kithnet.agents.infonav.consensus import Agreed
 from kithnet.agents.infonav.ledger import Ledger, Rationale
 from kithnet.agents.minds.mind import AskContact, Cite, Conclusion, Move, Note, Speak, Stop, View, noted
 from kithnet.agents.minds.rules import answer as answers
-from kithnet.agents.minds.rules import appointments, chains, kinds, meanings, tasking, tastes
+from kithnet.agents.minds.rules import appointments, chains, kinds, tasking, tastes
 from kithnet.agents.minds.rules.looking import Look
 from kithnet.agents.minds.rules.tasking import Plan
 from kithnet.agents.personal import PersonalAgent
@@ -65,7 +65,7 @@ class ReaderMind:
         return Conclusion(found.text, found.citations, "stated" if found.known else "unknown", found.worded_by)
 
     def _computed(self, view: View, plan: Plan, agreed: Sequence[Agreed]) -> Conclusion:
-        if plan.tool in meanings.OF_TASTE:
+        if plan.tool in tasking.OF_TASTE:
             found = computing.compared(plan, agreed, self.embedder)
         else:
             found = computing.compute(plan, computing.facts(agreed))
@@ -136,7 +136,7 @@ class _Work:
             return None
         other = self.mind.agent_of(self.view.partner)
         known = {**self.agent.known_names, other.person: other.names}
-        return tasking.read(self.view.task, known, (self.agent.name, other.name), self.mind.embedder)
+        return tasking.read(self.view.task, known, (self.agent.name, other.name), self.agent.reader)
 
     def _restate(self, rationale: Rationale, question: str) -> None:
         kind = kinds.kind_of(question)

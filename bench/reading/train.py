@@ -66,6 +66,8 @@ WATCHED = 120
 
 @dataclass(frozen=True)
 class Corpus:
+    """What one training reads, or one set of it that is only judged by."""
+
     asked: Sequence[Asked]
     told: Sequence[Told]
     related: Sequence[Related]

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from kithnet.memory import lexical
-from kithnet.memory.language.text import sentence_spans, words
+from kithnet.memory.language.text import sentence_spans, stem, words
 from kithnet.memory.vectors import Vectors
 
 Line = tuple[str, str]
@@ -143,6 +143,7 @@ class WordReader:
         said = [{stem(word) for word in words(task)} for task in tasks]
         found = [next((tool for tool in TOOLS[1:] if {*map(stem, tool.split("_"))} <= some), "none") for some in said]
         return np.stack([_one_of(tool, TOOLS) for tool in found]) if found else np.zeros((0, len(TOOLS)), np.float32)
+
 
 def _fit(question: str, before: Line | None, line: Line) -> float:
     """Log-odds of the share of the question's content words that a line has, or the question that it replies to."""

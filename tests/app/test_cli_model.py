@@ -77,6 +77,7 @@ def test_an_empty_home_lists_the_defaults_as_missing_and_stays_empty(
     assert [(row["name"], row["state"]) for row in listed["models"]] == [
         ("smollm2-135m", "missing"),
         ("minilm-l6", "missing"),
+        ("kith-reader", "missing"),
     ]
     assert not home.exists()
 

@@ -100,7 +100,7 @@ def test_disclosure_rules_keep_their_order_and_their_days(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("override", "says", "hint"),
     [
-        ("recal.k=2", "called recal", "did you mean recall?"),
+        ("recal.k=2", "called recal", "did you mean recall"),
         ("dialogue.max_turn=2", "called dialogue.max_turn", "dialogue.max_turns"),
         ("limits.zzz=2", "called limits.zzz", "calls, tokens, seconds"),
         ("recall.k=0", "recall.k is 0; it must be a whole number from 1 to 100", "default is 12"),

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from kithnet.agents.infonav.ledger import Kind, Rationale
 from kithnet.agents.minds.mind import Cite
-from kithnet.agents.minds.rules import meanings, tastes
+from kithnet.agents.minds.rules import tasking, tastes
 from kithnet.agents.minds.rules.tasking import Plan
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.agents.settings import Settings
@@ -24,7 +24,7 @@ Found = tuple[str, Cite]
 
 def lists_of(plan: Plan) -> list[tuple[str, Kind, str]]:
     """The lists to fill for a plan: question, kind, whose it is ("" for everybody's calendar)."""
-    if plan.tool in meanings.OF_TASTE:
+    if plan.tool in tasking.OF_TASTE:
         return [(tastes.question(name), "tastes", name) for name in plan.people]
     return [
         (calendars.question(name) if name else calendars.EVERYBODY, "events", name) for name in plan.people or ("",)
@@ -89,7 +89,6 @@ def summary(plan: Plan) -> dict[str, Any]:
     """A plan as an event of the trace shows it."""
     return {
         "tool": plan.tool, "people": list(plan.people), "excluded": list(plan.excluded),
-        "by": "meaning" if plan.by_meaning else "words",
     }  # fmt: skip
 
 

@@ -1,25 +1,25 @@
 """A task read for what is to be computed: which tool, over whose calendars, and what is left out.
 
-By rules over the words of the task; a wording that no rule knows is compared by meaning with examples of what each tool is
-asked, and of what none is, and counts only where one tool is clearly nearer. Whatever the words, a task has a tool of
-calendars only where it names whose they are, two people at least where they are compared, or everybody, and is about
-calendars by its meaning. No tool is the
-answer to most tasks.
+The tool is the trained reader's choice; rules find the people, what is left out, and the hours that count. Whatever the tool, a
+task has one of calendars only where it names whose they are, two people at least where they are compared, or everybody. No
+tool is the answer to most tasks.
 """
 
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kithnet.agents.minds.rules import likings
 from kithnet.agents.minds.rules.exceptions import excluded
-from kithnet.agents.minds.rules.meanings import OF_DAYS, OF_TASTE, Tool, by_meaning, of_calendar
 from kithnet.agents.wording import FUNCTION_WORDS, INTERROGATIVES, named_people
+from kithnet.memory.language.reader import TOOLS, Reader
 from kithnet.memory.language.text import stem
 from kithnet.memory.language.time import clock, expressions
 from kithnet.memory.language.time.clock import DAY, Token
-from kithnet.memory.vectors import Embedder
+
+SURE = 0.5
+"""From which odds of the reader a task wants a tool."""
+OF_TASTE = ("alike", "apart")
+"""Tools that compare what two people like."""
 
 
 def _stems(text: str) -> frozenset[str]:
@@ -30,61 +30,6 @@ _CALENDAR = _stems(
     "activity activities schedule calendar appointment event plan agenda timetable commitment engagement programme program diary "
     "meeting planner itinerary entry entries obligation pastime day days occupation undertaking"
 )
-_DROP = _stems(
-    "drop cancel skip miss sacrifice abandon remove removal forgo renounce decline scrap omit eliminate discard "
-    "forego delete strike "
-    "axe thrown throw away cut shed relinquish withdraw purge weed prune erase drop-out waive ditch lose sacrificed stricken"
-)
-_CLASH = _stems(
-    "overlap clash conflict collide compatible intersect coincide interfere simultaneous simultaneously collision conflict-free "
-    "clash-free parallel concurrent concurrently double-booked overlap-free non-overlapping disjoint hinder"
-)
-_JOIN = _stems("attend fit join keep visit complete do perform participate accommodate enjoy carry manage")
-_FREE = _stems(
-    "free empty blank unclaimed leisure unengaged suit suits uncommitted unscheduled unplanned open available "
-    "unoccupied idle vacant unbooked availability spare meet together time"
-)
-_BUSY = _stems(
-    "busy occupied engaged booked anything something activity activities plan planned doing appointment on scheduled "
-    "obligation obligations commitment commitments taken active going duty unavailable up"
-)
-_GAPS = _stems("gap gaps opening openings")
-_LONG, _SHORT = _stems("longest lengthiest drawn-out long-lasting longer"), _stems("shortest briefest quickest")
-_LEAST = _stems("few fewest least minimum minimal smallest lowest minimally")
-_MOST = _stems("most maximum maximal greatest largest highest biggest")
-_TIMELY = _stems("time duration length hour minute long take consuming")
-_WHEN = _stems("when time times slot slots interval window period hour stretch range span moment part hours")
-_ASKING = frozenset(
-    "when which what list give find name show tell determine lay identify state report specify work compute enumerate "
-    "whenever".split()
-)
-_DROPPING = (
-    "give up",
-    "given up",
-    "giving up",
-    "let go",
-    "have to go",
-    "has to go",
-    "must go",
-    "leave out",
-    "left out",
-    "cut out",
-    "taken off",
-    "take off",
-)
-_AT_ONCE = (
-    "two places",
-    "one after another",
-    "one after the other",
-    "conflict - free",
-    "clash - free",
-    "at once",
-    "same time",
-    "at a time",
-    "get in each other's way",
-    "in parallel",
-)
-_NOBODY = frozenset("nobody none neither no-one noone unclaimed unoccupied".split())
 _ALL = frozenset(
     "all everyone everybody both each common every shared mutual mutually jointly simultaneously whole together".split()
 )
@@ -106,57 +51,37 @@ class Plan:
     twice: what two people do together counts for each of them. liked: what is compared is liked by both, else disliked.
     """
 
-    tool: Tool
+    tool: str
     people: tuple[str, ...]
     excluded: tuple[str, ...] = ()
     window: tuple[int, int] = (0, DAY)
     least: int = 1
     twice: bool = False
     liked: bool = True
-    by_meaning: bool = False
 
 
-def read(
-    task: str, names: Mapping[str, Sequence[str]], pair: tuple[str, str], embedder: Embedder | None
-) -> Plan | None:
+def read(task: str, names: Mapping[str, Sequence[str]], pair: tuple[str, str], reader: Reader) -> Plan | None:
     """The plan of a task, None where it asks for no tool.
 
     names: id -> names of everybody the instructor's agent knows. pair: names of the instructor and the assistant, whom "I"
     and "we" mean.
     """
+    odds = reader.tools([task])[0]
+    tool = TOOLS[int(odds.argmax())]
+    if tool == "none" or odds.max() < SURE:
+        return None
     tokens = clock.tokens(task)
     left_out, rest = excluded(tokens, task)
-    tool = by_rule(rest)
-    if embedder is not None and (tool in OF_TASTE or tool is None):
-        of_taste = _of_two(task, rest, names, pair, embedder)
-        if of_taste or tool in OF_TASTE:
-            return of_taste
-    meant = None if tool or embedder is None else by_meaning(_nameless(rest), embedder)
-    chosen = tool or meant
-    if chosen is None or meant in OF_TASTE:  # a comparison of tastes that `_of_two` did not find is none
+    if tool in OF_TASTE:
+        people = _two(task, rest, names, pair)
+        liked = tool == "apart" or not {stem(token.low) for token in rest} & _HATING
+        return Plan(tool, people, liked=liked) if len(people) == 2 else None
+    people = _people(task, rest, names, pair)
+    needed = 2 if tool == "busiest" else 1
+    if len(people) < needed and not {token.low for token in tokens} & (_ALL | _GROUP):
         return None
     window, least = _bounds(rest)
-    if chosen in OF_TASTE:
-        people = _people(task, rest, names, pair)
-        liked = not {stem(token.low) for token in rest} & _HATING or chosen == "apart"
-        return Plan(chosen, people, liked=liked) if len(people) == 2 else None
-    people = _people(task, rest, names, pair)
-    needed = 2 if chosen == "busiest" else 1
-    named = len(people) >= needed or bool({token.low for token in tokens} & (_ALL | _GROUP))
-    if not named or (embedder is not None and of_calendar(_nameless(rest), embedder) < OF_DAYS):
-        return None
-    return Plan(chosen, people, left_out, window, least, _twice(rest), by_meaning=tool is None)
-
-
-def _of_two(
-    task: str, tokens: Sequence[Token], names: Mapping[str, Sequence[str]], pair: tuple[str, str], embedder: Embedder
-) -> Plan | None:
-    """The plan of a task that compares the tastes of two people."""
-    people = _two(task, tokens, names, pair)
-    if len(people) != 2:
-        return None
-    asked = likings.asked_of(task, people, embedder)
-    return Plan(asked[0], people, liked=asked[1], by_meaning=True) if asked else None
+    return Plan(tool, people, left_out, window, least, _twice(rest))
 
 
 def _two(
@@ -177,168 +102,7 @@ _ASKER_TOO = re.compile(
 """Who asks is one of the two: "Ana and I", "with me". "What should I bring to Ana?" compares nobody."""
 
 
-def by_rule(tokens: Sequence[Token]) -> Tool | None:
-    """The tool that the words ask for."""
-    asked = _Words.of(tokens)
-    if tool := _of_tastes(asked):
-        return tool
-    if asked.clash and asked.drops and asked.has(_LEAST) and asked.of_days:
-        return "give_up"
-    if asked.many and (tool := _of_sets(asked)):
-        return tool
-    if asked.when and _asks_free(asked):
-        return "free"
-    if not asked.of_days:
-        return None
-    if asked.has(_LONG) or " drawn - out " in asked.text or (asked.has(_MOST) and asked.has(_TIMELY)):
-        if not asked.many:
-            return "busiest" if asked.who and not asked.has(_LONG) else "longest"
-    elif (asked.has(_SHORT) or (asked.has(_LEAST) and asked.has(_TIMELY))) and not asked.many and not asked.when:
-        return "shortest"
-    return _of_calendar(asked) if asked.has(_CALENDAR) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """A task's words as the rules look at them. clash: it speaks of things at the same time. of_days: of calendars."""
-
-    low: tuple[str, ...]
-    stems: frozenset[str]
-    text: str
-    many: bool
-    clash: bool
-    drops: bool
-    of_days: bool
-    when: bool
-    who: bool
-
-    @classmethod
-    def of(cls, tokens: Sequence[Token]) -> "_Words":
-        low = tuple(token.low for token in tokens)
-        stems = frozenset(stem(word) for word in low)
-        text = f" {' '.join(low)} "
-        doing = bool({"do", "does", "doing"} & set(low)) and bool(
-            {"everything", "all", "what", "whatever", "anything", "things", "activities"} & set(low)
-        )
-        doing = doing or bool({"occupies", "keeps", "takes", "busy"} & set(low))
-        several = sum(token.text[:1].isupper() for token in tokens[1:]) >= 2 or bool(
-            {"they", "them", "we", "everybody", "everyone"} & set(low)
-        )
-        return cls(
-            low, stems, text,
-            many=any(f" {one} " in text for one in ("how many", "number", "the fewest", "how few", "count of",
-            "minimum of", "least amount", "how much would")),
-            clash=bool(stems & _CLASH) or any(f" {one} " in text for one in _AT_ONCE),
-            drops=bool(stems & _DROP) or any(f" {one} " in text for one in _DROPPING),
-            of_days=bool(stems & _CALENDAR) or (several and (doing or bool({"things", "thing", "on", "tomorrow",
-            "day"} & set(low)))),
-            when=bool(set(low) & _ASKING) and bool(stems & (_WHEN | _GAPS)),
-            who=_asks_who(low),
-        )  # fmt: skip
-
-    def has(self, wanted: frozenset[str]) -> bool:
-        return bool(self.stems & wanted)
-
-
-def _of_tastes(asked: _Words) -> Tool | None:
-    """Whether two people's likings are compared."""
-    which = {"what", "which", "name"} & set(asked.low)
-    if not which or asked.has(_CALENDAR) or asked.many:
-        return None
-    likes, hates = asked.has(_LIKING), asked.has(_HATING)
-    parted = asked.has(_PARTED) or ({"one", "other"} <= set(asked.low))
-    if parted and (likes or hates or asked.has(_FEELING)):
-        return "apart"
-    both = bool(set(asked.low) & {"both", "share", "shared", "common", "alike", "each", "too", "agree"})
-    return "alike" if both and (likes or hates or asked.has(_FEELING)) else None
-
-
-_LIKING = _stems("like love enjoy adore fond fan keen favourite favorite liked loved passion enthusiasm cherish")
 _HATING = _stems("hate dislike loathe detest stand bear despise hated aversion")
-_FEELING = _stems("taste tastes feeling feelings feel view opinion preference preferences attitude")
-_PARTED = _stems("disagree differ opposite opposed contrary differently divided")
-
-
-def _of_sets(asked: _Words) -> Tool | None:
-    """Whether a number is wanted of what must go, or of what can stay, where things clash."""
-    if not asked.clash and not (asked.of_days and asked.drops):
-        return None
-    if asked.drops and (asked.clash or asked.has(_LEAST)):
-        return "give_up"
-    if asked.clash and (asked.of_days or asked.has(_JOIN)):
-        return "give_up" if asked.has(_LEAST) else "together"
-    return None
-
-
-def _of_calendar(asked: _Words) -> Tool | None:
-    which = "which" in asked.low or "what" in asked.low
-    if asked.clash and not asked.many and which:
-        return "clashes"
-    if any(one in asked.text for one in ("how much time", "how long", "how many hours", "how many minutes")):
-        return "total" if asked.has(_stems("total altogether all spend busy together whole sum")) else None
-    if asked.many:
-        return "count"
-    if asked.who and asked.has(_MOST | _stems("more busiest busier fullest")):
-        return "busiest"
-    if which and asked.has(_stems("first earliest")):
-        return "first"
-    return "last" if which and asked.has(_stems("latest final")) else None
-
-
-def _asks_free(asked: _Words) -> bool:
-    """Whether it asks when nobody has anything on, or everybody is free."""
-    several = bool(set(asked.low) & _ALL) or " and " in asked.text
-    nobody = (
-        bool(set(asked.low) & _NOBODY)
-        or " no one " in asked.text
-        or " no activity " in asked.text
-        or " not one " in asked.text
-        or " without any " in asked.text
-    )
-    nothing = any(
-        f" {one} " in asked.text
-        for one in ("nothing on", "no activity", "no plans", "nothing planned", "no appointment", "nothing")
-    )
-    timely = asked.has(
-        _stems("when times slot slots interval window period hour hours stretch range span moment part gap gaps")
-    )
-    times = timely or any(
-        f" {one} " in asked.text
-        for one in ("what time", "which time", "at times", "the time", "the times", "what times")
-    )
-    if not times or set(asked.low) & {"did", "was", "were"}:
-        return False
-    if nobody or nothing:
-        return asked.has(_BUSY | _FREE)
-    free = (
-        asked.has(_FREE - {"time"} - {"together"})
-        or asked.has(_GAPS)
-        or " get together " in asked.text
-        or " have time " in asked.text
-    )
-    return several and free and (bool(set(asked.low) & _ALL) or asked.has(_GAPS) or asked.has(_CALENDAR))
-
-
-def _asks_who(low: Sequence[str]) -> bool:
-    return any(word in ("who", "whose") for word in low) or any(
-        a in ("which", "what") and b in ("person", "of", "one") for a, b in itertools.pairwise(low)
-    )
-
-
-def _nameless(tokens: Sequence[Token]) -> str:
-    """A task with the people it names made "they": who they are says nothing of what is asked."""
-    said: list[str] = []
-    for place, token in enumerate(tokens):
-        name = token.text[:1].isupper() and place and _is_name(tokens, place)
-        joint = (
-            token.low in (",", "and")
-            and said[-1:] == ["they"]
-            and tokens[place + 1 : place + 2]
-            and tokens[place + 1].text[:1].isupper()
-        )
-        if not joint and not (name and said[-1:] == ["they"]):
-            said.append("they" if name else token.text)
-    return " ".join(said)
 
 
 def _bounds(tokens: Sequence[Token]) -> tuple[tuple[int, int], int]:
