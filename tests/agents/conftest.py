@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kithnet.agents.dialogue.checkpoints import open_saver
@@ -16,8 +17,9 @@ from kithnet.agents.disclosure.policy import Owner, Policy
 from kithnet.agents.minds.mind import Mind
 from kithnet.agents.settings import Settings
 from kithnet.app.cast import Cast
-from kithnet.memory.language.reader import Reader
+from kithnet.memory.language.reader import TOOLS, Reader, WordReader
 from kithnet.memory.store import Store
+from kithnet.memory.vectors import Vectors
 from kithnet.network.records import ChatMessage, Person, Tie
 from kithnet.runtime.chat import ChatModel, Message, ReplySpec
 from kithnet.runtime.errors import ModelError
@@ -68,6 +70,19 @@ class Parts:
 
 def model(capable: bool = False, **parts: object) -> ScriptedModel:
     return ScriptedModel(Parts(**parts), capable=capable)  # type: ignore[arg-type]
+
+
+class Chooses(WordReader):
+    """A reader to which every task wants the one tool."""
+
+    def __init__(self, tool: str, odds: float = 1.0) -> None:
+        super().__init__()
+        self._at, self._odds = TOOLS.index(tool), odds
+
+    def tools(self, tasks: Sequence[str]) -> Vectors:
+        found = np.full((len(tasks), len(TOOLS)), (1 - self._odds) / (len(TOOLS) - 1), np.float32)
+        found[:, self._at] = self._odds
+        return found
 
 
 @dataclass

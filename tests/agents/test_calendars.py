@@ -5,7 +5,7 @@ import pytest
 from kithnet.agents.tools import calendar as calendars
 from kithnet.memory.store import Store
 
-from .conftest import Bench, Line
+from .conftest import Bench, Chooses, Line
 
 LINES: list[Line] = [
     ("ana", "ben", "Tomorrow I've got yoga from 9 to half past ten, and you?"),
@@ -28,9 +28,8 @@ def six(bench: Bench) -> Store:
 
 
 def test_what_has_to_be_given_up_is_reckoned_from_both_circles(bench: Bench, six: Store) -> None:
-    talk = bench.talk(
-        six, f"How many activities of {SIX} must be given up at least so that none overlap?", ("ana", "dora")
-    )
+    task = f"How many activities of {SIX} must be given up at least so that none overlap?"
+    talk = bench.talk(six, task, ("ana", "dora"), reader=Chooses("give_up"))
     result = talk.state["result"]
     # yoga 9:00-10:30, chess 10-11, pottery 10:30-12, swimming 14-15, tennis 15-17, painting 18-21, reading 20-21:30
     assert result["answer"] == "2" and result["worded_by"] == "tool"

@@ -1,33 +1,18 @@
 """Which tool a task wants, over whom, and what it leaves out."""
 
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from kithnet.agents.minds.rules import tasking
-from kithnet.memory.language.reader import TOOLS, WordReader
-from kithnet.memory.vectors import Vectors
 from kithnet.runtime.reader import LlamaReader
+
+from .conftest import Chooses
 
 NAMES = {name.casefold(): (name,) for name in ("Ana", "Ben", "Cleo", "Dora")}
 PAIR = ("Ana", "Dora")
 ASKED: dict[str, list[str]] = tomllib.loads((Path(__file__).parent / "tasks_asked.toml").read_text("utf-8"))["asked"]
-
-
-class Chooses(WordReader):
-    """A reader to which every task wants the one tool."""
-
-    def __init__(self, tool: str, odds: float = 1.0) -> None:
-        super().__init__()
-        self._at, self._odds = TOOLS.index(tool), odds
-
-    def tools(self, tasks: Sequence[str]) -> Vectors:
-        found = np.full((len(tasks), len(TOOLS)), (1 - self._odds) / (len(TOOLS) - 1), np.float32)
-        found[:, self._at] = self._odds
-        return found
 
 
 def plan(task: str, tool: str = "longest") -> tasking.Plan | None:

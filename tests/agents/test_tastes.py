@@ -10,7 +10,7 @@ from kithnet.memory.recall import Hit
 from kithnet.memory.store import Store
 from kithnet.memory.writing.tastes import leaning, shared
 
-from .conftest import Bench, Line
+from .conftest import Bench, Chooses, Line
 
 LINES: list[Line] = [
     ("ana", "ben", "I love roller skates."),
@@ -29,19 +29,21 @@ def four(bench: Bench) -> Store:
 
 
 def test_what_both_like_is_found_from_what_each_was_told(bench: Bench, four: Store) -> None:
-    talk = bench.talk(four, "What do Ana and Cleo both like?", ("ben", "dora"))
+    talk = bench.talk(four, "What do Ana and Cleo both like?", ("ben", "dora"), reader=Chooses("alike"))
     assert talk.state["result"]["answer"] == "roller skates"
     assert set(talk.state["result"]["citations"]) == {"m1", "m4"}
 
 
 def test_what_they_see_in_opposite_ways_is_another_thing(bench: Bench, four: Store) -> None:
-    talk = bench.talk(four, "What does one of Ana and Cleo love that the other cannot stand?", ("ben", "dora"))
+    task = "What does one of Ana and Cleo love that the other cannot stand?"
+    talk = bench.talk(four, task, ("ben", "dora"), reader=Chooses("apart"))
     assert talk.state["result"]["answer"].casefold() == "wind chimes"
 
 
 def test_nothing_is_made_up_where_they_share_nothing(bench: Bench) -> None:
     store = bench.world([("ana", "ben", "I love skates."), ("cleo", "dora", "I love kites.")], [("ben", "dora")])
-    assert not bench.talk(store, "What do Ana and Cleo both like?", ("ben", "dora")).state["result"]["known"]
+    talk = bench.talk(store, "What do Ana and Cleo both like?", ("ben", "dora"), reader=Chooses("alike"))
+    assert not talk.state["result"]["known"]
 
 
 @pytest.mark.parametrize(
