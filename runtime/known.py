@@ -91,6 +91,6 @@ KNOWN = (
         wheel=_MINILM,
         members=_MINILM_MEMBERS,
         make=_reader,
-        pin=Pin("7f7b0ab578a2ad6dd5539e68749543c78a593591d5922bf37864ada7fe978e7a", 46_220_352),
+        pin=Pin("334b068ece6d8a9dfee277d81a52793d4722e8e226530dea5483ba6d1099484a", 46_220_352),
     ),
 )

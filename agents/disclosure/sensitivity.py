@@ -30,7 +30,7 @@ class Item:
     id: str = ""
 
 
-SECRET, BESIDE, GUARDED = 0.5, 0.8, 0.5
+SECRET, BESIDE, GUARDED = 0.3, 0.9, 0.5
 """From which odds a message is told in confidence; from which one beside it makes it so; from which it is no ordinary one.
 Chosen on a writer that the reader was not trained on (`kith bench reading`)."""
 MOST_KNOWN = 50_000

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -56,9 +57,10 @@ FEW = 3
 """How often pairs and tasks, of which there are few, come in an epoch."""
 HEAD_RATE, RATE, WARM = 1e-3, 4e-4, 80
 MASKED = -1e4
-TASKS = [dialogues.DATA / "tasks_a.jsonl", dialogues.DATA / "tasks_b.jsonl"]
+TASKS = "tasks_[a-z].jsonl"
 PARITY = dialogues.DATA / "parity.json"
 SEED = 7
+PROBE_SCALE, PROBE_RIDGE = 8.0, 0.001
 HELD_TASKS = dialogues.DATA / "tasks_held_out.jsonl"
 WATCHED = 120
 """Questions of FriendsQA that are judged by, of those that are not trained on."""
@@ -335,7 +337,7 @@ def corpora(shared: Path, writers: Sequence[Path]) -> tuple[Corpus, dict[str, Co
     told += [*agentsocial(scenarios, odd=False), *plans(SEED)]
     held["agentsocial"] = Corpus((), agentsocial(scenarios, odd=True), (), ())
     pool = sorted({name.casefold() for one in asked for name in one.names if name.isalpha()})
-    return Corpus(asked, told, related, pool, tasks(sorted(TASKS))), held
+    return Corpus(asked, told, related, pool, tasks(sorted(dialogues.DATA.glob(TASKS)))), held
 
 
 def judge(network: Network, packer: Packer, held: Mapping[str, Corpus]) -> dict[str, dict[str, float]]:
@@ -356,6 +358,31 @@ def judge(network: Network, packer: Packer, held: Mapping[str, Corpus]) -> dict[
         found[name] = {key: round(value, 4) for key, value in row.items()}
     network.train()
     return found
+
+
+@torch.no_grad()
+def probe(network: Network, packer: Packer, some: Sequence[Task]) -> None:
+    """Fit the head of tasks by itself over the trained encoder: a ridge logistic regression, for which few tasks do."""
+    network.eval()
+    rows = [packer.message(("", ""), ("", one.text)).tokens for one in some]
+    vectors = torch.cat([network([row])[0][:, 0] for row in rows]).double().numpy()
+    wanted = np.eye(len(TOOLS))[[TOOLS.index(one.tool) for one in some]]
+    scale = PROBE_SCALE / float(np.linalg.norm(vectors, axis=1).mean())
+    table = np.hstack([vectors * scale, np.ones((len(some), 1))])
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weights = flat.reshape(len(TOOLS), -1)
+        scores = table @ weights.T
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        odds /= odds.sum(axis=1, keepdims=True)
+        ridge = np.hstack([weights[:, :-1], np.zeros((len(TOOLS), 1))])
+        off = -np.log((odds * wanted).sum(axis=1) + 1e-12).mean() + PROBE_RIDGE * float((ridge**2).sum())
+        return float(off), ((odds - wanted).T @ table / len(some) + 2 * PROBE_RIDGE * ridge).ravel()
+
+    start = np.zeros(len(TOOLS) * table.shape[1])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 400}).x.reshape(len(TOOLS), -1)
+    network.heads["task"].weight.copy_(torch.tensor(found[:, :-1] * scale))
+    network.heads["task"].bias.copy_(torch.tensor(found[:, -1]))
 
 
 def parity(network: Network, packer: Packer, held: Corpus) -> dict[str, Any]:
@@ -405,6 +432,7 @@ def main() -> None:
     trainer = Trainer(network, packer_of, corpus, given.seed)
     started = time.perf_counter()
     train(network, trainer, given.epochs, given.state, lambda text: print(text, flush=True), given.rate)
+    probe(network, packer_of({}), corpus.tasks)
     figures = judge(network, packer_of({}), held)
     print(json.dumps(figures, indent=1), flush=True)
     arrays = network.arrays()
