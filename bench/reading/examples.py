@@ -172,6 +172,12 @@ def agentsocial(path: Path, *, odd: bool) -> list[Told]:
     return random.Random(3).sample(found, min(len(found), MATTERS))
 
 
+def single_lines(path: Path) -> list[Told]:
+    """Single messages with what may be passed on: the examples that the rules had."""
+    rows = [json.loads(row) for row in path.read_text(encoding="utf-8").splitlines()]
+    return [Told(("", ""), ("Sam", row["text"]), ("Sam",), "lines", secrecy=row["secrecy"]) for row in rows]
+
+
 def plans(seed: int) -> list[Told]:
     """Messages about plans in the words of the tagger's writers: nobody minds who hears them."""
     made = [

@@ -35,6 +35,7 @@ from kithnet.bench.reading.examples import (
     own,
     plans,
     renamed,
+    single_lines,
     tasks,
 )
 from kithnet.bench.reading.judging import Reads, window
@@ -53,6 +54,10 @@ QUESTIONS, MESSAGES = 8, 32
 """In a batch."""
 WINDOWS, SINGLES = 3, 5
 """For each question: windows that are read for spans, and single lines that are ranked, the right one among them."""
+ALONE = 0.3
+"""How often a message is seen without the line before it."""
+SECRECY_WEIGHTS = (1.0, 2.0, 3.0)
+"""What a message of each secrecy counts: what is to be kept is rare, and missing it costs more."""
 FEW = 3
 """How often pairs and tasks, of which there are few, come in an epoch."""
 HEAD_RATE, RATE, WARM = 1e-3, 4e-4, 80
@@ -90,10 +95,11 @@ class Trainer:
         self.network, self.packer_of, self.corpus = network, packer_of, corpus
         self.rng = random.Random(seed)
 
-    def batches(self) -> Iterator[Callable[[], Tensor]]:
-        """One epoch, in random order."""
+    def batches(self, share: float = 1.0) -> Iterator[Callable[[], Tensor]]:
+        """One epoch, in random order. share: of the questions; the rest of the epoch is whole."""
         work: list[Callable[[], Tensor]] = []
-        for some in self._groups(self.corpus.asked, QUESTIONS):
+        asked = self.rng.sample(list(self.corpus.asked), int(share * len(self.corpus.asked)))
+        for some in self._groups(asked, QUESTIONS):
             work += [partial(self.of_spans, some), partial(self.of_ranks, some)]
         work += [partial(self.of_messages, some) for some in self._groups(self.corpus.told, MESSAGES)]
         for _ in range(FEW):
@@ -182,14 +188,19 @@ class Trainer:
         return each + 0.5 * F.cross_entropy(scores[has], torch.zeros(int(has.sum()), dtype=torch.long))
 
     def of_messages(self, some: Sequence[Told]) -> Tensor:
-        rows = [self._packer(one.names).message(one.before, one.line).tokens for one in some]
+        alone = [self.rng.random() < ALONE for _ in some]
+        rows = [
+            self._packer(one.names).message(("", "") if without else one.before, one.line).tokens
+            for one, without in zip(some, alone, strict=True)
+        ]
         vectors = self._firsts("", rows)
         loss = torch.zeros(())
         for name, labels, weight in judging.MESSAGE_HEADS:
             known = [at for at, one in enumerate(some) if getattr(one, name)]
             if known:
                 wanted = torch.tensor([labels.index(getattr(some[at], name)) for at in known])
-                loss = loss + weight * F.cross_entropy(self.network.heads[name](vectors[known]), wanted)
+                counts = torch.tensor(SECRECY_WEIGHTS) if name == "secrecy" else None
+                loss = loss + weight * F.cross_entropy(self.network.heads[name](vectors[known]), wanted, counts)
         return loss
 
     def of_pairs(self, some: Sequence[Related]) -> Tensor:
@@ -235,7 +246,13 @@ def _any_of(scores: Tensor, wanted: Sequence[Sequence[int]]) -> Tensor:
 
 
 def train(
-    network: Network, trainer: Trainer, epochs: int, state: Path, tell: Callable[[str], None], rate: float = RATE
+    network: Network,
+    trainer: Trainer,
+    epochs: int,
+    state: Path,
+    tell: Callable[[str], None],
+    rate: float = RATE,
+    share: float = 1.0,
 ) -> None:
     """Train up to `epochs`, from the last one that `state` holds."""
     adapter = [p for name, p in network.named_parameters() if name.startswith("encoder")]
@@ -243,7 +260,7 @@ def train(
     optimiser = torch.optim.AdamW(
         [{"params": adapter, "lr": rate}, {"params": heads, "lr": HEAD_RATE}], weight_decay=0.01
     )
-    steps = epochs * len(list(trainer.batches()))
+    steps = epochs * len(list(trainer.batches(share)))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1, step / WARM) * max(0.02, 1 - step / steps)
     )
@@ -257,7 +274,7 @@ def train(
         done = saved["epochs"]
     for epoch in range(done, epochs):
         started, running = time.perf_counter(), 0.0
-        for step, batch in enumerate(trainer.batches(), 1):
+        for step, batch in enumerate(trainer.batches(share), 1):
             loss = batch()
             optimiser.zero_grad()
             loss.backward()
@@ -334,7 +351,7 @@ def corpora(shared: Path, writers: Sequence[Path]) -> tuple[Corpus, dict[str, Co
     qa, scenarios = shared / "friendsqa/friendsqa_dev.json", shared / "agentsocial/scenarios.jsonl"
     asked += friendsqa(qa, watched=False)
     held["friendsqa"] = Corpus(friendsqa(qa, watched=True)[:WATCHED], (), (), ())
-    told += [*agentsocial(scenarios, odd=False), *plans(SEED)]
+    told += [*agentsocial(scenarios, odd=False), *plans(SEED), *single_lines(dialogues.DATA / "lines_b.jsonl")]
     held["agentsocial"] = Corpus((), agentsocial(scenarios, odd=True), (), ())
     pool = sorted({name.casefold() for one in asked for name in one.names if name.isalpha()})
     return Corpus(asked, told, related, pool, tasks(sorted(dialogues.DATA.glob(TASKS)))), held
@@ -415,6 +432,7 @@ def main() -> None:
     options.add_argument("--rate", type=float, default=RATE)
     options.add_argument("--share", type=float, default=1.0, help="of the questions, for a learning curve")
     options.add_argument("--seed", type=int, default=SEED)
+    options.add_argument("--polish", type=float, default=1.0, help="share of the questions in each epoch")
     options.add_argument("--threads", type=int, default=2)
     given = options.parse_args()
     torch.manual_seed(given.seed)
@@ -431,7 +449,7 @@ def main() -> None:
         network.load_state_dict(torch.load(given.begin, weights_only=False)["network"], strict=False)
     trainer = Trainer(network, packer_of, corpus, given.seed)
     started = time.perf_counter()
-    train(network, trainer, given.epochs, given.state, lambda text: print(text, flush=True), given.rate)
+    train(network, trainer, given.epochs, given.state, lambda text: print(text, flush=True), given.rate, given.polish)
     probe(network, packer_of({}), corpus.tasks)
     figures = judge(network, packer_of({}), held)
     print(json.dumps(figures, indent=1), flush=True)

@@ -14,6 +14,7 @@ from kithnet.agents.personal import OUTSIDE
 from kithnet.agents.settings import Settings
 from kithnet.app import engines
 from kithnet.app.cast import Cast
+from kithnet.memory.language.reader import Reader
 from kithnet.memory.store import Store
 from kithnet.network.records import ChatMessage, Person, Tie
 from kithnet.runtime.config import Config
@@ -51,17 +52,21 @@ def world(folder: Path) -> Path:
     return folder
 
 
-def play(folder: Path, models: Path, embedder: LlamaEmbedder, turns: Sequence[Mapping[str, Any]]) -> list[str]:
+def play(
+    folder: Path, models: Path, embedder: LlamaEmbedder, reader: Reader, turns: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """Hold the talk; returns what was wrong with the replies. The world is opened anew for each chat."""
-    return asyncio.run(_played(folder, models, embedder, turns))
+    return asyncio.run(_played(folder, models, embedder, reader, turns))
 
 
-async def _played(folder: Path, models: Path, embedder: LlamaEmbedder, turns: Sequence[Mapping[str, Any]]) -> list[str]:
+async def _played(
+    folder: Path, models: Path, embedder: LlamaEmbedder, reader: Reader, turns: Sequence[Mapping[str, Any]]
+) -> list[str]:
     wrong: list[str] = []
     async with engines.chat_model(Config(), models, None) as model:
         for number, some in enumerate(_chats(turns)):
             with Store.open(folder / "kith.db") as store:
-                cast = Cast(store, Policy(), embedder=embedder)
+                cast = Cast(store, Policy(), embedder=embedder, reader=reader)
                 stage = Stage(model, cast.agent, Settings(), NullTrace(), embedder=embedder)
                 partner = some[0].get("as", OUTSIDE)
                 talk = Conversation(stage, "nora", partner, partner.capitalize(), f"c{number}")

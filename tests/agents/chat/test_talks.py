@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kithnet.runtime.embed import LlamaEmbedder
+from kithnet.runtime.reader import LlamaReader
 
 _SPEC = importlib.util.spec_from_file_location("chat_talks", Path(__file__).parent / "talks.py")
 assert _SPEC is not None and _SPEC.loader is not None
@@ -27,7 +28,7 @@ def embedder(embedder_path: Path) -> Iterator[LlamaEmbedder]:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("talk", TALKS, ids=[talk["name"] for talk in TALKS])
 def test_a_scripted_talk_goes_as_it_should(
-    talk: dict[str, Any], embedder: LlamaEmbedder, chat_model_path: Path, tmp_path: Path
+    talk: dict[str, Any], embedder: LlamaEmbedder, reader: LlamaReader, chat_model_path: Path, tmp_path: Path
 ) -> None:
     world = talking.world(tmp_path / "w")
-    assert talking.play(world, chat_model_path.parent, embedder, talk["turns"]) == []
+    assert talking.play(world, chat_model_path.parent, embedder, reader, talk["turns"]) == []
