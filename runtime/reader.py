@@ -171,6 +171,7 @@ class LlamaReader:
     def _tokens(self, word: str) -> Sequence[int]:
         known = self._pieces.get(word)
         if known is None:
+            self._alive()  # the tokeniser of a model that was freed is gone
             known = self._model.tokenise(word, begin=True, special=False)[1:-1]
             if len(self._pieces) < KNOWN_WORDS:
                 self._pieces[word] = known

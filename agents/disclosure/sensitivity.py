@@ -30,7 +30,7 @@ class Item:
     id: str = ""
 
 
-SECRET, BESIDE, GUARDED = 0.3, 0.9, 0.5
+SECRET, BESIDE, GUARDED = 0.6, 0.99, 0.7
 """From which odds a message is told in confidence; from which one beside it makes it so; from which it is no ordinary one.
 Chosen on a writer that the reader was not trained on (`kith bench reading`)."""
 MOST_KNOWN = 50_000
@@ -48,7 +48,7 @@ class Odds:
 class Discretion:
     """Tells how sensitive a message is, from what it says and the messages around it. Safe to share between threads.
 
-    reader: judges messages; without one, phrases that ask for silence and words of delicate matters do.
+    reader: judges messages, beside phrases that ask for silence; without one, those and words of delicate matters do.
     """
 
     def __init__(self, reader: Reader | None = None) -> None:
@@ -84,10 +84,12 @@ class Discretion:
         if self._reader is None:
             return [_by_words(text) for _, (_, text) in places]
         ordinary, confidence = SECRECY.index("ordinary"), SECRECY.index("confidence")
-        return [
-            Odds(float(one.secrecy[confidence]), 1 - float(one.secrecy[ordinary]))
-            for one in self._reader.judged(places)
-        ]
+        found = []
+        for (_, (_, text)), one in zip(places, self._reader.judged(places), strict=True):
+            asked = float(_has_phrase(text))  # a plain request for silence is kept to, whatever the reader makes of it
+            odds = max(asked, float(one.secrecy[confidence]))
+            found.append(Odds(odds, max(odds, 1 - float(one.secrecy[ordinary]))))
+        return found
 
 
 def _place(scene: Sequence[Line], at: int) -> tuple[Line | None, Line]:

@@ -43,14 +43,14 @@ def test_llama_cpp_says_what_was_said_in_training(reader: LlamaReader) -> None:
         (span,) = reader.spans(question, [[tuple(line) for line in lines]])
         assert span is not None
         assert [*span[:3]] == wanted[:3]
-        assert span.odds == pytest.approx(wanted[3], abs=0.1)
+        assert span.odds == pytest.approx(wanted[3], abs=0.15)  # four log-odds added up
 
 
 def test_the_weights_are_those_of_their_card() -> None:
     heads = read_heads(READER_WEIGHTS)
     assert {"span", "answers", "kind", "stance", "secrecy", "relation", "task"} <= heads.weights.keys()
     assert heads.card["questions"] >= 2500 and READER_WEIGHTS.stat().st_size <= 4_000_000
-    assert heads.card["version"] and heads.card["figures"]["friendsqa"]["right line ranked first"] > 0.6
+    assert heads.card["version"] and heads.card["figures"]["friendsqa"]["right line"] > 0.6
 
 
 def test_a_damaged_weights_file_is_told(tmp_path: Path) -> None:
