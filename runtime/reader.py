@@ -4,6 +4,7 @@ One adapted encoder (MiniLM with merged LoRA adapters, `kith model fetch` makes 
 its tokens. Trained by `bench/reading/train.py`; the card is `bench/reading/data/README.md`.
 """
 
+import io
 import json
 import os
 import threading
@@ -74,7 +75,7 @@ class Heads:
 def read_heads(path: Path) -> Heads:
     """The heads of a weights file. Raises ModelFileError for one that is damaged or none."""
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
             names = [name.split(".")[1] for name in held.files if name.startswith("head.") and name.endswith(".weight")]
             weights = {name: held[f"head.{name}.weight"].astype(np.float32) for name in names}
             biases = {name: held[f"head.{name}.bias"].astype(np.float32) for name in names}

@@ -8,7 +8,7 @@ from math import exp
 import numpy as np
 
 from kithnet.agents.personal import PersonalAgent
-from kithnet.agents.wording import named_people, says_i
+from kithnet.agents.wording import content_words, named_people, says_i
 from kithnet.memory.language.reader import Line, Span
 from kithnet.memory.language.text import sentence_with
 from kithnet.memory.owner import Hit
@@ -125,6 +125,8 @@ def _answer(
 ) -> Answer:  # fmt: skip
     hit = window[span.line]
     value = agent.line(hit)[0] if span.start < 0 else hit.text[span.start : span.end]
+    if not content_words(value):  # "I" alone says nothing
+        value = sentence_with(value, hit.text)
     there = {one.sender for one in window} | {one.receiver for one in window}
     there |= {who for one in window for who in named_people(one.text, named)}
     share = len(there & named.keys()) / len(named) if named else 1.0

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,11 +37,12 @@ from kithnet.bench.reading.examples import (
     single_lines,
     tasks,
 )
-from kithnet.bench.reading.judging import Reads, window
+from kithnet.bench.reading.judging import window
 from kithnet.bench.reading.near import near
 from kithnet.bench.reading.pieces import packers
+from kithnet.bench.reading.speaking import parity, probe, reads
 from kithnet.runtime.packing import Line, Packer, Row, with_before
-from kithnet.runtime.reader import TOOLS, Judged, Span, best_span
+from kithnet.runtime.reader import TOOLS
 
 RANK = 32
 HEADS: Mapping[str, int] = {
@@ -65,7 +65,6 @@ MASKED = -1e4
 TASKS = "tasks_[a-z].jsonl"
 PARITY = dialogues.DATA / "parity.json"
 SEED = 7
-PROBE_SCALE, PROBE_RIDGE = 8.0, 0.001
 HELD_TASKS = dialogues.DATA / "tasks_held_out.jsonl"
 WATCHED = 120
 """Questions of FriendsQA that are judged by, of those that are not trained on."""
@@ -291,50 +290,6 @@ def train(
         tell(f"epoch {epoch + 1} ended, loss {running:.3f}, {time.perf_counter() - started:.0f} s")
 
 
-def reads(network: Network, packer: Packer, *, exact: bool = False) -> Reads:
-    """The network as it is, as a reader."""
-
-    @torch.no_grad()
-    def vectors(rows: Sequence[Row]) -> list[np.ndarray]:
-        found: dict[int, np.ndarray] = {}
-        order = sorted(range(len(rows)), key=lambda at: len(rows[at].tokens))
-        for begin in range(0, len(order), 32):
-            some = order[begin : begin + 32]
-            out, _ = network([rows[at].tokens for at in some], exact=exact)
-            found |= {at: out[place, : len(rows[at].tokens)].numpy() for place, at in enumerate(some)}
-        return [found[at] for at in range(len(rows))]
-
-    def head(name: str, rows: np.ndarray) -> np.ndarray:
-        linear = network.heads[name]
-        return rows @ linear.weight.detach().numpy().T + linear.bias.detach().numpy()
-
-    def firsts(rows: Sequence[Row]) -> np.ndarray:
-        return np.stack([one[0] for one in vectors(rows)])
-
-    def odds(scores: np.ndarray) -> np.ndarray:
-        return np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
-
-    def relevance(question: str, lines: Sequence[tuple[Line | None, Line]]) -> np.ndarray:
-        return head("answers", firsts([packer.window(question, with_before(*pair)) for pair in lines]))[:, 0]
-
-    def spans(question: str, windows: Sequence[Sequence[Line]]) -> list[Span | None]:
-        rows = [packer.window(question, lines) for lines in windows]
-        return [best_span(row, head("span", one)) for row, one in zip(rows, vectors(rows), strict=True)]
-
-    def judged(messages: Sequence[tuple[Line | None, Line]]) -> list[Judged]:
-        rows = firsts([packer.message(before or ("", ""), line) for before, line in messages])
-        found = [odds(head(name, rows)) for name in ("kind", "stance", "secrecy")]
-        return [Judged(*(one[at] for one in found)) for at in range(len(rows))]
-
-    def relations(pairs: Sequence[tuple[Line, Line]]) -> np.ndarray:
-        return odds(head("relation", firsts([packer.relation(*pair) for pair in pairs])))
-
-    def tools(texts: Sequence[str]) -> np.ndarray:
-        return odds(head("task", firsts([packer.message(("", ""), ("", text)) for text in texts])))
-
-    return Reads(relevance, spans, judged, relations, tools)
-
-
 def corpora(shared: Path, writers: Sequence[Path]) -> tuple[Corpus, dict[str, Corpus]]:
     """(what is trained on, name -> what is only judged by)."""
     asked, told, related = [], [], []
@@ -375,46 +330,6 @@ def judge(network: Network, packer: Packer, held: Mapping[str, Corpus]) -> dict[
         found[name] = {key: round(value, 4) for key, value in row.items()}
     network.train()
     return found
-
-
-@torch.no_grad()
-def probe(network: Network, packer: Packer, some: Sequence[Task]) -> None:
-    """Fit the head of tasks by itself over the trained encoder: a ridge logistic regression, for which few tasks do."""
-    network.eval()
-    rows = [packer.message(("", ""), ("", one.text)).tokens for one in some]
-    vectors = torch.cat([network([row])[0][:, 0] for row in rows]).double().numpy()
-    wanted = np.eye(len(TOOLS))[[TOOLS.index(one.tool) for one in some]]
-    scale = PROBE_SCALE / float(np.linalg.norm(vectors, axis=1).mean())
-    table = np.hstack([vectors * scale, np.ones((len(some), 1))])
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = flat.reshape(len(TOOLS), -1)
-        scores = table @ weights.T
-        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-        odds /= odds.sum(axis=1, keepdims=True)
-        ridge = np.hstack([weights[:, :-1], np.zeros((len(TOOLS), 1))])
-        off = -np.log((odds * wanted).sum(axis=1) + 1e-12).mean() + PROBE_RIDGE * float((ridge**2).sum())
-        return float(off), ((odds - wanted).T @ table / len(some) + 2 * PROBE_RIDGE * ridge).ravel()
-
-    start = np.zeros(len(TOOLS) * table.shape[1])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 400}).x.reshape(len(TOOLS), -1)
-    network.heads["task"].weight.copy_(torch.tensor(found[:, :-1] * scale))
-    network.heads["task"].bias.copy_(torch.tensor(found[:, -1]))
-
-
-def parity(network: Network, packer: Packer, held: Corpus) -> dict[str, Any]:
-    """What the network says, in float32, to a few inputs: llama.cpp has to say the same (tests/runtime/test_reader.py)."""
-    network.eval()
-    reader = reads(network, packer, exact=True)
-    asked = [one for one in held.asked if one.spans][:8]
-    pairs = [(one.lines[at - 1] if at else None, one.lines[at]) for one in asked for at in sorted(one.gold)[:1]]
-    spans = [reader.spans(one.question, [one.lines[:5]])[0] for one in asked]
-    return {
-        "questions": [one.question for one in asked], "windows": [list(one.lines[:5]) for one in asked],
-        "spans": [list(span) if span else None for span in spans], "pairs": pairs,
-        "relevance": [float(reader.relevance(one.question, [pair])[0]) for one, pair in zip(asked, pairs, strict=True)],
-        "secrecy": [[float(odds) for odds in one.secrecy] for one in reader.judged(pairs)],
-    }  # fmt: skip
 
 
 def main() -> None:
@@ -461,7 +376,7 @@ def main() -> None:
     }  # fmt: skip
     np.savez_compressed(given.out, card=np.array(json.dumps(card)), **arrays)  # type: ignore[arg-type]
     PARITY.write_text(
-        json.dumps(parity(network, packer_of({}), held["held_out_67"]), ensure_ascii=False), encoding="utf-8"
+        json.dumps(parity(network, packer_of({}), held["held_out_67"].asked), ensure_ascii=False), encoding="utf-8"
     )
     print(f"{given.out}: {given.out.stat().st_size} bytes, {time.perf_counter() - started:.0f} s", flush=True)
 

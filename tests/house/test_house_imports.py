@@ -85,7 +85,7 @@ def test_no_module_is_named_after_a_library_it_stands_beside() -> None:
     assert [name for name, _ in modules() if name.rpartition(".")[2] in libraries] == []
 
 
-TRAINING = {"bench.reading.encoder", "bench.reading.train"}
+TRAINING = {"bench.reading.encoder", "bench.reading.speaking", "bench.reading.train"}
 """They need PyTorch, which only the extra `train` installs."""
 
 
