@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from kithnet.agents.infonav.consensus import UNKNOWN, Agreed, plain
 from kithnet.agents.wording import attributed, normalise
+from kithnet.memory.language.time import days
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,26 @@ def answer(agreed: Sequence[Agreed]) -> Answer:
 def _quoted(one: Agreed) -> Agreed:
     """What was agreed, its value with the sentence it stands in: a span says little without it."""
     first = one.evidence[0] if one.evidence and not one.entries else None
-    if not one.value or first is None or not first.quote or normalise(first.quote) == normalise(one.value):
+    if not one.value or first is None:
         return _passed_on(one)
+    day = _day(one.value, first.quote, first.at) if one.kind == "event" else ""
+    if not first.quote or normalise(first.quote) == normalise(one.value):
+        told = _passed_on(one)
+        return replace(told, value=f"{told.value}{day}")
     said = f"{first.author}: “{first.quote}”" if first.author else f"“{first.quote}”"
-    return replace(one, value=f"{one.value} ({said})")
+    return replace(one, value=f"{one.value}{day} ({said})")
+
+
+def _day(value: str, quote: str, at: str) -> str:
+    """Which day, or days, the words of a time mean that were said at a moment: "yesterday" is none to who was not there."""
+    if not at:
+        return ""
+    said = datetime.fromisoformat(at)
+    when = days.find(value, said) or days.find(quote, said)
+    if when is None:
+        return ""
+    first, last = when.start.date(), (when.end - timedelta(microseconds=1)).date()
+    return f", {first}" if first == last else f", {first} to {last}"
 
 
 def _passed_on(one: Agreed) -> Agreed:
