@@ -38,7 +38,7 @@ class Settings:
     k: int = 12
     budget_tokens: int = 800
     support: float = 0.4
-    firm: float = 0.6
+    firm: float = 0.4
     sure: float = 0.18
     temperature: float = 0.0
     seed: int = 0

@@ -155,7 +155,7 @@ class RecallConfig:
     k: int = _within(12, 1, 100)
     budget_tokens: int = _within(800, 16, 100_000)
     support: float = _within(0.4, 0.0, 1.0)
-    firm: float = _within(0.6, 0.0, 1.0)
+    firm: float = _within(0.4, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from kithnet.memory.language.reader import STANCES
 from kithnet.memory.owner import Hit, Kept
 from kithnet.memory.writing.extract import Statement
 
-WORTH_KEEPING = 0.5
+WORTH_KEEPING = 0.3
 """Support that a heard value needs to become a memory."""
 SUPPOSED = 0.5
 """From which odds a message only asks, wishes or quotes."""

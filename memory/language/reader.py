@@ -15,6 +15,8 @@ from kithnet.memory.vectors import Vectors
 
 Line = tuple[str, str]
 """(name of who says it, what is said)."""
+SHARED = 40.0
+"""Log-odds that all of a question's words against none of them are worth to `WordReader`."""
 KINDS = ("fact", "preference", "plan", "event", "none")
 STANCES = ("holds", "ended", "denied", "asked", "wished", "quoted")
 SECRECY = ("ordinary", "delicate", "confidence")
@@ -150,7 +152,7 @@ def _fit(question: str, before: Line | None, line: Line) -> float:
     wanted, (by, text) = lexical.stems(question), line
     replied = before[1] if before and before[0] != by and not _told(before[1]) else ""
     share = len(wanted & lexical.stems(f"{by} {replied} {text}")) / max(1, len(wanted))
-    return 12 * (share - 0.5) if _told(text) else -12
+    return SHARED * (share - 0.5) if _told(text) else -SHARED
 
 
 def _asks_who(question: str) -> bool:
