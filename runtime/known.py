@@ -91,6 +91,6 @@ KNOWN = (
         wheel=_MINILM,
         members=_MINILM_MEMBERS,
         make=_reader,
-        pin=Pin("f974aee6cfe84a4053ec6f6309b909d244baae72562e799538f61c4de7cc353e", 46_220_352),
+        pin=Pin("816a5439c62c0b30e2b1324e1d77b087f71c3abfa17d00556d168ab3159eb7da", 46_220_352),
     ),
 )

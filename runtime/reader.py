@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +81,7 @@ def read_heads(path: Path) -> Heads:
             weights = {name: held[f"head.{name}.weight"].astype(np.float32) for name in names}
             biases = {name: held[f"head.{name}.bias"].astype(np.float32) for name in names}
             card = json.loads(str(held["card"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise ModelFileError(
             f"{path.name} is no weights file of the reader: {error}", "install kithnet again"
         ) from error

@@ -43,7 +43,8 @@ def convert_reader(weights: Path, vocabulary: Path, adapter: Path, out: Path) ->
     pooling. Deterministic, and raises, as `convert_minilm`.
     """
     with np.load(adapter, allow_pickle=False) as held:
-        parts = {name: held[name].astype(np.float32) for name in held.files if name.startswith("adapter.")}
+        # In float64: what is summed in another order on another processor still rounds to the same float16.
+        parts = {name: held[name].astype(np.float64) for name in held.files if name.startswith("adapter.")}
         version = str(json.loads(str(held["card"]))["version"])
     merged = dict(SafeTensors(weights))
     for name in [name.removesuffix(".a") for name in parts if name.endswith(".a")]:

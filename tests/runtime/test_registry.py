@@ -355,7 +355,8 @@ def test_heads_of_their_own_width_count_in_the_cache(registry: Registry, tmp_pat
 def test_the_default_models_are_what_is_pinned(chat_model_path: Path, embedder_path: Path) -> None:
     registry = Registry(chat_model_path.parent)
     assert [registry.verify(model.name) for model in KNOWN] == [model.pin.sha256 for model in KNOWN]
-    chat, embedder = (registry.show(model.name).card for model in KNOWN)
+    chat, embedder, reader = (registry.show(model.name).card for model in KNOWN)
     assert (chat.architecture, chat.context, chat.kv_bytes_per_token, chat.agents_per_gib) == ("llama", 8192, 23040, 22)
     assert (embedder.architecture, embedder.context, embedder.kv_bytes_per_token) == ("bert", 512, 0)
+    assert reader.architecture == "bert"
     assert embedder_path == registry.resolve("minilm-l6")
