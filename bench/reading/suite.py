@@ -59,7 +59,7 @@ def run(
         table += _talks(tagger, QUICK if quick else FULL, seed)
         tell(steps, steps)
     table += of_requests + of_heads
-    unseen = [row for row in table if "rules" in row and row["of"] != "dev"]
+    unseen = [row for row in table if "tagger" in row and row["of"] != "dev"]
     bars = [Bar(f"talk of {row['of']} read, F1", row["tagger"], row["rules"], "higher") for row in unseen]
     bars += [
         Bar(f"{row['of']} read", row["right"], REQUESTS[row["of"]], "higher")
