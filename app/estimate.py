@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from kithnet.agents.settings import MindName
 from kithnet.app.runs import Run, all_runs
 from kithnet.runtime.chat import Usage
 from kithnet.runtime.config import Config
@@ -21,7 +22,8 @@ _KINDS = tuple(f'"kind":"{kind}"'.encode() for kind in ("run", "task_done", "eng
 class Estimate:
     """Of `tasks` tasks. seconds: wall clock, None where no run has told how fast the model is.
 
-    basis: "runs", the mean of `runs` earlier ones with the same model; or "settings": at most so much.
+    basis: "runs", the mean of `runs` earlier ones with the same model and mind; "settings": at most so much; "reader":
+    it thinks for the agents, and no model is called.
     """
 
     tasks: int
@@ -29,7 +31,7 @@ class Estimate:
     sent: int
     generated: int
     seconds: float | None
-    basis: Literal["runs", "settings"]
+    basis: Literal["runs", "settings", "reader"]
     runs: int
 
     def contract(self) -> dict[str, Any]:
@@ -46,6 +48,8 @@ class Estimate:
     def told(self) -> str:
         """For a person to read."""
         by = "at most, by the settings: there is no earlier run to go by"
+        if self.basis == "reader":
+            by = "the reader thinks for the agents, no model is called"
         if self.runs:
             by = f"as {self.runs} earlier run{'s' if self.runs > 1 else ''} with this model went"
         return f"estimate for {self.tasks} tasks: {cost(self.calls, self.sent + self.generated, self.seconds)} ({by})"
@@ -69,17 +73,19 @@ class _Told:
     stepped: float = 0.0
 
 
-def estimate(world: Path, run: Run, config: Config, model: str, tasks: int) -> Estimate:
-    """The cost of so many tasks with a model. run: the one to come, which tells nothing yet."""
+def estimate(world: Path, run: Run, config: Config, model: str, mind: MindName, tasks: int) -> Estimate:
+    """The cost of so many tasks with a model and who thinks. run: the one to come, which tells nothing yet."""
     told = _Told()
     for path in _traces(world.parent, run):
-        _add(list(_events(path)), model, told)
+        _add(list(_events(path)), model, mind, told)
     if told.tasks:
         share, usage = tasks / told.tasks, told.usage
         return Estimate(
             tasks, round(share * usage.calls), round(share * usage.sent), round(share * usage.generated),
             share * told.seconds, "runs", told.runs,
         )  # fmt: skip
+    if mind == "reader":
+        return Estimate(tasks, 0, 0, 0, None, "reader", 0)
     return _by_settings(config, tasks, told.tokens / told.stepped if told.stepped else 0.0)
 
 
@@ -116,10 +122,10 @@ def _events(path: Path) -> Iterator[dict[str, Any]]:
         return
 
 
-def _add(events: Sequence[dict[str, Any]], model: str, told: _Told) -> None:
-    """Add what one trace tells. One that was continued tells no wall clock, and is left out."""
+def _add(events: Sequence[dict[str, Any]], model: str, mind: MindName, told: _Told) -> None:
+    """Add what one trace tells. One that was continued tells no wall clock, and is left out; so is who else thought."""
     begun = [event for event in events if event["kind"] == "run"]
-    if len(begun) != 1 or begun[0].get("model") != model:
+    if len(begun) != 1 or (begun[0].get("model"), begun[0].get("mind", mind)) != (model, mind):
         return
     for engine in (event for event in events if event["kind"] == "engine"):
         told.tokens += engine["evaluated_tokens"] + engine["generated_tokens"]

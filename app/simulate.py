@@ -150,7 +150,8 @@ async def _work(
         _open(scene, world, plan, planned, first=not told)
         executor: Executor = SerialExecutor() if plan.lockstep else AsyncExecutor(plan.in_flight)
         jobs = [Job(task, frozenset({task.instructor, task.assistant})) for task in todo]
-        foreseen = estimate(world, run, config, scene.stage.model.traits.name, len(todo))
+        stage = scene.stage
+        foreseen = estimate(world, run, config, stage.model.traits.name, stage.settings.mind, len(todo))
         foresee(foreseen)
         tell(tally, len(planned))
         still: list[str] = []
@@ -186,8 +187,8 @@ def _open(scene: Scene, world: Path, plan: Plan, planned: list[Planned], *, firs
     stats = scene.store.stats()
     scene.trace.emit(
         "run", run=scene.run.id, command="simulate", world=world.name, people=stats.people, ties=stats.ties,
-        messages=stats.messages, model=scene.stage.model.traits.name, seed=plan.seed, tasks=len(planned),
-        lockstep=plan.lockstep,
+        messages=stats.messages, model=scene.stage.model.traits.name, mind=scene.stage.settings.mind, seed=plan.seed,
+        tasks=len(planned), lockstep=plan.lockstep,
     )  # fmt: skip
     for task in planned if first else ():
         scene.trace.emit(

@@ -33,7 +33,7 @@ class Remembered:
 class Note:
     """A statement to keep. audience: keys of the people it may be told, None for everybody; see `remember`.
 
-    starts, ends: of an event or a plan.
+    starts, ends: of an event or a plan. read_by: the reader that judged what its message says, "" for none.
     """
 
     about: int
@@ -50,6 +50,7 @@ class Note:
     handles: tuple[str, ...] = ()
     starts: datetime | None = None
     ends: datetime | None = None
+    read_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def add(connection: Connection, scope: Scope, note: Note) -> int:
             "handles": json.dumps(note.handles),
             "starts": note.starts,
             "ends": note.ends,
+            "read_by": note.read_by or None,
         },
     )
     _add_evidence(connection, memory, note.evidence)

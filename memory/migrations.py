@@ -293,6 +293,10 @@ def _utterances_of_agents_and_private_messages(connection: Connection) -> None:
     declare(connection, f"UPDATE message SET private = TRUE WHERE sender IN {outside} OR receiver IN {outside}")
 
 
+def _who_read_what(connection: Connection) -> None:
+    declare(connection, "ALTER TABLE memory ADD COLUMN read_by TEXT")
+
+
 MIGRATIONS: list[Callable[[Connection], None]] = [
     _first_tables,
     _handles_of_what_was_heard,
@@ -300,6 +304,7 @@ MIGRATIONS: list[Callable[[Connection], None]] = [
     _receipts_of_what_was_erased,
     _grants_of_owners,
     _utterances_of_agents_and_private_messages,
+    _who_read_what,
 ]
 
 

@@ -30,6 +30,7 @@ from kithnet.memory.explaining import Candidate
 from kithnet.memory.grants import Grants
 from kithnet.memory.links import Link, LinkType
 from kithnet.memory.reading import memory_hits, message_hit
+from kithnet.memory.readings import Readings
 from kithnet.memory.recall import Hit, Recall
 from kithnet.memory.scope import Scope
 from kithnet.memory.search import Question, Search
@@ -71,6 +72,7 @@ class OwnerMemory:
         with database.read() as connection:
             self._scope = Scope(person_key(connection, owner))
         self.grants = Grants(database, self._scope)
+        self.readings = Readings(database, self._scope)
         self._indexed = False
         self._refreshing = threading.Lock()
         self._view = view.EMPTY
@@ -316,18 +318,25 @@ class OwnerMemory:
         private: bool = False,
         summary: tuple[str, str] | None = None,
         senses: Senses | None = None,
+        read_by: str = "",
+        anew: bool = False,
     ) -> Kept:
         """Write down a session in one transaction: its statements, their links, its summary (about whom, text).
 
         confided: ids of messages said in confidence; what they state may be told to those who were there alone, and so
         may a summary. private: nothing of it may be told to anyone. senses: tells which older statement a change is
-        about, where no rule does. The same session again adds nothing.
+        about, where no rule does. read_by: the reader that judged the statements. The same session again adds nothing; `anew`,
+        what another reader noted of it and the statements do not say is taken away.
         """
         numbers = {item_key(item, "m") for item in confided}
         with self._database.write() as connection:
-            done = record.write(connection, self._scope, session, statements, numbers, private, summary, senses)
-        added, confirmed = (tuple(f"k{key}" for key in dict.fromkeys(keys)) for keys in (done.added, done.confirmed))
-        return Kept(added, confirmed, done.updated, done.linked, f"k{done.summary}" if done.summary else None)
+            done = record.write(
+                connection, self._scope, session, statements, numbers, private, summary, senses, read_by, anew
+            )
+        added, confirmed, gone = (
+            tuple(f"k{key}" for key in dict.fromkeys(keys)) for keys in (done.added, done.confirmed, done.gone)
+        )
+        return Kept(added, confirmed, done.updated, done.linked, f"k{done.summary}" if done.summary else None, gone)
 
     def link(self, a: str, b: str, kind: LinkType, evidence: str | None = None) -> bool:
         """Link two memories of the owner; False when they are linked so already. Raises InputError."""

@@ -116,6 +116,7 @@ memory = Table(
     Column("handles", Text, nullable=False, server_default=sql("'[]'")),  # JSON: what others cited; opens nothing
     Column("starts", DateTime),  # of an event or a plan: when it begins and ends
     Column("ends", DateTime),
+    Column("read_by", Text),  # the reader that judged what its message says; NULL for what was noted otherwise
 )
 
 audience = Table(

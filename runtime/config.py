@@ -118,10 +118,11 @@ class EmbedderConfig:
 @dataclass(frozen=True, slots=True)
 class ReaderConfig:
     """name: a trained reader of the registry or a GGUF path; "" for none: shared words decide then. sure: how likely what it found
-    must answer before it is told, in [0, 1]."""
+    must answer before it is told, in [0, 1]; consulted: the same for a third person who is consulted."""
 
     name: str = "kith-reader"
-    sure: float = _within(0.18, 0.0, 1.0)
+    sure: float = _within(0.36, 0.0, 1.0)
+    consulted: float = _within(0.7, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class RecallConfig:
     k: int = _within(12, 1, 100)
     budget_tokens: int = _within(800, 16, 100_000)
     support: float = _within(0.4, 0.0, 1.0)
-    firm: float = _within(0.4, 0.0, 1.0)
+    firm: float = _within(0.6, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

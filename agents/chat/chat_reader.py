@@ -23,7 +23,7 @@ from kithnet.agents.minds.mind import AskContact, Cite, Conclusion, Move, Note, 
 from kithnet.agents.personal import OUTSIDE, PersonalAgent
 from kithnet.agents.settings import Settings
 from kithnet.agents.wording import content_stems, content_words, named_people
-from kithnet.memory.language.text import sentence_with, sentences, words
+from kithnet.memory.language.text import sentences, words
 from kithnet.memory.owner import Hit
 from kithnet.memory.utterances import CHAT
 from kithnet.memory.vectors import Embedder
@@ -172,7 +172,7 @@ class _Work:
         self.last = found.hit.id if found.hit.kind != "message" else self.last
         rationale = self.view.ledger.find(question)
         if rationale:
-            cite = Cite(found.hit.id, sentence_with(found.value, found.hit.text), found.sure)
+            cite = Cite(found.hit.id, found.quote, found.sure)
             self.notes.append(Note("fill", rationale.id, value=found.value, cites=(cite,)))
         self.said.append(await asyncio.to_thread(self._told, found))
 
@@ -197,7 +197,7 @@ class _Work:
         past = self.agent.memory.past(hit.id) if hit.kind != "message" and self.own else []
         before = f" Before, it was: “{past[0].text}”" if past else ""
         own = self.own and hit.kind != "message" and hit.told_by == self.agent.person
-        quote = hit.text if own else sentence_with(found.value, hit.text)
+        quote = hit.text if own else found.quote
         return f"{self._who(hit)}: “{quote}”{before}"
 
     def _who(self, hit: Hit) -> str:

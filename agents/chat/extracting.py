@@ -73,5 +73,5 @@ def _checked(found: _Found, hit: Hit, agent: PersonalAgent, names: dict[str, str
     return Statement(
         about=speaker, told_by=speaker, kind=found.kind, text=found.text, evidence=int(hit.id[1:]), at=hit.at,
         slot=given.slot if given else "", value=given.value if given else "", denied=slots.denied(found.text),
-        changes=slots.changes(found.text), weight=0.4,
+        changes=slots.changes(found.text), weight=0.4, read=False,
     )  # fmt: skip

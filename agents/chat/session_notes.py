@@ -11,7 +11,7 @@ from kithnet.memory.language.reader import STANCES
 from kithnet.memory.owner import Hit, Kept
 from kithnet.memory.writing.extract import Statement
 
-WORTH_KEEPING = 0.3
+WORTH_KEEPING = 0.5
 """Support that a heard value needs to become a memory."""
 SUPPOSED = 0.5
 """From which odds a message only asks, wishes or quotes."""
@@ -27,12 +27,14 @@ def write_session(
     extra: Sequence[Statement] = (),
     called: str = "",
     read: Collection[str] = (),
+    anew: bool = False,
 ) -> Kept:
     """Write down a session that is over: what was said of whom, who may hear it, how it hangs together; once.
 
     What was said in confidence, or close to it, is for those who were there; what the agent's own person said to it is
     for nobody else. extra: statements that a model found beside those of the rules. called: how the
-    summary names the partner. read: ids of messages from which the rules are to note nothing more.
+    summary names the partner. read: ids of messages from which the rules are to note nothing more. anew: what another reader
+    noted is taken away where this one notes it not.
     """
     hits = agent.memory.session(session)
     if not hits:
@@ -51,6 +53,8 @@ def write_session(
         private=partner == OUTSIDE,
         summary=(partner, text),
         senses=agent.senses,
+        read_by=agent.reader.name,
+        anew=anew,
     )
 
 

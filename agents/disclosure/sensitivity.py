@@ -75,9 +75,10 @@ class Discretion:
             return known
         if len(known) + len(fresh) > MOST_KNOWN:
             wanted = {_place(scene, at) for scene in scenes for at in range(len(scene))}
-            known = {place: odds for place, odds in known.items() if place in wanted}
-        known = {**known, **dict(zip(fresh, self._judged(fresh), strict=True))}
-        self._known = known  # as a whole: other threads read it
+            self._known = known = {
+                place: known[place] for place in wanted if place in known
+            }  # others read on in the old
+        known.update(zip(fresh, self._judged(fresh), strict=True))
         return known
 
     def _judged(self, places: Sequence[tuple[Line | None, Line]]) -> list[Odds]:

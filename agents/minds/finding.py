@@ -2,15 +2,15 @@
 how sure it is; nothing where it is not sure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from math import exp
 
 import numpy as np
 
 from kithnet.agents.personal import PersonalAgent
-from kithnet.agents.wording import content_words, named_people, says_i
+from kithnet.agents.wording import content_stems, content_words, named_people, says_i
 from kithnet.memory.language.reader import Line, Span
-from kithnet.memory.language.text import sentence_with
+from kithnet.memory.language.text import sentence_with, sentences
 from kithnet.memory.owner import Hit
 
 RANKED, READ = 50, 8
@@ -21,6 +21,8 @@ BUDGET = 20_000
 """Tokens that the hits may take together: they are read one by one, in no prompt."""
 SHORT = 12
 """Words of a line that may say nothing without the one before it."""
+QUOTATION = '“”"'
+"""Marks that a span may have at one end alone."""
 AROUND = 2
 """Lines before and behind a hit that are read with it; the reader is trained on such windows."""
 
@@ -28,30 +30,48 @@ AROUND = 2
 @dataclass(frozen=True, slots=True)
 class Weights:
     """Log-odds that a span is the answer, per unit of each sign. span: its own log-odds. relevance: of its line. recall: the
-    hit's score there. named: share of the people asked about that take part in its scene or are named in it."""
+    hit's score there. rivals: the mean score of the hits behind the best, many of which are near in years of talk and few in a
+    small world. named: share of the people asked about that take part in its scene or are named in it. These make its merit.
+    How sure it is comes of that, and of its lead: how far its merit is above that of the best one that says something else."""
 
     span: float
     relevance: float
     recall: float
+    rivals: float
     named: float
+    merit: float
+    lead: float
     base: float
 
 
-WEIGHTS = Weights(0.151, 0.05, 3.512, 0.306, -4.361)
-"""Fitted by `bench/reading/calibrate.py` to 132 questions over ten seasons, each with the lines that recall found for it."""
+WEIGHTS = Weights(0.114, 0.103, 4.232, -5.064, 1.64, merit=0.729, lead=0.606, base=-2.914)
+"""Fitted by `bench/reading/calibrate.py` to 132 questions over ten seasons and those of a generated world, which weigh alike."""
+ALONE = 4.0
+"""The lead of a span beside which nothing else was found."""
+RIVALS = 9
+"""Hits behind the best one whose scores are its rivals'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """value: the words that answer. hit: the line they stand in. sure: how likely they answer, in [0, 1]. before: the line
-    before it in the scene, where it is too short to say something by itself. signs: what `sure` was computed from, in the order
-    of `Weights` less its base."""
+    before it in the scene, where it is too short to say something by itself. signs: what its merit was computed from, in the
+    order of `Weights`."""
 
     value: str
     hit: Hit
     sure: float
     before: Hit | None
     signs: tuple[float, ...]
+
+    @property
+    def quote(self) -> str:
+        """The sentence that the value stands in: of a note, which may begin with what was asked, that one alone."""
+        if self.hit.kind == "message":
+            return sentence_with(self.value, self.hit.text)
+        return next(
+            (one for one in sentences(self.hit.text) if self.value in one), sentence_with(self.value, self.hit.text)
+        )
 
 
 def answers(agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> list[Answer]:
@@ -65,11 +85,13 @@ def answers(agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> list[An
     for hit, window, span in zip(near, windows, spans, strict=True):
         if span is None:
             continue
-        one = _answer(agent, window, span, hit, look.relevance, named)
-        if one.hit.id not in found or one.sure > found[one.hit.id].sure:
+        one = _answer(agent, window, span, hit, look, named)
+        if one.hit.id not in found or merit(one.signs) > merit(found[one.hit.id].signs):
             found[one.hit.id] = one
     gone = agent.outdated([one.hit for one in found.values()])  # a line beside a hit was not recalled itself
-    return sorted((one for one in found.values() if one.hit.id not in gone), key=lambda one: -one.sure)
+    left = [one for one in found.values() if one.hit.id not in gone]
+    told = [replace(one, sure=sure(one, left) * one.hit.trust) for one in left]
+    return sorted(told, key=lambda one: -one.sure)
 
 
 def renewed(agent: PersonalAgent, question: str, found: Answer) -> Answer:
@@ -101,11 +123,13 @@ def ranked(agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> list[Hit
 
 @dataclass(frozen=True)
 class _Ranked:
-    """order: hits, the likeliest to answer first. scenes: each with the lines around it. relevance: log-odds of each."""
+    """order: hits, the likeliest to answer first. scenes: each with the lines around it. relevance: log-odds of each. rivals: as
+    in `Weights`."""
 
     order: list[Hit]
     scenes: Mapping[str, list[Hit]]
     relevance: Mapping[str, float]
+    rivals: float
 
     @classmethod
     def of(cls, agent: PersonalAgent, question: str, hits: Sequence[Hit]) -> "_Ranked":
@@ -114,31 +138,49 @@ class _Ranked:
         pairs = [(_before(agent, scenes[hit.id], hit), agent.line(hit)) for hit in lines]
         odds = agent.reader.relevance(question, pairs) if pairs else ()
         relevance = {hit.id: float(one) for hit, one in zip(lines, odds, strict=True)}
-        # recall's own score counts too: a hit may be near by a name or a word that the reader does not know
-        order = sorted(lines, key=lambda hit: -(relevance[hit.id] + RECALLED * hit.score))
-        return cls(order, scenes, relevance)
+        order = sorted(lines, key=lambda hit: -standing(relevance[hit.id], hit))
+        behind = sorted((hit.score for hit in lines), reverse=True)[1 : 1 + RIVALS]
+        return cls(order, scenes, relevance, sum(behind) / len(behind) if behind else 0.0)
 
 
 def _answer(
-    agent: PersonalAgent, window: Sequence[Hit], span: Span, near: Hit, ranks: Mapping[str, float],
-    named: Mapping[str, Sequence[str]],
+    agent: PersonalAgent, window: Sequence[Hit], span: Span, near: Hit, look: _Ranked, named: Mapping[str, Sequence[str]]
 ) -> Answer:  # fmt: skip
     hit = window[span.line]
-    value = agent.line(hit)[0] if span.start < 0 else hit.text[span.start : span.end]
+    value = agent.line(hit)[0] if span.start < 0 else hit.text[span.start : span.end].strip(QUOTATION)
     if not content_words(value):  # "I" alone says nothing
         value = sentence_with(value, hit.text)
     there = {one.sender for one in window} | {one.receiver for one in window}
     there |= {who for one in window for who in named_people(one.text, named)}
     share = len(there & named.keys()) / len(named) if named else 1.0
-    signs = (span.odds, ranks.get(hit.id, ranks[near.id]), near.score, share)
+    relevance = look.relevance.get(hit.id, look.relevance[near.id])
+    signs = (span.odds, relevance, near.score, look.rivals, share)
     short = span.line and len(hit.text.split()) <= SHORT
-    return Answer(value, hit, sure(signs) * hit.trust, window[span.line - 1] if short else None, signs)
+    return Answer(value, hit, 0.0, window[span.line - 1] if short else None, signs)
 
 
-def sure(signs: Sequence[float], weights: Weights = WEIGHTS) -> float:
-    """How likely a span with these signs is the answer."""
-    terms = (weights.span, weights.relevance, weights.recall, weights.named)
-    return 1 / (1 + exp(-float(np.dot(terms, signs)) - weights.base))
+def sure(one: Answer, among: Sequence[Answer], weights: Weights = WEIGHTS) -> float:
+    """How likely a span answers, beside all that were found."""
+    own = merit(one.signs, weights)
+    return 1 / (1 + exp(-weights.merit * own - weights.lead * lead(one, among, weights) - weights.base))
+
+
+def merit(signs: Sequence[float], weights: Weights = WEIGHTS) -> float:
+    """What the signs of a span come to, in log-odds but for a constant."""
+    return float(np.dot(astuple(weights)[: len(signs)], signs))
+
+
+def lead(one: Answer, among: Sequence[Answer], weights: Weights = WEIGHTS) -> float:
+    """How far the merit of a span is above that of the best one that says something else."""
+    said = content_stems(one.value)
+    others = [merit(other.signs, weights) for other in among if not said & content_stems(other.value)]
+    return merit(one.signs, weights) - max(others) if others else ALONE
+
+
+def standing(relevance: float, hit: Hit) -> float:
+    """What a hit is ranked by: the reader's log-odds that it answers, and recall's score, which knows names and words that the
+    reader does not."""
+    return relevance + RECALLED * hit.score
 
 
 def _scene(agent: PersonalAgent, hit: Hit) -> list[Hit]:

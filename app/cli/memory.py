@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kithnet.memory.closure import Doomed
 
 app = typer.Typer(
-    no_args_is_help=True, help="What is remembered and why: search, show, correct, explain, erase, check."
+    no_args_is_help=True, help="What is remembered and why: search, show, correct, explain, erase, check, read again."
 )
 
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="Whose memory.")]
@@ -199,6 +199,31 @@ def reindex(
         report = index_world(place.folder.parent, place.name, place.models, embedder, tell, fresh=True)
     payload = {"world": place.name, "done": report.done, "pending": report.pending, "seconds": report.seconds}
     output.show(payload, f"{report.done:,} texts embedded in {report.seconds:.1f} s", as_json)
+
+
+@app.command("reread")
+def reread(
+    person: Annotated[
+        str | None, typer.Argument(metavar="PERSON", help="Whose memory; everybody's by default.")
+    ] = None,
+    world: World = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Make the notes of talks again that another reader made; what was noted by hand stays. Stopped, it continues next time.
+
+    Example: kith memory reread --world friends
+    """
+    from kithnet.app import rereading
+    from kithnet.app.locate import settings, world_named
+
+    with output.progress("reading", "talks") as tell:
+        done = rereading.reread(world_named(world), settings(None, None), person, tell)
+    text = f"talks that another reader had read: {done.talks:,}, of {done.people:,} people"
+    if done.talks:
+        text += (
+            f"; now by {done.reader}: {done.added:,} memories added, {done.gone:,} taken away, {done.kept:,} as before"
+        )
+    output.show(done.contract(), text, as_json)
 
 
 def _confirm(foreseen: "Foreseen", world: str) -> None:

@@ -10,20 +10,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from kithnet.memory.language.reader import KINDS, RELATIONS, SECRECY, STANCES
 from kithnet.runtime.errors import InputError
 
 DATA = Path(__file__).with_name("data")
 DIALOGUES = "*_[0-9][0-9].jsonl"
 """Names of the files of dialogues."""
 ASKED = ("who", "what", "when", "where", "why", "how", "howmany", "yesno")
-KINDS = ("fact", "preference", "plan", "event", "none")
-"""What a line tells: what is so, what somebody likes, what is intended, what happened, or nothing of the kind."""
-STANCES = ("holds", "ended", "denied", "asked", "wished", "quoted")
-"""How a line tells it: it is so, it was so, it is not so, it is only asked, only wished or supposed, somebody else's words."""
-SECRECY = ("ordinary", "delicate", "confidence")
-"""Whether a line may be passed on: freely; not without thought (health, money, quarrels); told in confidence."""
-RELATIONS = ("replaces", "same", "adds", "unrelated")
-"""What a new line does to an older one: puts something else in its place, says it again, adds to it, has nothing to do with it."""
 STATES = ("planned", "cancelled", "moved", "happened")
 EVENT_PARTS = ("what", "day", "start", "end", "length")
 

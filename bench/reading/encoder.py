@@ -16,6 +16,8 @@ from kithnet.runtime.convert.safetensors import SafeTensors
 
 HEADS, EPSILON, SCALE = 12, 1e-12, 2.0
 """Attention heads; the norms' epsilon (both MiniLM's); what the adapters' product is multiplied with."""
+DROPPED = 0.1
+"""Of what the adapters see while they are trained."""
 ROUND = 32
 """Rows are padded to multiples of it: few shapes, so that memory is used again."""
 PARTS = (
@@ -35,7 +37,7 @@ class Adapted(nn.Module):
         self.b = nn.Parameter(torch.zeros(weight.shape[0], rank))
 
     def forward(self, x: Tensor) -> Tensor:
-        low = F.linear(F.linear(x, self.a.to(x.dtype)), self.b.to(x.dtype))
+        low = F.linear(F.linear(F.dropout(x, DROPPED, self.training), self.a.to(x.dtype)), self.b.to(x.dtype))
         return F.linear(x, self.weight.to(x.dtype), self.bias.to(x.dtype)) + SCALE * low
 
 
@@ -124,3 +126,15 @@ class Network(nn.Module):
             found[f"head.{name}.weight"] = head.weight.detach().numpy().astype(np.float32)
             found[f"head.{name}.bias"] = head.bias.detach().numpy().astype(np.float32)
         return found
+
+    @torch.no_grad()
+    def put(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Begin with weights as `arrays` gives them; heads that they lack stay as they are."""
+        for number, layer in enumerate(self.encoder.layers):
+            for name, part in zip(PARTS, layer.parts, strict=True):
+                part.a.copy_(torch.tensor(arrays[f"adapter.{number}.{name}.a"], dtype=torch.float32))
+                part.b.copy_(torch.tensor(arrays[f"adapter.{number}.{name}.b"], dtype=torch.float32) / SCALE)
+        for name, head in self.heads.items():
+            if f"head.{name}.weight" in arrays:
+                head.weight.copy_(torch.tensor(arrays[f"head.{name}.weight"]))
+                head.bias.copy_(torch.tensor(arrays[f"head.{name}.bias"]))

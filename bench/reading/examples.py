@@ -7,9 +7,10 @@ not of the language: `renamed` gives the people of a row other names, so that no
 import json
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kithnet.bench.asking import chosen
 from kithnet.bench.disclosure import mapping as social
@@ -172,10 +173,29 @@ def agentsocial(path: Path, *, odd: bool) -> list[Told]:
     return random.Random(3).sample(found, min(len(found), MATTERS))
 
 
-def single_lines(path: Path) -> list[Told]:
-    """Single messages with what may be passed on: the examples that the rules had."""
-    rows = [json.loads(row) for row in path.read_text(encoding="utf-8").splitlines()]
-    return [Told(("", ""), ("Sam", row["text"]), ("Sam",), "lines", secrecy=row["secrecy"]) for row in rows]
+def single_lines(paths: Sequence[Path]) -> list[Told]:
+    """Messages with what may be passed on, each with the one before it where there was one."""
+    found = []
+    for row in _rows(paths):
+        by, before = row.get("by", "Sam"), row.get("before") or {"by": "", "text": ""}
+        names = tuple(dict.fromkeys(who for who in (by, before["by"]) if who))
+        found.append(Told((before["by"], before["text"]), (by, row["text"]), names, "lines", secrecy=row["secrecy"]))
+    return found
+
+
+def single_pairs(paths: Sequence[Path]) -> list[Related]:
+    """Older and newer messages, and what the newer one does to the older."""
+    found = []
+    for row in _rows(paths):
+        old, new = ((row[part]["by"], row[part]["text"]) for part in ("old", "new"))
+        found.append(Related(old, new, row["relation"], tuple(dict.fromkeys((old[0], new[0]))), "pairs"))
+    return found
+
+
+def _rows(paths: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
+    for path in paths:
+        for row in path.read_text(encoding="utf-8").splitlines():
+            yield json.loads(row)
 
 
 def plans(seed: int) -> list[Told]:

@@ -7,15 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kithnet.bench.reading import dialogues
 from kithnet.bench.reading.examples import Asked, Related, Task, Told
 from kithnet.runtime.packing import Line, Row
-from kithnet.runtime.reader import TOOLS, Floats, Judged, Span
+from kithnet.runtime.reader import KINDS, RELATIONS, SECRECY, STANCES, TOOLS, Floats, Judged, Span
 
 MESSAGE_HEADS = (
-    ("kind", dialogues.KINDS, 0.5),
-    ("stance", dialogues.STANCES, 0.5),
-    ("secrecy", dialogues.SECRECY, 1.0),
+    ("kind", KINDS, 0.5),
+    ("stance", STANCES, 0.5),
+    ("secrecy", SECRECY, 1.0),
 )
 """Heads that read a message: their labels, and what their loss counts."""
 AROUND = 2
@@ -139,7 +138,7 @@ def messages(reads: Reads, told: Sequence[Told]) -> dict[str, float]:
         if right:
             figures[f"{name} right"] = float(np.mean(right))
     odds = np.stack([one.secrecy for one in found])
-    truth = np.array([dialogues.SECRECY.index(one.secrecy) for one in told])
+    truth = np.array([SECRECY.index(one.secrecy) for one in told])
     kept = 1 - odds[:, 0]
     for level, name in ((2, "confidences"), (1, "delicate")):
         if (truth == level).any() and (truth == 0).any():
@@ -152,7 +151,7 @@ def messages(reads: Reads, told: Sequence[Told]) -> dict[str, float]:
 def pairs(reads: Reads, related: Sequence[Related]) -> dict[str, float]:
     """The share of relations that is right, and of replacements against all others."""
     odds = reads.relations([(one.old, one.new) for one in related])
-    truth = np.array([dialogues.RELATIONS.index(one.relation) for one in related])
+    truth = np.array([RELATIONS.index(one.relation) for one in related])
     replaced = odds[:, 0] > 0.5
     return {
         "relation right": float((odds.argmax(axis=1) == truth).mean()),

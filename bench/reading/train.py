@@ -35,19 +35,21 @@ from kithnet.bench.reading.examples import (
     plans,
     renamed,
     single_lines,
+    single_pairs,
     tasks,
 )
 from kithnet.bench.reading.judging import window
 from kithnet.bench.reading.near import near
 from kithnet.bench.reading.pieces import packers
 from kithnet.bench.reading.speaking import parity, probe, reads
+from kithnet.memory.writing import speech
 from kithnet.runtime.packing import Line, Packer, Row, with_before
-from kithnet.runtime.reader import TOOLS
+from kithnet.runtime.reader import KINDS, RELATIONS, SECRECY, STANCES, TOOLS
 
 RANK = 32
 HEADS: Mapping[str, int] = {
-    "span": 2, "answers": 1, "kind": len(dialogues.KINDS), "stance": len(dialogues.STANCES),
-    "secrecy": len(dialogues.SECRECY), "relation": len(dialogues.RELATIONS),
+    "span": 2, "answers": 1, "kind": len(KINDS), "stance": len(STANCES),
+    "secrecy": len(SECRECY), "relation": len(RELATIONS),
     "task": len(TOOLS),
 }  # fmt: skip
 QUESTIONS, MESSAGES = 8, 32
@@ -58,14 +60,16 @@ ALONE = 0.3
 """How often a message is seen without the line before it."""
 SECRECY_WEIGHTS = (1.0, 2.0, 3.0)
 """What a message of each secrecy counts: what is to be kept is rare, and missing it costs more."""
-FEW = 3
+FEW = 2
 """How often pairs and tasks, of which there are few, come in an epoch."""
+RETOLD = 0.4
+"""How often two messages are seen as memories tell them, in the third person."""
 HEAD_RATE, RATE, WARM = 1e-3, 4e-4, 80
 MASKED = -1e4
-TASKS = "tasks_[a-z].jsonl"
+TASKS, LINES, PAIRS = "tasks_[a-z].jsonl", "lines_[a-z].jsonl", "pairs_[a-z].jsonl"
 PARITY = dialogues.DATA / "parity.json"
 SEED = 7
-HELD_TASKS = dialogues.DATA / "tasks_held_out.jsonl"
+HELD_TASKS = "tasks_held_out.jsonl"
 WATCHED = 120
 """Questions of FriendsQA that are judged by, of those that are not trained on."""
 
@@ -203,8 +207,14 @@ class Trainer:
         return loss
 
     def of_pairs(self, some: Sequence[Related]) -> Tensor:
-        rows = [self._packer(one.names).relation(one.old, one.new).tokens for one in some]
-        wanted = torch.tensor([dialogues.RELATIONS.index(one.relation) for one in some])
+        retold = [self.rng.random() < RETOLD for _ in some]
+        rows = [
+            self._packer(one.names)
+            .relation(*((in_memory(one.old), in_memory(one.new)) if so else (one.old, one.new)))
+            .tokens
+            for one, so in zip(some, retold, strict=True)
+        ]
+        wanted = torch.tensor([RELATIONS.index(one.relation) for one in some])
         return F.cross_entropy(self._firsts("relation", rows), wanted)
 
     def of_tasks(self, some: Sequence[Task]) -> Tensor:
@@ -220,6 +230,12 @@ class Trainer:
             out = self.network.heads[head](vectors[:, 0]) if head else vectors[:, 0]
             found |= {at: out[place] for place, at in enumerate(some)}
         return torch.stack([found[at] for at in range(len(rows))])
+
+
+def in_memory(line: Line) -> Line:
+    """A message as a memory tells it (`kithnet.memory.writing`): of its speaker, in the third person."""
+    by, text = line
+    return "", " ".join(speech.told_of(one, by, "", own=False) for one in speech.sentences(text)) or text
 
 
 def _alike(rows: Sequence[Sequence[int]], size: int = 14) -> list[list[int]]:
@@ -290,11 +306,11 @@ def train(
         tell(f"epoch {epoch + 1} ended, loss {running:.3f}, {time.perf_counter() - started:.0f} s")
 
 
-def corpora(shared: Path, writers: Sequence[Path]) -> tuple[Corpus, dict[str, Corpus]]:
-    """(what is trained on, name -> what is only judged by)."""
+def corpora(shared: Path, folder: Path) -> tuple[Corpus, dict[str, Corpus]]:
+    """(what is trained on, name -> what is only judged by). folder: of what was written for it."""
     asked, told, related = [], [], []
     held: dict[str, Corpus] = {}
-    for path in writers:
+    for path in sorted(folder.glob(dialogues.DIALOGUES)):
         some = own(dialogues.read([path]), path.stem)
         if path.stem.startswith("held_out"):
             held[path.stem] = Corpus(*some, ())
@@ -302,14 +318,16 @@ def corpora(shared: Path, writers: Sequence[Path]) -> tuple[Corpus, dict[str, Co
         asked += some[0]
         told += some[1]
         related += some[2]
-    held["tasks"] = Corpus((), (), (), (), tasks([HELD_TASKS]))
+    held["tasks"] = Corpus((), (), (), (), tasks([folder / HELD_TASKS]))
     qa, scenarios = shared / "friendsqa/friendsqa_dev.json", shared / "agentsocial/scenarios.jsonl"
     asked += friendsqa(qa, watched=False)
     held["friendsqa"] = Corpus(friendsqa(qa, watched=True)[:WATCHED], (), (), ())
-    told += [*agentsocial(scenarios, odd=False), *plans(SEED), *single_lines(dialogues.DATA / "lines_b.jsonl")]
+    told += [*agentsocial(scenarios, odd=False), *plans(SEED)]
+    told += single_lines(sorted(folder.glob(LINES)))
+    related += single_pairs(sorted(folder.glob(PAIRS)))
     held["agentsocial"] = Corpus((), agentsocial(scenarios, odd=True), (), ())
     pool = sorted({name.casefold() for one in asked for name in one.names if name.isalpha()})
-    return Corpus(asked, told, related, pool, tasks(sorted(dialogues.DATA.glob(TASKS)))), held
+    return Corpus(asked, told, related, pool, tasks(sorted(folder.glob(TASKS)))), held
 
 
 def judge(network: Network, packer: Packer, held: Mapping[str, Corpus]) -> dict[str, dict[str, float]]:
@@ -336,13 +354,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("minilm", type=Path, help="folder with model.safetensors")
     options.add_argument("--encoder", type=Path, required=True, help="the embedder's GGUF: its tokens")
-    options.add_argument("--writers", type=Path, default=dialogues.DATA, help="folder of dialogues")
+    options.add_argument("--writers", type=Path, default=dialogues.DATA, help="folder of what was written for it")
     options.add_argument("--data", type=Path, required=True, help="folder with friendsqa/ and agentsocial/")
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--state", type=Path, required=True, help="where the last epoch is kept, to go on from")
-    options.add_argument(
-        "--begin", type=Path, help="the state of an earlier training whose weights this one begins with"
-    )
+    options.add_argument("--begin", type=Path, help="weights to begin with: those of an earlier training (.npz)")
     options.add_argument("--epochs", type=int, default=3)
     options.add_argument("--rate", type=float, default=RATE)
     options.add_argument("--share", type=float, default=1.0, help="of the questions, for a learning curve")
@@ -353,7 +369,7 @@ def main() -> None:
     torch.manual_seed(given.seed)
     torch.set_num_threads(given.threads)
     packer_of = packers(given.encoder)
-    corpus, held = corpora(given.data, sorted(given.writers.glob(dialogues.DIALOGUES)))
+    corpus, held = corpora(given.data, given.writers)
     near(corpus.asked, given.encoder)
     if given.share < 1:
         few = random.Random(given.seed).sample(list(corpus.asked), int(given.share * len(corpus.asked)))
@@ -361,7 +377,7 @@ def main() -> None:
     print({"questions": len(corpus.asked), "messages": len(corpus.told), "pairs": len(corpus.related)}, flush=True)
     network = Network(given.minilm / "model.safetensors", RANK, HEADS)
     if given.begin is not None:
-        network.load_state_dict(torch.load(given.begin, weights_only=False)["network"], strict=False)
+        network.put(np.load(given.begin))
     trainer = Trainer(network, packer_of, corpus, given.seed)
     started = time.perf_counter()
     train(network, trainer, given.epochs, given.state, lambda text: print(text, flush=True), given.rate, given.polish)

@@ -18,9 +18,13 @@ Line = tuple[str, str]
 SHARED = 40.0
 """Log-odds that all of a question's words against none of them are worth to `WordReader`."""
 KINDS = ("fact", "preference", "plan", "event", "none")
+"""What a line tells: what is so, what somebody likes, what is intended, what happened, or nothing of the kind."""
 STANCES = ("holds", "ended", "denied", "asked", "wished", "quoted")
+"""How a line tells it: it is so, it was so, it is not so, it is only asked, only wished or supposed, somebody else's words."""
 SECRECY = ("ordinary", "delicate", "confidence")
+"""Whether a line may be passed on: freely; not without thought (health, money, quarrels); told in confidence."""
 RELATIONS = ("replaces", "same", "adds", "unrelated")
+"""What a new line does to an older one: puts something else in its place, says it again, adds to it, has nothing to do with it."""
 TOOLS = (
     "none", "give_up", "together", "longest", "shortest", "free", "clashes", "total", "count", "first", "last", "busiest",
     "alike", "apart",
@@ -129,8 +133,8 @@ class WordReader:
     def judged(self, messages: Sequence[tuple[Line | None, Line]]) -> list[_Sure]:
         return [
             _Sure(
-                "none" if text.endswith("?") else "fact",
-                "asked" if text.endswith("?") else "holds",
+                "fact" if _told(text) else "none",
+                "holds" if _told(text) else "asked",
                 "confidence" if self._secret & set(words(text)) else "ordinary",
             )
             for _, (_, text) in messages

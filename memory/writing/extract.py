@@ -77,7 +77,8 @@ class Statement:
     slot, value: what it gives a current value to, empty for neither. starts, ends: of an event or a plan. denied: stems
     of what it says no longer holds. changes: it says that things were otherwise before. cause: the statement that a
     "because" in the same sentence gives as the reason. weight: how much it says, in [0, 1]. loose: worth keeping only
-    where it corrects something that was said before. kin: it is about somebody of the speaker's.
+    where it corrects something that was said before. kin: it is about somebody of the speaker's. read: by the reader, so
+    that another one reads its message anew.
     """
 
     about: str
@@ -96,6 +97,7 @@ class Statement:
     weight: float = 0.5
     loose: bool = False
     kin: bool = False
+    read: bool = True
 
 
 class Senses(Protocol):

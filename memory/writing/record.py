@@ -20,13 +20,14 @@ from kithnet.memory.writing.tagging import Tagger
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What writing a session came to. added, confirmed: ids of memories ("k4"). updated: memories that are over now.
-    linked: links made. summary: the id of the session's summary, None without one."""
+    linked: links made. summary: the id of the session's summary, None without one. gone: ids of what is noted no more."""
 
     added: tuple[str, ...] = ()
     confirmed: tuple[str, ...] = ()
     updated: int = 0
     linked: int = 0
     summary: str | None = None
+    gone: tuple[str, ...] = ()
 
 
 def turns(connection: Connection, scope: Scope, session: str, own: Collection[str] = (), owner: str = "") -> list[Turn]:
@@ -88,11 +89,14 @@ def write(
     private: bool,
     summary: tuple[str, str] | None,
     senses: Senses | None = None,
+    read_by: str = "",
+    anew: bool = False,
 ) -> Written:
     """Write the statements of a session, and its summary: (id of the person it is about, text).
 
     confided: numbers of messages that were said in confidence: what they state may be told to those present alone.
-    private: nothing of the session may be told to anyone.
+    private: nothing of the session may be told to anyone. read_by: the reader that judged the statements. anew: take away what
+    another one noted and they do not say.
     """
     known = cast(connection, scope)
     people = {person: egocentric.person_key(connection, person) for person in _mentioned(statements, summary)}
@@ -105,7 +109,9 @@ def write(
         for name in called
         for stem in lexical.stems(name)
     }
-    writer = SessionWriter(connection, scope, session, people, names, audience, senses)
+    writer = SessionWriter(connection, scope, session, people, names, audience, senses, read_by)
+    if anew:
+        writer.take_away(statements)
     written = writer.write(statements)
     if summary is not None:
         about, text = summary

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, select
 
-from kithnet.memory import egocentric, lexical, links, schema, texts
+from kithnet.memory import egocentric, lexical, links, readings, schema, texts
 from kithnet.memory.language.text import stem
 from kithnet.memory.scope import Scope
 from kithnet.memory.writing import slots
@@ -29,13 +29,15 @@ Audience = frozenset[int] | None
 
 @dataclass(slots=True)
 class Written:
-    """Numbers of the memories that a session added and of those it confirmed; counts of what it closed and linked."""
+    """Numbers of the memories that a session added, of those it confirmed, and of those that another reader had read in it and
+    that are taken away; counts of what it closed and linked."""
 
     added: list[int] = field(default_factory=list)
     confirmed: list[int] = field(default_factory=list)
     updated: int = 0
     linked: int = 0
     summary: int | None = None
+    gone: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class SessionWriter:
 
     people: id -> key of everybody a statement names. names: stems of the words that people are called by, which are no
     topic. audience: message number -> who alone may be told what it says; absent for everybody. senses: tells what
-    corrects what where no rule does.
+    corrects what where no rule does. read_by: the reader that judged the statements.
     """
 
     def __init__(
@@ -70,10 +72,11 @@ class SessionWriter:
         names: Collection[str],
         audience: Mapping[int, frozenset[int]],
         senses: Senses | None = None,
+        read_by: str = "",
     ) -> None:
         self._connection, self._scope, self._session = connection, scope, session
         self._people, self._names, self._audience = people, frozenset(names), audience
-        self._senses = senses
+        self._senses, self._read_by = senses, read_by
         self.written = Written()
 
     def write(self, statements: Iterable[Statement]) -> Written:
@@ -85,6 +88,11 @@ class SessionWriter:
                 if cause is not None:
                     self._link(cause, effect, "causes", statement.evidence)
         return self.written
+
+    def take_away(self, statements: Iterable[Statement]) -> None:
+        """Take away what another reader noted of this session and these statements do not say."""
+        said = [self._note(one) for statement in statements for one in (statement, statement.cause) if one is not None]
+        self.written.gone = readings.take_away(self._connection, self._scope, self._session, said, self._read_by)
 
     def summarise(self, about: int, text: str, audience: Audience) -> int:
         """Write the session's summary, in the place of an earlier one of the same session; everything is part of it."""
@@ -151,6 +159,7 @@ class SessionWriter:
             supersedes=None,
             starts=statement.starts,
             ends=statement.ends,
+            read_by=self._read_by if statement.read else "",
         )
 
     def _written_before(self, statement: Statement) -> int | None:

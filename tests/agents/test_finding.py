@@ -1,14 +1,16 @@
 """The trained reader's way to an answer: ranked lines, spans with the sentence around them, and silence where it is not sure."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
 
 from kithnet.agents.disclosure.policy import Policy, Rule
 from kithnet.agents.minds import finding
-from kithnet.agents.minds.finding import Weights, sure
+from kithnet.agents.minds.finding import Answer, Weights, sure
 from kithnet.app.cast import Cast
 from kithnet.memory.language.reader import WordReader
+from kithnet.memory.owner import Hit
 from kithnet.memory.store import Store
 
 from .conftest import KEY, KEY_LINES
@@ -45,7 +47,7 @@ def test_agents_with_a_reader_answer_with_the_words_and_who_said_them(bench: Any
 
 
 def test_agents_with_a_reader_that_is_not_sure_know_nothing(bench: Any, key_world: Store) -> None:
-    talk = bench.talk(key_world, KEY, ("ana", "ben"), sure=0.999)
+    talk = bench.talk(key_world, KEY, ("ana", "ben"), sure=0.999, consulted=0.999)
     assert not talk.state["result"]["known"]
 
 
@@ -103,9 +105,23 @@ def test_a_value_that_was_taken_back_is_told_as_what_holds_since(bench: Any) -> 
     assert finding.renewed(agent, KEY, now) == now
 
 
-@pytest.mark.parametrize("sign", range(4))
+WEIGHTS = Weights(0.5, 0.5, 0.5, 0.5, 0.5, merit=1.0, lead=0.2, base=-1.0)
+
+
+def found(value: str, signs: Sequence[float]) -> Answer:
+    return Answer(value, cast(Hit, None), 0.0, None, tuple(signs))
+
+
+@pytest.mark.parametrize("sign", range(5))
 def test_each_sign_makes_it_surer(sign: int) -> None:
-    weights = Weights(0.5, 0.5, 0.5, 0.5, -1.0)
-    low, high = [0.0] * 4, [0.0] * 4
+    low, high = [0.0] * 5, [0.0] * 5
     high[sign] = 1.0
-    assert 0 < sure(low, weights) < sure(high, weights) < 1
+    one, two = (found("the shed", signs) for signs in (low, high))
+    assert 0 < sure(one, [one], WEIGHTS) < sure(two, [two], WEIGHTS) < 1
+
+
+def test_it_is_less_sure_beside_something_else_and_not_beside_the_same() -> None:
+    one, again, other = found("the shed", [1.0] * 5), found("in the shed", [0.9] * 5), found("the attic", [0.9] * 5)
+    alone = sure(one, [one], WEIGHTS)
+    assert sure(one, [one, again], WEIGHTS) == alone > sure(one, [one, other], WEIGHTS)
+    assert sure(other, [one, other], WEIGHTS) < sure(one, [one, other], WEIGHTS)

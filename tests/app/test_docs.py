@@ -234,6 +234,7 @@ def remembered(desk: Desk, person: str, partner: str) -> dict[str, Any]:
         "kith memory erase": desk.data(f"memory erase {said} --dry-run"),
         "kith memory fsck": desk.data("memory fsck"),
         "kith memory reindex": desk.data("memory reindex"),
+        "kith memory reread": desk.data("memory reread"),
     }
 
 

@@ -190,6 +190,13 @@ def test_what_a_run_will_cost_is_told_before_its_first_call_and_stands_beside_th
     assert (bounded.calls, bounded.sent + bounded.generated <= 4 * 300, bounded.seconds) == (12, True, 240)
 
 
+def test_where_the_reader_thinks_no_model_call_is_foreseen_and_runs_of_another_mind_tell_nothing(world: Path) -> None:
+    run(world)
+    done = run(world, config=Config.load(None, ["model.mind=reader"]))
+    assert (done.estimate.basis, done.estimate.calls, done.estimate.sent) == ("reader", 0, 0)
+    assert done.usage.calls == 0 and "the reader thinks for the agents" in done.estimate.told()
+
+
 def test_a_world_in_which_people_chatted_with_agents_is_simulated(plain: Path) -> None:
     with Store.open(plain / "kith.db") as store:
         person, partner = (one.id for one in store.people()[:2])

@@ -46,9 +46,10 @@ def _day(value: str, quote: str, at: str) -> str:
     if not at:
         return ""
     said = datetime.fromisoformat(at)
-    when = days.find(value, said) or days.find(quote, said)
-    if when is None:
+    named = [*days.times(value, said)] or [*days.times(quote, said)]
+    if len(named) != 1:  # of several days in the sentence, which one the value stands for is not known
         return ""
+    (when,) = named
     first, last = when.start.date(), (when.end - timedelta(microseconds=1)).date()
     return f", {first}" if first == last else f", {first} to {last}"
 

@@ -5,7 +5,6 @@ from functools import lru_cache
 
 from kithnet.agents.minds.rules.examples import examples
 from kithnet.agents.minds.rules.likeness import Likeness
-from kithnet.agents.wording import content_stems
 from kithnet.memory.vectors import Embedder
 from kithnet.memory.writing import tastes
 
@@ -34,10 +33,3 @@ def judge(texts: Sequence[str], embedder: Embedder) -> list[tuple[float, float]]
         (float(like - dislike) / 2 + CUE * tastes.leaning(text), float(max(like, dislike) - neither))
         for text, (like, dislike, neither) in zip(texts, scores, strict=True)
     ]
-
-
-@lru_cache(maxsize=1)
-def emotive() -> frozenset[str]:
-    """Stems in which people speak of any thing at all, as in the examples: none of them is the thing."""
-    banks = examples("leanings")
-    return content_stems(" ".join((*banks["like"], *banks["dislike"])).replace("{}", ""))

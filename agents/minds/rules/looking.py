@@ -59,14 +59,14 @@ class Look:
         """What the reader finds, where it is sure of it; where that was taken back since, what holds now."""
         agent, question = self.agent, self.rationale.question
         found = finding.answers(agent, question, recalled.hits)
-        if not found or found[0].sure < self.settings.sure:
+        if not found or found[0].sure < (self.settings.sure if self.view.top else self.settings.consulted):
             return None
         best = finding.renewed(agent, question, found[0])
         value = finding.person(agent, best) if self.rationale.kind == "person" else best.value
         self._emit("found", value=value, evidence=best.hit.id, support=round(best.sure, 3))
         before = (best.before.id,) if best.before else ()
         also = tuple(dict.fromkeys((*agent.evidence(best.hit).sources, *before)))
-        return value, Cite(best.hit.id, sentence_with(best.value, best.hit.text), best.sure, also)
+        return value, Cite(best.hit.id, best.quote, best.sure, also)
 
     def _corroborated(self, recalled: Recall, claim: Claim) -> Found | None:
         """A memory of one's own that says what was heard; the same words are no better evidence than the claim."""
