@@ -30,7 +30,7 @@ class Item:
     id: str = ""
 
 
-SECRET, BESIDE, GUARDED = 0.6, 0.99, 0.7
+SECRET, BESIDE, GUARDED = 0.4, 0.99, 0.75
 """From which odds a message is told in confidence; from which one beside it makes it so; from which it is no ordinary one.
 Chosen on a writer that the reader was not trained on (`kith bench reading`)."""
 MOST_KNOWN = 50_000
