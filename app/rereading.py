@@ -66,7 +66,7 @@ def reread(place: Place, config: Config, person: str | None, tell: Tell) -> Rere
             noted = _again(agent, talk)
             added, gone, kept = added + len(noted.added), gone + len(noted.gone), kept + len(noted.confirmed)
             tell(number, len(work))
-    if added and embedder is not None and (place.folder / "vectors").is_dir():
+    if (added or gone) and embedder is not None and (place.folder / "vectors").is_dir():
         index_world(place.folder.parent, place.name, place.models, config.embedder.name)
     owners = len({agent.person for agent, _ in work})
     return Reread(place.name, reader.name, owners, len(work), added, gone, kept)

@@ -16,7 +16,7 @@ class Readings:
         self._database, self._scope = database, scope
 
     def by_another(self, reader: str) -> list[str]:
-        """Ids of the sessions, oldest first, of which another reader than this one noted something."""
+        """Ids of the sessions, oldest first, that another reader than this one read."""
         memory, session = schema.memory.c, schema.session.c
         query = self._scope.memories(session.id).join(schema.session, session.key == memory.session)
         query = query.where(memory.read_by.is_not(None), memory.read_by != reader)
@@ -45,7 +45,8 @@ def take_away(
     key = select(schema.session.c.key).where(schema.session.c.id == session).scalar_subquery()
     query = scope.memories(memory.id, memory.about, memory.kind, memory.fingerprint, memory.restricted)
     gone = []
-    for row in connection.execute(query.where(memory.session == key, memory.read_by.is_not(None))).all():
+    read = (memory.session == key, memory.read_by.is_not(None))  # its summary says so too, where nothing else was noted
+    for row in connection.execute(query.where(*read, memory.kind != "summary")).all():
         people = connection.scalars(select(listed.person).where(listed.memory == row.id))
         audience = frozenset(people) if row.restricted else None
         if (row.about, row.kind, row.fingerprint, audience) not in wanted:
@@ -55,5 +56,5 @@ def take_away(
     connection.execute(own.where(memory.superseded_by.in_(gone)).values(opened))
     for one in gone:
         egocentric.forget(connection, scope, one)
-    connection.execute(own.where(memory.session == key, memory.read_by.is_not(None)).values({"read_by": reader}))
+    connection.execute(own.where(*read).values({"read_by": reader}))
     return gone

@@ -75,9 +75,8 @@ class Discretion:
             return known
         if len(known) + len(fresh) > MOST_KNOWN:
             wanted = {_place(scene, at) for scene in scenes for at in range(len(scene))}
-            self._known = known = {
-                place: known[place] for place in wanted if place in known
-            }  # others read on in the old
+            # a new one: others read on in the old
+            self._known = known = {place: known[place] for place in wanted if place in known}
         known.update(zip(fresh, self._judged(fresh), strict=True))
         return known
 

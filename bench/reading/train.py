@@ -207,12 +207,10 @@ class Trainer:
         return loss
 
     def of_pairs(self, some: Sequence[Related]) -> Tensor:
-        retold = [self.rng.random() < RETOLD for _ in some]
+        told = [in_memory if self.rng.random() < RETOLD else lambda line: line for _ in some]
         rows = [
-            self._packer(one.names)
-            .relation(*((in_memory(one.old), in_memory(one.new)) if so else (one.old, one.new)))
-            .tokens
-            for one, so in zip(some, retold, strict=True)
+            self._packer(one.names).relation(way(one.old), way(one.new)).tokens
+            for one, way in zip(some, told, strict=True)
         ]
         wanted = torch.tensor([RELATIONS.index(one.relation) for one in some])
         return F.cross_entropy(self._firsts("relation", rows), wanted)

@@ -51,6 +51,17 @@ def test_agents_with_a_reader_that_is_not_sure_know_nothing(bench: Any, key_worl
     assert not talk.state["result"]["known"]
 
 
+@pytest.mark.parametrize(("limits", "known"), [({"consulted": 1.0}, False), ({"sure": 1.0}, True)])
+def test_a_third_person_has_to_be_surer(bench: Any, key_world: Store, limits: dict[str, float], known: bool) -> None:
+    """Neither Ana nor Ben knows; who is consulted does."""
+    assert bench.talk(key_world, KEY, ("ana", "ben"), **limits).state["result"]["known"] == known
+
+
+def test_a_note_is_quoted_without_what_was_asked() -> None:
+    hit = Hit("k1", "fact", "Which name? Lola: “Miss Wiggle”", 1.0, 0.0, None, 0.0, "ana", "ana", None, "", (), "ana")
+    assert Answer("Miss Wiggle", hit, 1.0, None, ()).quote == "Lola: “Miss Wiggle”"
+
+
 def test_what_the_reader_takes_for_a_confidence_is_not_told(bench: Any, key_world: Store) -> None:
     telling, policy = WordReader(secret=("pot",)), Policy((Rule("tell", sensitivity="ordinary"),), "refuse")
     talk = bench.talk(key_world, KEY, ("ana", "ben"), reader=telling, policy=policy)

@@ -87,6 +87,19 @@ def test_what_it_reads_otherwise_goes_what_that_had_ended_holds_again_and_the_re
     assert standing(place) == {dog, "Ben moved from Porto to Faro.", by_hand}
 
 
+def test_a_talk_of_which_nothing_was_noted_is_read_again_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place("w", tmp_path / "worlds" / "w", tmp_path / "models")
+    said = ChatMessage(0, "ben", "ana", "I moved to Evora.", datetime(2024, 6, 1), "s2")
+    with Store.create(place.folder / "kith.db", {"kind": "test"}) as store:
+        store.ingest([Person("ana", "Ana"), Person("ben", "Ben")], [Tie("ana", "ben")], [said])
+        assert (
+            session_notes.write_session(Cast(store, Policy(), reader=Doubting()).agent("ana"), "s2", "ben").added == ()
+        )
+    become(monkeypatch, WordReader())
+    assert (reread(place).talks, reread(place).talks) == (1, 0)
+    assert standing(place) == {"Ben moved to Evora."}
+
+
 def test_without_a_reader_or_with_nobody_of_that_name_nothing_is_changed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

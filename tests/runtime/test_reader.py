@@ -73,6 +73,19 @@ def test_a_closed_reader_reads_no_more(reader_path: Path) -> None:
         loaded.relevance("Who?", [(None, ("Ana", "Me."))])
 
 
+def test_of_spans_that_overlap_the_one_that_has_most_in_common_with_them_is_taken() -> None:
+    row = Packer(lambda word: [len(word)], 1, 2).window("Who?", [("", "the second witch of four"), ("", "here")])
+    scores = np.full((len(row.tokens), 2), -9, np.float32)
+    places = {(word.line, word.start): word for word in row.words}
+    scores[places[1, 0].first] = 2.2  # "here" is the likeliest by itself
+    for start, end in ((0, 11), (4, 17)):
+        scores[places[0, start].first, 0] = scores[places[0, end].last, 1] = 2
+    scores[0] = 0
+    found = best_span(row, scores)
+    assert found is not None and found.line == 0
+    assert found.odds == pytest.approx(4.4)
+
+
 def test_a_span_stays_in_one_line_and_apart_from_names() -> None:
     row = Packer(lambda word: [len(word)], 1, 2).window("Who?", [("Ana", "red car"), ("Ben", "blue bus")])
     scores = np.zeros((len(row.tokens), 2), np.float32)
