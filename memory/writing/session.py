@@ -99,19 +99,9 @@ class SessionWriter:
         slot = f"session {self._session}"
         # Its evidence is what its parts stand on.
         note = egocentric.Note(
-            about,
-            self._scope.owner,
-            "summary",
-            text,
-            slot,
-            (),
-            audience,
-            self._session,
-            None,
-            0.4,
-            None,
-            read_by=self._read_by,
+            about, self._scope.owner, "summary", text, slot, (), audience, self._session, None, 0.4, None
         )
+        note = replace(note, read_by=self._read_by)
         summary = int(egocentric.remember(self._connection, self._scope, note).id[1:])
         for part in dict.fromkeys((*self.written.added, *self.written.confirmed)):
             self._link(part, summary, "part_of", None)
