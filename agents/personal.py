@@ -194,10 +194,8 @@ class PersonalAgent:
         """The messages just before and just after one, `count` of each at most; none of a noted memory."""
         if hit.kind != "message":
             return [], []
-        others = self.memory.neighbours(hit.id, before=count, after=count)
-        number = int(hit.id[1:])
-        before = [one for one in others if int(one.id[1:]) < number]
-        return before, others[len(before) :]
+        before = self.memory.neighbours(hit.id, before=count, after=0)
+        return before, self.memory.neighbours(hit.id, before=0, after=count)
 
     def line(self, hit: Hit) -> Line:
         """A message or memory as a reader sees it: the first name of who said it, and the words."""
@@ -206,7 +204,7 @@ class PersonalAgent:
 
     def _present(self, hit: Hit) -> frozenset[str]:
         """Who else knows a line by having been there, or is meant to hear it."""
-        may_know = (hit.sender, hit.receiver, hit.told_by, *(hit.audience or ()))
+        may_know = (hit.sender, *hit.receivers, hit.told_by, *(hit.audience or ()))
         return frozenset(p for p in may_know if p and p != self.person)
 
     def _told_as(

@@ -202,9 +202,9 @@ class _Chat:
 
 def _memory(exchanges: list[Exchange], noted: list[str]) -> str:
     used = exchanges[-1].used if exchanges else ()
-    lines = [f"  {hit.id} {hit.sender} to {hit.receiver} ({hit.score:.2f}): {hit.text}" for hit in used] or [
-        "  nothing"
-    ]
+    lines = [
+        f"  {hit.id} {hit.sender} to {', '.join(hit.receivers)} ({hit.score:.2f}): {hit.text}" for hit in used
+    ] or ["  nothing"]
     return "\n".join(["the last reply was made from:", *lines, "noted:", *([f"  {n}" for n in noted] or ["  nothing"])])
 
 

@@ -169,7 +169,7 @@ def _spoken(person: str, said: Utterance) -> dict[str, Any]:
     """An utterance of a person's agent in the form of an item. messages: the one that it answered."""
     answered = (said.answers,) if said.answers else ()
     hit = Hit(
-        said.id, "utterance", said.text, 1.0, 0.0, None, 0.0, person, said.partner, said.at, said.session, answered,
+        said.id, "utterance", said.text, 1.0, 0.0, None, 0.0, person, (said.partner,), said.at, said.session, answered,
         told_by=f"{person}'s agent",
     )  # fmt: skip
     return _item(hit, dossier.Behind())
@@ -180,7 +180,7 @@ def _item(hit: Hit, behind: dossier.Behind) -> dict[str, Any]:
         **{key: value for key, value in as_json(hit).items() if key != "score"},
         "about": hit.about,
         "sender": hit.sender,
-        "receiver": hit.receiver,
+        "receivers": list(hit.receivers),
         "session": hit.session,
         "at": _when(hit.at),
         "recorded_at": _when(behind.recorded_at),
@@ -219,7 +219,7 @@ def show_text(shown: Mapping[str, Any]) -> str:
     for item in items if len(items) == 1 else ():
         facts = [
             ("text", item["text"]),
-            ("from, to", f"{item['sender']}, {item['receiver']}"),
+            ("from, to", f"{item['sender']}, {', '.join(item['receivers'])}"),
             ("session", item["session"]),
             ("at", item["at"]),
             ("holds", f"{item['valid_from'] or 'always'} to {item['valid_to'] or 'now'}" if item["about"] else None),

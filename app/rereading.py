@@ -74,7 +74,7 @@ def reread(place: Place, config: Config, person: str | None, tell: Tell) -> Rere
 
 def _again(agent: PersonalAgent, talk: str) -> Kept:
     outside = talk in agent.memory.sessions_with(OUTSIDE)
-    others = (one for hit in agent.memory.session(talk) for one in (hit.sender, hit.receiver) if one != agent.person)
+    others = (one for hit in agent.memory.session(talk) for one in (hit.sender, *hit.receivers) if one != agent.person)
     partner = OUTSIDE if outside else next(others, agent.person)
     return session_notes.write_session(
         agent,

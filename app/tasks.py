@@ -55,7 +55,7 @@ def probes(store: Store, count: int, seed: int) -> list[Planned]:
     ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     frequency: Counter[str] = Counter()
     for message in messages:
-        heard[message.text] |= {message.sender, message.receiver}
+        heard[message.text] |= message.parties
         ids[message.sender, message.text].append(message.id)
     for text in heard:
         frequency.update(set(content_words(text)))
@@ -70,7 +70,7 @@ def probes(store: Store, count: int, seed: int) -> list[Planned]:
         topic = topic_of(message, frequency, names)
         pair = _askers(message, heard[message.text], alters, far=len(drawn) % 2 == 1, choose=choose) if topic else None
         if topic and pair:
-            question = f"What did {names[message.sender]} tell {names[message.receiver]} about {topic}?"
+            question = f"What did {names[message.sender]} tell {names[message.receivers[0]]} about {topic}?"
             kind = "third-party" if len(drawn) % 2 else "direct"
             evidence = tuple(ids[message.sender, message.text])
             drawn.append(Planned(f"t{len(drawn) + 1}", question, *pair, kind, (), evidence))
@@ -101,7 +101,7 @@ def _askers(
     message: StoredMessage, heard: set[str], alters: Mapping[str, Sequence[str]], *, far: bool, choose: random.Random
 ) -> tuple[str, str] | None:
     """An instructor and an assistant who are tied; nobody who heard the message instructs."""
-    holders = sorted({message.sender, message.receiver})
+    holders = sorted(message.parties)
     near = [(a, h) for h in holders for a in alters.get(h, ()) if a not in heard]
     if far:
         near = [(b, a) for a, _ in near for b in alters.get(a, ()) if b not in heard]

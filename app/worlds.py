@@ -238,12 +238,13 @@ def _sweep(folder: Path, name: str) -> None:
 
     An older world that had stepped aside for one that never came goes back to its place.
     """
-    for left in sorted(folder.glob(f"{ASIDE}{name}.*")):
+    digits = "[0-9a-f]" * 8  # not `.old-NAME.lock`, the lock of a world that is called `old-NAME`
+    for left in sorted(folder.glob(f"{ASIDE}{name}.{digits}")):
         if (folder / name).exists():
             _remove(left)
         else:
             left.rename(folder / name)
-    for left in sorted(folder.glob(f"{UNFINISHED}{name}.*")):
+    for left in sorted(folder.glob(f"{UNFINISHED}{name}.{digits}")):
         _remove(left)
 
 

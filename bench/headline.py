@@ -59,7 +59,7 @@ def draw(store: Store, parts: int, seed: int) -> Headline:
     messages = list(store.messages())
     heard: defaultdict[str, set[str]] = defaultdict(set)
     for message in messages:
-        heard[message.text] |= {message.sender, message.receiver}
+        heard[message.text] |= message.parties
     frequency = Counter(word for text in heard for word in set(content_words(text)))
     random.Random(seed).shuffle(messages)
     for assistant in sorted(strength, key=lambda p: (-len(strength[p]), p)):
@@ -78,13 +78,13 @@ def _parts(
     found: list[Part] = []
     spent: Counter[str] = Counter()
     for message in messages:
-        pair = {message.sender, message.receiver}
+        pair = message.parties
         if not pair <= alters or heard[message.text] & askers or len(heard[message.text]) > 2:
             continue
         topic = topic_of(message, frequency, names)
         if topic and not any(spent[person] > 2 for person in pair):
             spent.update(pair)
-            question = f"What did {names[message.sender]} tell {names[message.receiver]} about {topic}?"
+            question = f"What did {names[message.sender]} tell {names[message.receivers[0]]} about {topic}?"
             found.append(Part(question, (message.id,)))
         if len(found) == count:
             break

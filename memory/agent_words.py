@@ -12,10 +12,12 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from kithnet.memory import schema
 from kithnet.memory.closure import Closure, cited, on_evidence, rows, wholes
+from kithnet.memory.conversations import the_other
 from kithnet.memory.erase import forget_texts
-from kithnet.memory.scope import RECEIVER, SENDER
+from kithnet.memory.scope import SENDER
 from kithnet.memory.utterances import CHAT
 
+RECEIVER = schema.person.alias("receiver")
 _CHUNK = 500
 
 
@@ -64,11 +66,11 @@ def _unmarked(connection: Connection) -> list[int]:
     """Agents' words in chats without marks. A chat whose two sides did not speak in turn was erased from, and is left."""
     message, chats = schema.message.c, defaultdict[int, list[Any]](list)
     query = (
-        select(message.id, message.session, message.sender, message.receiver, message.recalled,
+        select(message.id, message.session, message.sender, RECEIVER.c.key.label("receiver"), message.recalled,
                SENDER.c.outside.label("typed"), RECEIVER.c.outside.label("to_typist"))
         .join(schema.session, schema.session.c.key == message.session)
         .join(SENDER, SENDER.c.key == message.sender)
-        .join(RECEIVER, RECEIVER.c.key == message.receiver)
+        .join(RECEIVER, RECEIVER.c.key == the_other())
         .where(schema.session.c.id.startswith(CHAT, autoescape=True))
         .order_by(message.id)
     )  # fmt: skip
@@ -88,7 +90,7 @@ def _partners_summaries(connection: Connection, found: Closure) -> None:
     """A partner summed a chat up in the words of the agent that spoke to them."""
     message, memory = schema.message.c, schema.memory.c
     query = select(memory.id).join(schema.message, message.session == memory.session)
-    query = query.where(memory.kind == "summary", memory.owner == message.receiver)
+    query = query.where(memory.kind == "summary", memory.owner == the_other())
     for chunk in _chunks(found.messages):
         for key in connection.scalars(query.where(message.id.in_(chunk))):
             found.memories.setdefault(int(key), "a summary of it")
@@ -97,7 +99,7 @@ def _partners_summaries(connection: Connection, found: Closure) -> None:
 def _to_utterance(connection: Connection, key: int) -> None:
     """Keep one message as an utterance that answers what was said before it; usages name it from now on."""
     message, before = schema.message.c, schema.message.alias()
-    query = select(message.sender, message.receiver, message.session, schema.text.c.body)
+    query = select(message.sender, the_other().label("receiver"), message.session, schema.text.c.body)
     row = connection.execute(query.join(schema.text).where(message.id == key)).one()
     heard = select(func.max(before.c.id)).where(
         before.c.session == row.session, before.c.sender == row.receiver, before.c.id < key

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, or_, select
 
 from kithnet.memory import lexical, schema
+from kithnet.memory.conversations import heard_by
 from kithnet.memory.egocentric import item_key, person_key
 from kithnet.memory.language.text import index_words
 from kithnet.runtime.errors import InputError
@@ -142,10 +143,18 @@ def _asked(connection: Connection, item: str, found: Closure) -> None:
 def _of_person(connection: Connection, person: str, found: Closure) -> None:
     found.person = key = person_key(connection, person)
     message, memory = schema.message.c, schema.memory.c
-    talk = select(message.id).where(or_(message.sender == key, message.receiver == key))
+    alone = message.circle.in_(_of_two_at_most(key))
+    talk = select(message.id).where(or_(message.sender == key, alone))
     found.messages.update((one, "sent or received") for one in connection.scalars(talk))
     notes = select(memory.id).where(or_(memory.owner == key, memory.about == key, memory.told_by == key))
     found.memories.update((one, "of, about or by the person") for one in connection.scalars(notes))
+
+
+def _of_two_at_most(person: int) -> Select[Any]:
+    """The circles in which a person is with one other or alone; what others say in a larger one stays theirs."""
+    member, own = schema.circle_member.alias(), schema.circle_member.alias("own")
+    query = select(member.c.circle).join(own, own.c.circle == member.c.circle).where(own.c.person == person)
+    return query.group_by(member.c.circle).having(func.count() <= 2)
 
 
 def _same_line(connection: Connection, messages: Collection[int]) -> set[int]:
@@ -197,9 +206,8 @@ def _derived(connection: Connection, found: Closure) -> None:
 
 def _parties(connection: Connection, found: Closure) -> set[int]:
     """Whose messages and memories go."""
-    pairs = _pairs(connection, found.messages)
     owners = _within(connection, select(schema.memory.c.owner), schema.memory.c.id, found.memories)
-    return {*(key for pair in pairs for key in pair), *owners}
+    return {*_present(connection, found.messages), *owners}
 
 
 _NOTES = select(schema.memory.c.id, schema.memory.c.owner, schema.text.c.body).join(
@@ -247,9 +255,7 @@ def _of_sessions(connection: Connection, found: Closure) -> None:
     message, memory = schema.message.c, schema.memory.c
     query = select(memory.id).join(schema.message, message.session == memory.session)
     cited = select(schema.evidence.c.memory).where(schema.evidence.c.memory == memory.id).exists()
-    query = query.where(
-        memory.kind == "summary", ~cited, or_(message.sender == memory.owner, message.receiver == memory.owner)
-    )
+    query = query.where(memory.kind == "summary", ~cited, heard_by(memory.owner))
     for key in _within(connection, query, message.id, found.messages):
         found.memories.setdefault(key, "a summary of its session")
 
@@ -329,9 +335,12 @@ def _bodies(connection: Connection, table: Any, keys: Collection[int]) -> list[s
     return [str(body) for body in _within(connection, query, table.c.id, keys)]
 
 
-def _pairs(connection: Connection, keys: Collection[int]) -> list[Row[Any]]:
+def _present(connection: Connection, keys: Collection[int]) -> set[int]:
+    """Who could read any of these messages."""
     message = schema.message.c
-    return list(_rows_within(connection, select(message.sender, message.receiver).distinct(), message.id, keys))
+    member = schema.circle_member.c
+    there = select(member.person).join(schema.message, message.circle == member.circle).distinct()
+    return set(_within(connection, there, message.id, keys))
 
 
 def _within(

@@ -98,9 +98,10 @@ def _later(
     rare = np.count_nonzero(held, axis=1) <= np.array(most)
     sender = view.of_starts("sender")
     later = np.flatnonzero(held[rare].any(axis=0) & (sender == sender[utterance]))
-    later = later[later > utterance]
+    order = view.of_starts("seq")
+    later = later[order[later] > order[utterance]]
     query = search.scope.message_rows().where(schema.message.c.id.in_(view.ids[view.starts[later]].tolist()))
-    rows = search.connection.execute(query.order_by(schema.message.c.id)).all()
+    rows = search.connection.execute(query.order_by(schema.message.c.seq)).all()
     return {term.stem for term, is_rare in zip(terms, rare, strict=True) if is_rare}, rows
 
 

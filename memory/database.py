@@ -54,8 +54,9 @@ class Place(Protocol):
     errors: tuple[type[Exception], ...]
     """What the driver raises."""
 
-    def engine(self, read_only: bool, busy_seconds: float) -> Engine:
-        """Connections whose transactions are snapshots that cannot write, or begin with the write lock."""
+    def engine(self, read_only: bool, busy_seconds: float, *, changing: bool = False) -> Engine:
+        """Connections whose transactions are snapshots that cannot write, or begin with the write lock. changing: for a
+        change of the schema, in which tables that others refer to are made anew."""
         ...
 
     def prepare(self, connection: Connection) -> None:
@@ -86,7 +87,7 @@ class SqlitePlace:
     def __str__(self) -> str:
         return str(self._path)
 
-    def engine(self, read_only: bool, busy_seconds: float) -> Engine:
+    def engine(self, read_only: bool, busy_seconds: float, *, changing: bool = False) -> Engine:
         url = URL.create("sqlite", database=str(self._path))
         engine = create_engine(url, connect_args={"timeout": busy_seconds})
 
@@ -94,7 +95,8 @@ class SqlitePlace:
         def prepare(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None  # the "begin" below decides, not the driver
             last = "query_only=ON" if read_only else "journal_mode=WAL"
-            for pragma in ("foreign_keys=ON", "synchronous=FULL", "secure_delete=ON", last):
+            keys = "OFF" if changing else "ON"  # dropping a table would take along what refers to it
+            for pragma in (f"foreign_keys={keys}", "synchronous=FULL", "secure_delete=ON", last):
                 connection.execute(f"PRAGMA {pragma}")
 
         @event.listens_for(engine, "begin")
@@ -151,8 +153,8 @@ class Database:
             self.close()
             raise
 
-    def _engine(self, read_only: bool) -> Engine:
-        engine = self._place.engine(read_only, self._busy_seconds)
+    def _engine(self, read_only: bool, changing: bool = False) -> Engine:
+        engine = self._place.engine(read_only, self._busy_seconds, changing=changing)
         event.listen(engine, "handle_error", self._translate, retval=True)
         return engine
 
@@ -167,9 +169,13 @@ class Database:
             if not behind:
                 migrate(connection)  # applies nothing: refuses a newer or foreign file
         if behind:
-            with self.write() as connection:
-                self._place.prepare(connection)
-                migrate(connection)
+            changer = self._engine(read_only=False, changing=True)
+            try:
+                with self._alone(), self._told_plainly(), changer.begin() as connection:
+                    self._place.prepare(connection)
+                    migrate(connection)
+            finally:
+                changer.dispose()
 
     @contextlib.contextmanager
     def _told_plainly(self) -> Iterator[None]:

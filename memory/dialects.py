@@ -128,6 +128,24 @@ def declare(connection: Connection, statement: str) -> None:
     connection.exec_driver_sql(statement)
 
 
+def function(name: str, body: str) -> str:
+    """The declaration of a function of PostgreSQL's that a trigger calls."""
+    return f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ {body} $$"
+
+
+def next_key(connection: Connection, table: Table) -> int:
+    """The first key of `table` that was never given out. Call `filled` after rows were added with keys from there on."""
+    (key,) = table.primary_key.columns
+    largest = int(connection.scalar(select(key).order_by(key.desc()).limit(1)) or 0)
+    if is_postgres(connection):
+        place = connection.scalar(sql("SELECT pg_get_serial_sequence(:t, :c)"), {"t": table.name, "c": key.name})
+        given = int(connection.exec_driver_sql(f"SELECT last_value FROM {place}").scalar_one())
+    else:
+        named = sql("SELECT seq FROM sqlite_sequence WHERE name = :t")
+        given = int(connection.scalar(named, {"t": table.name}) or 0)
+    return max(largest, given) + 1
+
+
 def filled(connection: Connection, tables: Iterable[Table]) -> None:
     """Call after rows were added with keys of the caller's own, or in great numbers.
 

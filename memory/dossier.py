@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from kithnet.memory import links, schema
+from kithnet.memory.conversations import heard_by
 from kithnet.memory.database import Database
 from kithnet.memory.egocentric import Action, item_key, person_key
 from kithnet.memory.links import Link
@@ -96,7 +97,7 @@ def told(database: Database, person: str) -> list[Told]:
             .outerjoin(schema.memory, memory.id == item.memory)
             .where(
                 or_(
-                    entry.owner == key, message.sender == key, message.receiver == key,
+                    entry.owner == key, message.id.is_not(None) & heard_by(key),
                     memory.owner == key, memory.about == key, memory.told_by == key,
                 )
             )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
 
 from kithnet.memory import schema, texts
+from kithnet.memory.conversations import Circles, Conversations
 from kithnet.memory.dialects import larger, smaller
 from kithnet.memory.scope import Scope
 from kithnet.runtime.errors import InputError, UnknownPerson
@@ -270,13 +271,16 @@ def write_message(
         raise InputError("an empty turn cannot be stored")
     aside = select(schema.person.c.key).where(schema.person.c.key.in_((sender, receiver)), schema.person.c.outside)
     last = connection.scalar(select(func.max(schema.message.c.seq)))
+    named = select(schema.person.c.key, schema.person.c.id).where(schema.person.c.key.in_((sender, receiver)))
+    ids = {int(row.key): str(row.id) for row in connection.execute(named)}
     return inserted(
         connection,
         schema.message,
         {
             "seq": 0 if last is None else last + 1,
             "sender": sender,
-            "receiver": receiver,
+            "conversation": Conversations(connection, ids).of((sender, receiver), session),
+            "circle": Circles(connection).key((sender, receiver)),
             "text": texts.keep(connection, body),
             "session": session_key(connection, session),
             "at": at,

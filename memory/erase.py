@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, exists, insert, or_, select, update
 
 from kithnet.memory import schema
 from kithnet.memory.closure import Closure, Repeats, Request, gather
+from kithnet.memory.conversations import forget_circles, leave_circles
 from kithnet.memory.store import Store
 
 _CHUNK = 500
@@ -151,6 +152,10 @@ def _delete(connection: Connection, found: Closure) -> tuple[dict[str, int], lis
     sessions = (message.session, memory.session, spoken.session)
     used = or_(*(exists().where(session == schema.session.c.key) for session in sessions))
     connection.execute(delete(schema.session).where(~used))
+    conversation = schema.conversation.c.key
+    talked = exists().where(message.conversation == conversation)
+    connection.execute(delete(schema.conversation).where(~talked))
+    forget_circles(connection)
     return {what: count for what, count in removed.items() if count}, [*gone, *said]
 
 
@@ -204,8 +209,11 @@ def _forget_grants(connection: Connection, found: Closure) -> int:
 
 
 def _forget_person(connection: Connection, person: int) -> int:
-    """The row of a person and what else names it; returns how many ties."""
+    """The row of a person and what else names it; returns how many ties. In groups, others go on having said what they said."""
     tie, row = schema.tie.c, schema.disclosure.c
+    leave_circles(connection, person)
+    connection.execute(delete(schema.membership).where(schema.membership.c.person == person))
+    connection.execute(delete(schema.contact).where(schema.contact.c.person == person))
     connection.execute(delete(schema.audience).where(schema.audience.c.person == person))
     connection.execute(delete(schema.usage).where(schema.usage.c.partner == person))
     connection.execute(delete(schema.disclosure).where(or_(row.owner == person, row.partner == person)))

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, delete, exists, func, insert, or_, se
 
 from kithnet.memory import agent_words, generations, schema, terms, texts
 from kithnet.memory.closure import Doomed
+from kithnet.memory.conversations import heard_by, let_senders_read
 from kithnet.memory.indexer import LEASE_SECONDS, compare
 from kithnet.memory.store import Store
 from kithnet.runtime.errors import StorageError, WorldBusy
@@ -153,7 +154,7 @@ def _apply(store: Store, rule: _Rule, repair: bool) -> Finding:
 
 
 _MEMORY, _MESSAGE, _OTHER = schema.memory, schema.message, schema.memory.alias("other")
-_OWNER_HEARD = or_(_MESSAGE.c.sender == _MEMORY.c.owner, _MESSAGE.c.receiver == _MEMORY.c.owner)
+_OWNER_HEARD = heard_by(_MEMORY.c.owner)
 
 
 def _deleting(table: Any, *columns: Any) -> Callable[[Connection, list[Any]], object]:
@@ -226,7 +227,7 @@ _RULES = (
         .where(
             or_(
                 _MEMORY.c.owner != schema.disclosure.c.owner,
-                (_MESSAGE.c.sender != schema.disclosure.c.owner) & (_MESSAGE.c.receiver != schema.disclosure.c.owner),
+                _MESSAGE.c.id.is_not(None) & ~heard_by(schema.disclosure.c.owner),
             )
         ),
         lambda connection, keys: [
@@ -249,10 +250,16 @@ _RULES = (
         .where(
             or_(
                 _MEMORY.c.owner != _GRANT.owner,
-                (_MESSAGE.c.sender != _GRANT.owner) & (_MESSAGE.c.receiver != _GRANT.owner),
+                _MESSAGE.c.id.is_not(None) & ~heard_by(_GRANT.owner),
             )
         ),
         _deleting(schema.disclosure_grant, _GRANT.id),
+    ),
+    _Rule(
+        "senders",
+        "of a message whose audience leaves its own sender out: put in",
+        select(_MESSAGE.c.id).where(~heard_by(_MESSAGE.c.sender)),
+        lambda connection, keys: let_senders_read(connection, [key[0] for key in keys]),
     ),
     _Rule(
         "unused texts",

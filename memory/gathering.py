@@ -19,7 +19,7 @@ def gather(search: Search, question: Question) -> list[Hit]:
         ranked = [one.item for one in search.rank(question).looked if one.item < view.utterances]
     items = list(dict.fromkeys(chain(ranked[: question.k], range(view.utterances - 1, -1, -1))))[: question.k]
     ids = view.ids[view.starts[items]].tolist()
-    query = search.scope.message_rows().where(message.id.in_(ids)).order_by(message.id)
+    query = search.scope.message_rows().where(message.id.in_(ids)).order_by(message.seq)
     kept = {(row.sender, row.body, row.at): row for row in search.connection.execute(query)}
     return [message_hit(row) for row in kept.values()]
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, func, insert, select
 
 from kithnet.memory import schema, terms, texts
+from kithnet.memory.conversations import Circles, Conversations
 from kithnet.memory.database import Database
 from kithnet.memory.dialects import filled
 from kithnet.memory.rows import IngestReport, MessageLike, PersonLike, Progress, TaskLike, TieLike
@@ -62,6 +63,8 @@ class _Filling:
     def __init__(self, connection: Connection, people: Mapping[str, int]) -> None:
         self._connection = connection
         self._people = people
+        self._circles = Circles(connection)
+        self._conversations = Conversations(connection, {key: one for one, key in people.items()})
         self.texts: dict[bytes, int] = {}
         self.sessions: dict[str, int] = {}
         self.seqs: set[int] = set()
@@ -94,11 +97,14 @@ class _Filling:
         if message.session not in self.sessions:
             self.sessions[message.session] = len(self.sessions) + 1
             new_sessions.append({"key": self.sessions[message.session], "id": message.session})
+        where = f"message {message.seq}: "
+        parties = [_key(self._people, one, where) for one in (message.sender, *message.receivers)]
         return {
             "id": len(self.seqs),
             "seq": message.seq,
-            "sender": _key(self._people, message.sender, f"message {message.seq}: "),
-            "receiver": _key(self._people, message.receiver, f"message {message.seq}: "),
+            "sender": parties[0],
+            "conversation": self._conversations.of(parties, message.session),
+            "circle": self._circles.key(parties),
             "text": self.texts[digest],
             "session": self.sessions[message.session],
             "at": message.at.replace(tzinfo=None) if message.at else None,
@@ -107,7 +113,7 @@ class _Filling:
     def _check(self, message: MessageLike) -> None:
         if not message.text.strip():
             raise RecordError(f"message {message.seq} is empty", "leave it out and count it as dropped")
-        if message.sender == message.receiver:
+        if message.sender in message.receivers or not message.receivers:
             raise RecordError(
                 f"message {message.seq}: {message.sender} writes to themself", "leave it out and count it as dropped"
             )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kithnet.memory import scripts
 from kithnet.memory.language.text import index_words, stem
 
 MAX_QUERY_CHARACTERS = 20_000
@@ -29,19 +30,29 @@ def stems(text: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One content word of a query. word: folded, letters and digits only, as the full-text index folds it."""
+    """One content word of a query. word: folded, letters and digits only, as the full-text index folds it. pairs: of a script
+    that is indexed by its characters, the tokens that stand for it, in order.
+    """
 
     stem: str
     word: str
+    pairs: tuple[str, ...] = ()
 
 
 def terms(text: str) -> list[Term]:
     """The distinct content terms of `text` in their order, at most MAX_TERMS; all its words when it has none."""
-    spoken = index_words(text[:MAX_QUERY_CHARACTERS])
-    chosen = [word for word in spoken if word not in STOP_WORDS] or spoken
+    text = text[:MAX_QUERY_CHARACTERS]
+    of_scripts = scripts.runs(text) if not text.isascii() else []
+    if of_scripts:
+        text = scripts.without_runs(text)
+    spoken = [scripts.folded(word) for word in index_words(text)]
+    chosen = [word for word in spoken if word not in STOP_WORDS] or ([] if of_scripts else spoken)
     by_stem: dict[str, Term] = {}
     for word in chosen:
         by_stem.setdefault(stem(word), Term(stem(word), word))
+    for run, unspaced in of_scripts:
+        for part in scripts.cut(run) if unspaced else [run]:
+            by_stem.setdefault(part, Term(part, part, tuple(scripts.pairs(part))))
     return list(by_stem.values())[:MAX_TERMS]
 
 
@@ -55,4 +66,5 @@ def match(term: Term, owner: int) -> str:
 
     The word is letters and digits only and quoted, so nothing in a person's text acts as an operator.
     """
-    return f'who : p{owner} AND body : "{term.word}"'
+    said = " ".join(term.pairs) or term.word
+    return f'who : p{owner} AND body : "{said}"'

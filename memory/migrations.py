@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 from sqlalchemy import text as sql
 
-from kithnet.memory.dialects import declare, is_postgres
+from kithnet.memory.conversation_tables import conversations
+from kithnet.memory.dialects import declare, function, is_postgres
 from kithnet.runtime.errors import StorageError
 
 APPLICATION_ID = 0x6B697468  # "kith": SQLite's `application_id`, by which a database is known to be ours
@@ -68,7 +69,7 @@ def _postgres_full_text(index: str, source: str, owners: Sequence[str]) -> list[
         f"CREATE TABLE {index} (rowid BIGINT PRIMARY KEY REFERENCES {source}(id) ON DELETE CASCADE,"
         ' terms TEXT[] COLLATE "C" NOT NULL)',
         f"CREATE INDEX {index}_terms ON {index} USING gin (terms)",
-        _function(
+        function(
             f"{index}_fill",
             "DECLARE said TEXT[] := (SELECT terms FROM text_terms WHERE text = new.text);"
             f" BEGIN INSERT INTO {index}(rowid, terms) VALUES (new.id, said || ARRAY[{who}])"
@@ -77,10 +78,6 @@ def _postgres_full_text(index: str, source: str, owners: Sequence[str]) -> list[
         f"CREATE TRIGGER {index}_fill AFTER INSERT OR UPDATE OF text, {', '.join(owners)} ON {source}"
         f" FOR EACH ROW EXECUTE FUNCTION {index}_fill()",
     ]
-
-
-def _function(name: str, body: str) -> str:
-    return f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ {body} $$"
 
 
 _TABLES = [
@@ -207,11 +204,11 @@ _TRIGGERS = [
 _POSTGRES_TRIGGERS = [
     "CREATE TABLE text_terms (text BIGINT PRIMARY KEY REFERENCES text(key) ON DELETE CASCADE,"
     ' terms TEXT[] COLLATE "C" NOT NULL)',
-    _function("text_insert", "BEGIN INSERT INTO outbox(op, text) VALUES ('upsert', new.key); RETURN NULL; END"),
+    function("text_insert", "BEGIN INSERT INTO outbox(op, text) VALUES ('upsert', new.key); RETURN NULL; END"),
     "CREATE TRIGGER text_insert AFTER INSERT ON text FOR EACH ROW EXECUTE FUNCTION text_insert()",
-    _function("text_delete", "BEGIN INSERT INTO outbox(op, text) VALUES ('delete', old.key); RETURN NULL; END"),
+    function("text_delete", "BEGIN INSERT INTO outbox(op, text) VALUES ('delete', old.key); RETURN NULL; END"),
     "CREATE TRIGGER text_delete AFTER DELETE ON text FOR EACH ROW EXECUTE FUNCTION text_delete()",
-    _function("outbox_replace", "BEGIN DELETE FROM outbox WHERE text = new.text; RETURN new; END"),
+    function("outbox_replace", "BEGIN DELETE FROM outbox WHERE text = new.text; RETURN new; END"),
     "CREATE TRIGGER outbox_replace BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION outbox_replace()",
 ]
 
@@ -305,6 +302,7 @@ MIGRATIONS: list[Callable[[Connection], None]] = [
     _grants_of_owners,
     _utterances_of_agents_and_private_messages,
     _who_read_what,
+    conversations,
 ]
 
 

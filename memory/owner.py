@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
 from sqlalchemy import Connection, select
 
 from kithnet.memory import (
@@ -143,7 +142,7 @@ class OwnerMemory:
                 if other != place and sessions[other] == sessions[place]
             ]
             query = self._scope.message_rows().where(schema.message.c.id.in_(around))
-            return [message_hit(row) for row in connection.execute(query.order_by(schema.message.c.id))]
+            return [message_hit(row) for row in connection.execute(query.order_by(schema.message.c.seq))]
 
     def taken_back(self, item: str, question: str) -> Hit | None:
         """The message in which its sender later put something else in the place of what "m17" answers to `question`.
@@ -435,8 +434,8 @@ class OwnerMemory:
             seen = view.refreshed(self._view, self._scope, connection)
             noted = notes.refreshed(self._notes, self._scope, connection)
             if seen is not self._view or noted is not self._notes:
-                columns = seen.column("sender"), seen.column("receiver"), noted.column("about"), noted.column("told_by")
-                people = set(np.unique(np.concatenate(columns)).tolist()) - self._names.keys()
+                people = view.people(connection, self._scope, noted.column("about"), noted.column("told_by"))
+                people -= self._names.keys()
                 self._names = {**self._names, **view.names(connection, sorted(people))}
                 self._view, self._notes = seen, noted
             return seen, noted

@@ -123,7 +123,7 @@ class PostgresPlace:
     def __str__(self) -> str:
         return str(self._where)
 
-    def engine(self, read_only: bool, busy_seconds: float) -> Engine:
+    def engine(self, read_only: bool, busy_seconds: float, *, changing: bool = False) -> Engine:
         engine = create_engine(
             self._where.url,
             pool_pre_ping=True,

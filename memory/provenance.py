@@ -55,8 +55,10 @@ def _knew(connection: Connection, teller: int, handle: str, rule: str) -> set[in
     number = int(handle[1:])
     keep = {teller}
     if handle.startswith("m"):
-        for pair in connection.execute(select(message.sender, message.receiver).where(message.id == number)):
-            keep |= {pair.sender, pair.receiver}
+        there = select(schema.circle_member.c.person).join(
+            schema.message, message.circle == schema.circle_member.c.circle
+        )
+        keep |= set(connection.scalars(there.where(message.id == number)))
     cites = memory.handles.contains(f'"{handle}"', autoescape=True)
     told = item.message == number if handle.startswith("m") else item.memory == number
     of_it = or_(told, item.memory.in_(select(memory.id).where(cites)))

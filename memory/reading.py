@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from kithnet.memory import asking, recall, schema
 from kithnet.memory.asking import Asked
+from kithnet.memory.conversations import read_receivers
 from kithnet.memory.language.text import index_words
 from kithnet.memory.notes import Notes
 from kithnet.memory.recall import Hit
@@ -138,7 +139,7 @@ def message_hit(row: Row[Any], text: str | None = None) -> Hit:
         cosine=None,
         coverage=0.0,
         sender=row.sender,
-        receiver=row.receiver,
+        receivers=read_receivers(row.receivers),
         at=row.at,
         session=row.session,
         messages=(f"m{row.id}",),
@@ -172,7 +173,7 @@ def memory_hits(connection: Connection, scope: Scope, ids: Sequence[int]) -> lis
             cosine=None,
             coverage=0.0,
             sender=row.told_by,
-            receiver=owner or "",
+            receivers=(owner,) if owner else (),
             at=row.valid_from,
             session=row.session or "",
             messages=(*evidence.get(row.id, ()), *json.loads(row.handles)),

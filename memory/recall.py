@@ -14,7 +14,8 @@ class Hit:
     """One thing that the owner knows. id: "m17" for a message, "k4" for a memory.
 
     score: in [0, 1], what the hits are ordered by. lexical, cosine, coverage: parts of it, see `signals`;
-    cosine is None when no vector took part. sender, receiver: of a message; of a memory, who told it and the owner.
+    cosine is None when no vector took part. sender: of a message, and receivers: who else could read it; of a
+    memory, who told it and the owner.
     messages: ids of the messages that state it. audience: None for everybody, else the people it may be told.
     excerpt: `text` is cut around the matched words because it alone would pass the budget. trust: how good its evidence
     was, in [0, 1]: 1 for a message and what rests on messages of the owner's; what another agent passed on is worth no
@@ -29,7 +30,7 @@ class Hit:
     cosine: float | None
     coverage: float
     sender: str
-    receiver: str
+    receivers: tuple[str, ...]
     at: datetime | None
     session: str
     messages: tuple[str, ...]

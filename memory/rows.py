@@ -32,12 +32,14 @@ class TieLike(Protocol):
 
 
 class MessageLike(Protocol):
+    """receivers: who could read it beside its sender, at least one."""
+
     @property
     def seq(self) -> int: ...
     @property
     def sender(self) -> str: ...
     @property
-    def receiver(self) -> str: ...
+    def receivers(self) -> Sequence[str]: ...
     @property
     def text(self) -> str: ...
     @property
@@ -80,25 +82,36 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """messages: how many were sent between `a` and `b`, in either direction."""
+    """messages: how many of one of the two the other could read. weight: the same, a message to n people counting 1/n: a line
+    in a group of forty says less of two of them than one between them.
+    """
 
     a: str
     b: str
     kind: str
     messages: int
+    weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """One message of the world, for export. id: as agents cite it ("m17"); seq: order in the world."""
+    """One message of the world. id: as agents cite it ("m17"); seq: order in the world. receivers: who could read it beside
+    its sender. conversation: its id.
+    """
 
     id: str
     seq: int
     sender: str
-    receiver: str
+    receivers: tuple[str, ...]
     text: str
     at: datetime | None
     session: str
+    conversation: str = ""
+
+    @property
+    def parties(self) -> frozenset[str]:
+        """Everybody who could read it."""
+        return frozenset((self.sender, *self.receivers))
 
 
 @dataclass(frozen=True, slots=True)

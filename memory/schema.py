@@ -54,6 +54,65 @@ session = Table(
     Column("id", Text, nullable=False, unique=True),
 )
 
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("key", BigInteger, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),  # dyad | group | channel | mail
+    Column("title", Text, nullable=False),  # as its members see it; '' for most dyads
+    Column("source", Text, nullable=False),  # the format that it was read from; '' for talk that was made here
+    Column("source_key", Text, nullable=False),  # how the source calls it
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("conversation", ForeignKey("conversation.key"), nullable=False),
+    Column("person", ForeignKey("person.key"), nullable=False),
+    Column("since", DateTime),  # NULL: from the beginning
+    Column("until", DateTime),  # NULL: still
+)
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),  # how the source calls the person
+    Column("person", ForeignKey("person.key"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("address", Text, nullable=False),  # a telephone number or mail address, '' where none is known
+)
+
+merge = Table(
+    "merge",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("kept", ForeignKey("person.key"), nullable=False),
+    Column("name", Text, nullable=False),  # of the one who is nobody of their own any more
+    Column("at", DateTime, nullable=False),  # UTC
+    Column(
+        "undo", Text, nullable=False
+    ),  # JSON: the row of that person, and which rows were theirs; '' once it is too late
+)
+
+# The people who could read a message, its sender too. Each distinct set of them is stored once and never changed: a message
+# whose audience changes points to another set, so that the full-text index follows.
+circle = Table(
+    "circle",
+    metadata,
+    Column("key", BigInteger, primary_key=True),
+    Column("who", Text, nullable=False, unique=True),  # "p3 p17", by rising key
+)
+
+circle_member = Table(
+    "circle_member",
+    metadata,
+    Column("circle", ForeignKey("circle.key"), primary_key=True),
+    Column("person", ForeignKey("person.key"), primary_key=True),
+)
+
 text = Table(
     "text",
     metadata,
@@ -61,6 +120,7 @@ text = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),  # BLAKE2b, 16 bytes, of the UTF-8 body
     Column("body", Text, nullable=False),
     Column("words", BigInteger, nullable=False),
+    Column("extra", Text),  # what the full-text index holds beside the words: `language.scripts`
 )
 
 message = Table(
@@ -69,10 +129,15 @@ message = Table(
     Column("id", BigInteger, primary_key=True),
     Column("seq", BigInteger, nullable=False, unique=True),
     Column("sender", ForeignKey("person.key"), nullable=False),
-    Column("receiver", ForeignKey("person.key"), nullable=False),
+    Column("conversation", ForeignKey("conversation.key"), nullable=False),
+    Column("circle", ForeignKey("circle.key"), nullable=False),  # its audience
     Column("text", ForeignKey("text.key"), nullable=False),
     Column("session", ForeignKey("session.key"), nullable=False),
     Column("at", DateTime),
+    Column("zone", Text),  # the offset of the place where it was written ("+02:00"), where the source tells it
+    Column("reply_to", ForeignKey("message.id")),
+    Column("edited_at", DateTime),
+    Column("source_id", Text),  # the source's number of it
     # An agent said it, in a world of before `utterance`: nobody's message; `agent_words` moves it.
     Column("recalled", Boolean, nullable=False, server_default=sql("false")),
     Column("private", Boolean, nullable=False, server_default=sql("false")),  # said by somebody to the own agent
@@ -265,8 +330,8 @@ memory_index = Table(
     Column("memory_fts", Text),
 )
 
-INDEXES = (("message_fts", "message", ("sender", "receiver")), ("memory_fts", "memory", ("owner",)))
-"""Each index, the table that it is of, and the columns whose people may read a row."""
+READERS = (("message_fts", "message", "circle"), ("memory_fts", "memory", "owner"))
+"""Each index, the table that it is of, and the column that says who may read a row: a circle, or one person."""
 
 # Only on PostgreSQL: the terms of each text, from which triggers make those of messages and memories.
 text_terms = Table(

@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, Select, Table, and_, exists, or_, select
 from sqlalchemy.sql.elements import NamedColumn
 
 from kithnet.memory import lexical, schema, terms
+from kithnet.memory.conversations import receivers
 from kithnet.memory.dialects import holds
 
 SENDER = schema.person.alias("sender")
-RECEIVER = schema.person.alias("receiver")
 ABOUT = schema.person.alias("about")
 TOLD_BY = schema.person.alias("told_by")
 
@@ -29,13 +29,10 @@ class Scope:
     owner: int
 
     def messages(self, *columns: Columns) -> Select[Any]:
-        """Messages that the owner sent or received; what an agent said is none, also where it was once kept as one."""
-        message = schema.message.c
-        return (
-            select(*columns)
-            .select_from(schema.message)
-            .where(or_(message.sender == self.owner, message.receiver == self.owner), ~message.recalled)
-        )
+        """Messages that the owner could read; what an agent said is none, also where it was once kept as one."""
+        message, member = schema.message.c, schema.circle_member.c
+        own = select(member.circle).where(member.person == self.owner)
+        return select(*columns).select_from(schema.message).where(message.circle.in_(own), ~message.recalled)
 
     def message_rows(self) -> Select[Any]:
         """Messages with all that a hit shows of them."""
@@ -45,14 +42,13 @@ class Scope:
             message.text,
             schema.text.c.body,
             SENDER.c.id.label("sender"),
-            RECEIVER.c.id.label("receiver"),
+            receivers().label("receivers"),
             schema.session.c.id.label("session"),
             message.at,
         )
         return (
             query.join(schema.text, schema.text.c.key == message.text)
             .join(SENDER, SENDER.c.key == message.sender)
-            .join(RECEIVER, RECEIVER.c.key == message.receiver)
             .join(schema.session, schema.session.c.key == message.session)
         )
 
@@ -98,7 +94,9 @@ class Scope:
         return self._matching(schema.memory_index, term)
 
     def _matching(self, index: Table, term: lexical.Term) -> Select[Any]:
-        held = holds(index, lambda: lexical.match(term, self.owner), lambda: terms.wanted(term.word, self.owner))
+        held = holds(
+            index, lambda: lexical.match(term, self.owner), lambda: terms.wanted(term.word, term.pairs, self.owner)
+        )
         return select(index.c.rowid).where(held)
 
     def grants_open(self, now: datetime) -> list[ColumnElement[bool]]:

@@ -19,7 +19,7 @@ from kithnet.memory.recall import Hit
 from kithnet.memory.scope import Scope
 from kithnet.memory.signals import Bools, Evidence, Floats
 from kithnet.memory.vectors import VectorIndex, Vectors
-from kithnet.memory.view import NO_TIME, Array, View, keys_of, positions
+from kithnet.memory.view import NO_TIME, Array, View, circles_with, keys_of, positions
 from kithnet.memory.weights import HYBRID, LEXICAL, SHAPE
 
 VECTOR_CANDIDATES = 100
@@ -138,8 +138,8 @@ class Search:
     def _evidence(self, asked: Asked, view: View, notes: Notes) -> Evidence:
         held = np.concatenate((self.held(asked.terms, view), self._noted(asked.terms, notes)), axis=1)
         at = np.concatenate((view.of_starts("at"), np.full(len(notes), NO_TIME)))
-        sender, receiver, about, told_by = (
-            view.of_starts("sender"), view.of_starts("receiver"), notes.column("about"), notes.column("told_by"),
+        sender, circle, about, told_by = (
+            view.of_starts("sender"), view.of_starts("circle"), notes.column("about"), notes.column("told_by"),
         )  # fmt: skip
         people = np.array(sorted(asked.people), dtype=np.int64)
         mentioned: Bools = np.zeros(held.shape[1], dtype=bool)
@@ -148,7 +148,8 @@ class Search:
         named = np.zeros((len(asked.terms), held.shape[1]), dtype=np.float32)
         for row, term in zip(named, asked.terms, strict=True):
             if called := [key for key, stems in self._names.items() if term.stem in stems]:
-                row[np.isin(np.concatenate((receiver, told_by)), called)] = SHAPE.sent_to_named
+                row[: len(circle)] = SHAPE.sent_to_named * self._among(circle, called)
+                row[len(circle) :][np.isin(told_by, called)] = SHAPE.sent_to_named
                 row[np.isin(np.concatenate((sender, about)), called)] = SHAPE.sent_by_named
         return Evidence(
             held=held,
@@ -160,6 +161,16 @@ class Search:
             session=view.session_numbers,
             names_only=set(asked.terms) == set(asked.called),
         )
+
+    def _among(self, circle: Array, called: Sequence[int]) -> Floats:
+        """(U,) how far an utterance was said to one of these people: 1 to them alone, less in a group."""
+        share = np.zeros(len(circle), dtype=np.float32)
+        known, sizes = circles_with(self.connection, self.scope, called)
+        if len(known):
+            place = np.minimum(np.searchsorted(known, circle), len(known) - 1)
+            there = known[place] == circle
+            share[there] = 1 / np.maximum(1, sizes[place[there]] - 1)
+        return share
 
     def _cosines(self, question: Question, view: View, notes: Notes) -> Floats | None:
         """(D,) cosines of the items nearest to the question; NaN elsewhere."""

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import Connection, Row, Table, case, delete, func, insert, select
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select
 
 from kithnet.memory import ingest as filling
 from kithnet.memory import people as names
 from kithnet.memory import schema
+from kithnet.memory.conversations import read_receivers, receivers, talk_between
 from kithnet.memory.database import Database
 from kithnet.memory.migrations import MIGRATIONS
 from kithnet.memory.owner import OwnerMemory
@@ -111,7 +112,9 @@ class Store:
             if not rows:
                 return
             for row in rows:
-                yield StoredMessage(f"m{row.id}", row.seq, row.sender, row.receiver, row.body, row.at, row.session)
+                heard = read_receivers(row.receivers)
+                said = row.body, row.at, row.session, row.conversation
+                yield StoredMessage(f"m{row.id}", row.seq, row.sender, heard, *said)
             last = rows[-1].seq
 
     # --- people and what is known of them ---
@@ -138,24 +141,11 @@ class Store:
 
     def ties(self) -> list[Tie]:
         """All ties, each with the number of messages sent between the two."""
-        low = case(
-            (schema.message.c.sender < schema.message.c.receiver, schema.message.c.sender),
-            else_=schema.message.c.receiver,
-        )
-        high = case(
-            (schema.message.c.sender < schema.message.c.receiver, schema.message.c.receiver),
-            else_=schema.message.c.sender,
-        )
         with self.database.read() as connection:
-            counts = {
-                (row[0], row[1]): row[2]
-                for row in connection.execute(
-                    select(low, high, func.count()).where(schema.OF_THE_WORLD).group_by(low, high)
-                )
-            }
+            counts = talk_between(connection)
             ids = {row.key: row.id for row in connection.execute(select(schema.person.c.key, schema.person.c.id))}
             return [
-                Tie(ids[row.a], ids[row.b], row.kind, counts.get((min(row.a, row.b), max(row.a, row.b)), 0))
+                Tie(ids[row.a], ids[row.b], row.kind, *counts.get((min(row.a, row.b), max(row.a, row.b)), (0, 0.0)))
                 for row in connection.execute(select(schema.tie).order_by(schema.tie.c.a, schema.tie.c.b))
             ]
 
@@ -236,19 +226,19 @@ class Store:
 
 
 _SENDER = schema.person.alias("sender")
-_RECEIVER = schema.person.alias("receiver")
 _MESSAGES = (
     select(
         schema.message.c.id,
         schema.message.c.seq,
         _SENDER.c.id.label("sender"),
-        _RECEIVER.c.id.label("receiver"),
+        receivers().label("receivers"),
         schema.text.c.body,
         schema.message.c.at,
         schema.session.c.id.label("session"),
+        schema.conversation.c.id.label("conversation"),
     )
     .join_from(schema.message, _SENDER, _SENDER.c.key == schema.message.c.sender)
-    .join(_RECEIVER, _RECEIVER.c.key == schema.message.c.receiver)
+    .join(schema.conversation, schema.conversation.c.key == schema.message.c.conversation)
     .join(schema.text, schema.text.c.key == schema.message.c.text)
     .join(schema.session, schema.session.c.key == schema.message.c.session)
     .where(schema.OF_THE_WORLD)

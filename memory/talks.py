@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from kithnet.memory import schema
+from kithnet.memory.conversations import heard_by
 from kithnet.memory.reading import message_hit
 from kithnet.memory.recall import Hit
-from kithnet.memory.scope import RECEIVER, SENDER, Scope
+from kithnet.memory.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """Someone the owner has exchanged messages with. messages: in both directions. last_at: of the latest."""
+    """Someone the owner has exchanged messages with, alone or in a group. messages: of either that the other could read.
+    last_at: of the latest."""
 
     person: str
     messages: int
@@ -22,7 +24,7 @@ class Partner:
 
 def session(connection: Connection, scope: Scope, session: str) -> list[Hit]:
     """See `OwnerMemory.session`."""
-    query = scope.message_rows().where(schema.session.c.id == session).order_by(schema.message.c.id)
+    query = scope.message_rows().where(schema.session.c.id == session).order_by(schema.message.c.seq)
     return [message_hit(row) for row in connection.execute(query)]
 
 
@@ -32,11 +34,9 @@ def sessions_with(connection: Connection, scope: Scope, partner: str) -> list[st
     query = (
         scope.messages(schema.session.c.id)
         .join(schema.session, schema.session.c.key == message.session)
-        .join(SENDER, SENDER.c.key == message.sender)
-        .join(RECEIVER, RECEIVER.c.key == message.receiver)
-        .where((SENDER.c.id == partner) | (RECEIVER.c.id == partner))
+        .where(heard_by(select(schema.person.c.key).where(schema.person.c.id == partner).scalar_subquery()))
         .group_by(schema.session.c.id)
-        .order_by(func.min(message.id))
+        .order_by(func.min(message.seq))
     )
     return [str(one) for one in connection.scalars(query)]
 
@@ -44,9 +44,13 @@ def sessions_with(connection: Connection, scope: Scope, partner: str) -> list[st
 def partners(connection: Connection, scope: Scope) -> list[Partner]:
     """See `OwnerMemory.partners`."""
     message = schema.message.c
-    other = case((message.sender == scope.owner, message.receiver), else_=message.sender)
-    counted = scope.messages(other.label("other"), func.count().label("messages"), func.max(message.at).label("last"))
-    grouped = counted.where(~message.private).group_by(other).subquery()
+    member = schema.circle_member
+    counted = scope.messages(
+        member.c.person.label("other"), func.count().label("messages"), func.max(message.at).label("last")
+    )
+    between = or_(message.sender == scope.owner, message.sender == member.c.person)
+    counted = counted.join(member, member.c.circle == message.circle).where(member.c.person != scope.owner, between)
+    grouped = counted.where(~message.private).group_by(member.c.person).subquery()
     query = (
         select(schema.person.c.id, grouped.c.messages, grouped.c.last)
         .join(schema.person, schema.person.c.key == grouped.c.other)

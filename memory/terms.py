@@ -13,7 +13,7 @@ from contextlib import closing
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy import text as sql
 
-from kithnet.memory import schema
+from kithnet.memory import schema, scripts
 from kithnet.memory.dialects import is_postgres
 
 TOKENIZER = "porter unicode61 remove_diacritics 2"
@@ -22,7 +22,8 @@ LONGEST = 512  # characters of a term; PostgreSQL's index holds no entry of more
 
 
 def of(bodies: Sequence[str]) -> list[list[str]]:
-    """The distinct terms of each text, in order."""
+    """The distinct terms of each text, in order, those of its scripts too."""
+    bodies = [f"{body} {extra}" if (extra := scripts.extra(body)) else body for body in bodies]
     found: list[list[str]] = [[] for _ in bodies]
     with closing(sqlite3.connect(":memory:")) as memory:
         memory.execute(f"CREATE VIRTUAL TABLE spoken USING fts5(body, content='', tokenize='{TOKENIZER}')")
@@ -44,9 +45,9 @@ def reader(person: int) -> str:
     return f"@{person}"
 
 
-def wanted(word: str, owner: int) -> list[str]:
-    """What a row must hold that `owner` may read and that holds `word`; never only the first."""
-    return [reader(owner), *(of_word(word) or ("",))]  # no text has an empty term
+def wanted(word: str, pairs: Sequence[str], owner: int) -> list[str]:
+    """What a row must hold that `owner` may read and that holds `word`, or its pairs of characters; never only the first."""
+    return [reader(owner), *(pairs or of_word(word) or ("",))]  # no text has an empty term
 
 
 def keep(connection: Connection, texts: Sequence[tuple[int, str]]) -> None:
@@ -69,11 +70,12 @@ def wrong(connection: Connection) -> list[int]:
             row.key for row, own in zip(rows, right, strict=True) if row.terms is None or set(row.terms) != set(own)
         )
         last = rows[-1].key
-    for index, source, owners in schema.INDEXES:
-        who = ", ".join(f"'@' || s.{owner}" for owner in owners)
+    for index, source, reader in schema.READERS:
+        members = "(SELECT array_agg('@' || person ORDER BY person) FROM circle_member WHERE circle = s.circle)"
+        who = members if reader == "circle" else f"ARRAY['@' || s.{reader}]"
         unlike = (
             f"SELECT DISTINCT s.text FROM {source} AS s LEFT JOIN text_terms AS t ON t.text = s.text"
-            f" LEFT JOIN {index} AS i ON i.rowid = s.id WHERE i.terms IS DISTINCT FROM t.terms || ARRAY[{who}]"
+            f" LEFT JOIN {index} AS i ON i.rowid = s.id WHERE i.terms IS DISTINCT FROM t.terms || {who}"
         )
         found.update(connection.scalars(sql(unlike)))
     return sorted(found)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from kithnet.memory import schema, terms
+from kithnet.memory import schema, scripts, terms
 from kithnet.memory.language.text import count, index_words
 
 
@@ -28,7 +28,7 @@ def fingerprint(body: str) -> bytes:
 
 def row(body: str) -> dict[str, Any]:
     """The row of table `text` for a cleaned `body`."""
-    return {"digest": digest(body), "body": body, "words": count(body)}
+    return {"digest": digest(body), "body": body, "words": count(body), "extra": scripts.extra(body)}
 
 
 def keep(connection: Connection, body: str) -> int:

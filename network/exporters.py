@@ -24,7 +24,7 @@ class MessageLike(Protocol):
     @property
     def sender(self) -> str: ...
     @property
-    def receiver(self) -> str: ...
+    def receivers(self) -> Sequence[str]: ...
     @property
     def text(self) -> str: ...
     @property
@@ -68,12 +68,13 @@ def _write(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
 
 
 def _message_rows(messages: Iterable[MessageLike], progress: Callable[[int], None] | None) -> Iterator[dict[str, Any]]:
-    for count, message in enumerate(messages, 1):
+    for count, message in enumerate((one for one in messages if one.receivers), 1):
         if progress and count % TELL_EVERY == 0:
             progress(count)
         yield {
             "sender": message.sender,
-            "receiver": message.receiver,
+            "receiver": message.receivers[0],
+            **({"also": list(message.receivers[1:])} if len(message.receivers) > 1 else {}),
             "text": message.text,
             "at": message.at.isoformat(" ") if message.at else None,
             "session": message.session,

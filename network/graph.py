@@ -54,7 +54,7 @@ class Statistics:
 
 def message_counts(messages: Iterable[ChatMessage]) -> dict[tuple[str, str], int]:
     """How many messages each pair exchanged, by (a, b) with a < b."""
-    return dict(Counter((m.sender, m.receiver) if m.sender < m.receiver else (m.receiver, m.sender) for m in messages))
+    return dict(Counter((min(m.sender, one), max(m.sender, one)) for m in messages for one in m.receivers))
 
 
 def graph_of(

@@ -26,7 +26,9 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message as one receiver got it. at: naive local time or None. seq: order in the world, from 0."""
+    """One message. receiver: whom it was said to; also: who else could read it. at: naive local time or None. seq: order in
+    the world, from 0.
+    """
 
     seq: int
     sender: str
@@ -34,6 +36,17 @@ class ChatMessage:
     text: str
     at: datetime | None
     session: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Who could read it beside its sender."""
+        return (self.receiver, *self.also)
+
+    @property
+    def parties(self) -> frozenset[str]:
+        """Everybody who could read it."""
+        return frozenset((self.sender, *self.receivers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ def need_grounds(text: str, grounds: Sequence[Ground], agent: PersonalAgent, kno
 def said_by(agent: PersonalAgent, hit: Hit) -> str:
     """A message or memory with the names of those it is between."""
     people = {
-        agent.name if p == agent.person else called(agent, p) for p in (hit.sender, hit.receiver, hit.told_by) if p
+        agent.name if p == agent.person else called(agent, p) for p in (hit.sender, *hit.receivers, hit.told_by) if p
     }
     return f"{', '.join(sorted(people))}: {hit.text}"
 

@@ -29,6 +29,8 @@ OPENED = 15
 """Lines before and after a message that is opened."""
 LONGEST = 600
 """Characters of one message that are shown."""
+MOST_NAMED = 6
+"""Listeners of one message that are named."""
 FILTERED = 20
 """How many times more hits a search with filters looks through."""
 
@@ -207,7 +209,7 @@ class _Filter:
         return (
             not self.wants
             and (not self.sent_by or hit.sender in self.sent_by)
-            and (not self.with_whom or bool({hit.sender, hit.receiver} & self.with_whom))
+            and (not self.with_whom or bool({hit.sender, *hit.receivers} & self.with_whom))
             and (self.since is None or (day is not None and day >= self.since))
             and (self.until is None or (day is not None and day <= self.until))
             and all(f" {phrase} " in said for phrase in self.phrases)
@@ -241,7 +243,9 @@ def _line(agent: PersonalAgent, line: Hit, hit: bool) -> str:
     text = fenced(" / ".join(line.text.split("\n")))
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]} … (open {line.id} for the rest)"
     if line.kind == "message":
-        said = f"{called(agent, line.sender)} -> {called(agent, line.receiver)}"
+        heard = ", ".join(called(agent, one) for one in line.receivers[:MOST_NAMED])
+        more = len(line.receivers) - MOST_NAMED
+        said = f"{called(agent, line.sender)} -> {heard}" + (f" and {more} more" if more > 0 else "")
     else:
         over = f", until {line.valid_to:%Y-%m-%d}" if line.valid_to else ""
         said = f"noted {line.kind}{over}, told by {called(agent, line.told_by)}"

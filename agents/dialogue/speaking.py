@@ -272,8 +272,8 @@ def who_said(agent: PersonalAgent, evidence: Evidence) -> str:
     if hit.kind != "message":
         return "I remember"
     sender = "I" if hit.sender == agent.person else _called(agent, hit.sender)
-    receiver = "me" if hit.receiver == agent.person else _called(agent, hit.receiver)
-    return f"{sender} told {receiver}"
+    heard = ["me" if one == agent.person else _called(agent, one) for one in hit.receivers]
+    return f"{sender} told {heard[0] if len(heard) == 1 else 'several of us'}" if heard else f"{sender} wrote"
 
 
 def _called(agent: PersonalAgent, person: str | None) -> str:

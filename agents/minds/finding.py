@@ -150,7 +150,7 @@ def _answer(
     value = agent.line(hit)[0] if span.start < 0 else hit.text[span.start : span.end].strip(QUOTATION)
     if not content_words(value):  # "I" alone says nothing
         value = sentence_with(value, hit.text)
-    there = {one.sender for one in window} | {one.receiver for one in window}
+    there = {who for one in window for who in (one.sender, *one.receivers)}
     there |= {who for one in window for who in named_people(one.text, named)}
     share = len(there & named.keys()) / len(named) if named else 1.0
     relevance = look.relevance.get(hit.id, look.relevance[near.id])

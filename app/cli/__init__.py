@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from kithnet.app.cli import output
+from kithnet.app.cli import output, shell
 from kithnet.runtime.errors import InputError, KithnetError, StorageError
 
 OPENMP = {"GOMP_SPINCOUNT": "1000", "OMP_WAIT_POLICY": "active"}
@@ -21,20 +21,44 @@ STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 
 def build() -> typer.Typer:
     """The command tree. Its modules import only typer and the standard library at the top: `--help` stays fast."""
-    from kithnet.app.cli import ask, bench, chat, demo, doctor, grants, memory, model, serve, simulate, trace, world
+    from kithnet.app.cli import (
+        ask,
+        bench,
+        chat,
+        chats,
+        demo,
+        doctor,
+        grants,
+        memory,
+        model,
+        serve,
+        simulate,
+        trace,
+    )
 
     app = typer.Typer(
         name="kith",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         help="Personal agents that mirror a social network, talk to find out what they do not know, and run offline.",
     )
-    commands = (doctor.doctor, demo.demo, ask.ask, chat.chat, simulate.simulate, serve.serve, trace.trace)
+    app.callback()(shell.root)
+    commands = (
+        doctor.doctor,
+        demo.demo,
+        ask.ask,
+        chat.chat,
+        simulate.simulate,
+        serve.serve,
+        trace.trace,
+        shell.completion,
+    )
     for command in commands:
         app.command(command.__name__)(command)
     app.add_typer(model.app, name="model")
-    app.add_typer(world.app, name="world")
+    app.add_typer(chats.app, name="world")  # that of `world`, with the commands of `world_keeping` and `chats`
     app.add_typer(memory.app, name="memory")
     app.add_typer(grants.app, name="grants")
     app.add_typer(bench.app, name="bench")
@@ -52,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unreadable := next((a for a in arguments if not a.isprintable() and _has_surrogate(a)), None):
         told = unreadable.encode("utf-8", "replace").decode()
         return output.fail(InputError(f"{told!r} is not UTF-8 text", "type it in a UTF-8 terminal"), as_json)
+    if shell.ASKED in os.environ:
+        shell.answer()
     try:
         status = typer.main.get_command(build()).main(args=arguments, prog_name="kith", standalone_mode=False)
     except typer.Abort:

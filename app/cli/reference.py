@@ -14,7 +14,8 @@ from kithnet.app.cli import build
 
 HEAD = """# Commands
 
-Made by `make docs` from the commands themselves; `kith COMMAND --help` says the same.
+Made by `make docs` from the commands themselves; `kith COMMAND --help`, or `-h`, says the same. `kith --version` prints the
+version.
 
 `--json` prints one JSON object on stdout ([json.md](json.md)). Exit status: 0 done, 1 could not, 2 bad input,
 130 stopped by Ctrl-C. `KITHNET_HOME` is the folder of models and worlds ([worlds.md](worlds.md)).

@@ -70,7 +70,7 @@ def _present(world: World) -> Mapping[str, set[str]]:
     """Scene -> who spoke or heard anything in it."""
     present: defaultdict[str, set[str]] = defaultdict(set)
     for one in world.messages:
-        present[one.session] |= {one.sender, one.receiver}
+        present[one.session] |= one.parties
     return present
 
 
@@ -78,7 +78,7 @@ def _pair(
     question: str, world: World, evidence: Sequence[int], present: set[str], alters: Mapping[str, list[str]], seed: int
 ) -> tuple[str, str] | None:
     """(asker, who is asked): a tie between somebody who was not there and a hearer of the line."""
-    hearers = {who for seq in evidence for who in (world.messages[seq].sender, world.messages[seq].receiver)}
+    hearers = {who for seq in evidence for who in world.messages[seq].parties}
     ties = [(out, hearer) for hearer in sorted(hearers) for out in alters.get(hearer, ()) if out not in present]
     if not ties:
         return None

@@ -50,7 +50,13 @@ def renamed(subject: Subject, seed: int) -> Subject:
               for one in world.people]  # fmt: skip
     ties = [replace(tie, a=min(name[tie.a], name[tie.b]), b=max(name[tie.a], name[tie.b])) for tie in world.ties]
     messages = [
-        replace(one, sender=name[one.sender], receiver=name[one.receiver], text=change(one.text))
+        replace(
+            one,
+            sender=name[one.sender],
+            receiver=name[one.receiver],
+            also=tuple(name[who] for who in one.also),
+            text=change(one.text),
+        )
         for one in world.messages
     ]
     source = {**world.source, "renamed": str(seed)}

@@ -134,7 +134,11 @@ def _subjects(home: Path, plan: Plan) -> list[Subject]:
     with open_world(home / WORLDS, plan.world) as store:
         questions = written.load(plan.questions, store)
         people = [Person(one.id, one.name, one.persona, tuple(one.aliases)) for one in store.people()]
-        said = [ChatMessage(m.seq, m.sender, m.receiver, m.text, m.at, m.session) for m in store.messages()]
+        said = [
+            ChatMessage(m.seq, m.sender, m.receivers[0], m.text, m.at, m.session, m.receivers[1:])
+            for m in store.messages()
+            if m.receivers
+        ]
         world = World(people, [Tie(one.a, one.b, one.kind) for one in store.ties()], said)
     return [Subject(plan.world, world, questions)]
 

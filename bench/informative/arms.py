@@ -43,7 +43,7 @@ def _both(setting: Setting, instructor: str, assistant: str) -> Setting:
 
 def _one_side(setting: Setting, instructor: str, assistant: str) -> Setting:
     """What the instructor was told."""
-    return _only(setting, "one", lambda one: instructor in (one.sender, one.receiver))
+    return _only(setting, "one", lambda one: instructor in one.parties)
 
 
 def _only(setting: Setting, name: str, keeps: Callable[[Said], bool]) -> Setting:
@@ -82,12 +82,11 @@ def chosen(names: Sequence[str]) -> list[Arm]:
 
 
 def _told_all(setting: Setting, person: str) -> Setting:
-    """The world in which a person got a copy of every message, as if it had sat beside all talks."""
+    """The world in which a person got every message, as if it had sat beside all talks."""
     messages: list[Said] = []
     for one in setting.messages:
-        messages.append(replace(one, seq=len(messages)))
-        if person not in (one.sender, one.receiver):
-            messages.append(replace(one, seq=len(messages), receiver=person))
+        there = person in one.parties
+        messages.append(one if there else replace(one, also=(*one.also, person)))
     strangers = {one.sender for one in setting.messages} - {person}
     ties = {*setting.ties, *((min(person, other), max(person, other)) for other in strangers)}
     return Setting(f"{setting.id}+{person}", setting.people, tuple(sorted(ties)), tuple(messages))

@@ -79,7 +79,7 @@ def _setting(identity: str, made: Made) -> Setting:
             stated[seq].append(f"fact {number}")
     world = made.world
     said = tuple(
-        Said(m.seq, m.sender, m.receiver, m.text, m.at, tuple(stated[m.seq]))
+        Said(m.seq, m.sender, m.receiver, m.text, m.at, tuple(stated[m.seq]), m.also)
         for m in world.messages
         if m.at is not None
     )

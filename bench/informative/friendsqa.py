@@ -64,7 +64,8 @@ def items(csv: Path, questions: Path, count: int, seed: int, wordings: Wordings)
 
 def _setting(identity: str, world: World) -> Setting:
     said = tuple(
-        Said(m.seq, m.sender, m.receiver, m.text, m.at or _START + timedelta(seconds=m.seq)) for m in world.messages
+        Said(m.seq, m.sender, m.receiver, m.text, m.at or _START + timedelta(seconds=m.seq), (), m.also)
+        for m in world.messages
     )
     residents = tuple(Resident(one.id, one.name) for one in world.people)
     return Setting(identity, residents, tuple((tie.a, tie.b) for tie in world.ties), said)
@@ -87,7 +88,7 @@ def _matched(path: Path, world: World, ending: str) -> list[Asked]:
         answers = tuple(dict.fromkeys(plain(one["answer_text"]) for one in question["answers"]))
         if len(text) < LEAST or not seqs or any(len(one.split()) > LONGEST for one in answers[:1]) or not answers[0]:
             continue
-        heard = frozenset(p for seq in seqs for p in (world.messages[seq].sender, world.messages[seq].receiver))
+        heard = frozenset(p for seq in seqs for p in world.messages[seq].parties)
         found.append(
             Asked(question["id"], scene, kind.casefold(), plain(question["question"]), answers, heard, tuple(seqs))
         )

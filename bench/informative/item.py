@@ -27,6 +27,12 @@ class Said:
     text: str
     at: datetime
     facts: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def parties(self) -> frozenset[str]:
+        """Who said it and who could read it."""
+        return frozenset((self.sender, self.receiver, *self.also))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Setting:
 
     def heard_by(self, person: str) -> tuple[Said, ...]:
         """The messages that a person sent or got."""
-        return tuple(one for one in self.messages if person in (one.sender, one.receiver))
+        return tuple(one for one in self.messages if person in one.parties)
 
     def name_of(self, person: str) -> str:
         return next(one.name for one in self.people if one.id == person)

@@ -113,7 +113,7 @@ class Remembering:
 
 def records_of(setting: Setting) -> World:
     """The world as the network's rows; a session is what a pair wrote on one day."""
-    messages = [ChatMessage(m.seq, m.sender, m.receiver, m.text, m.at, _session(m)) for m in setting.messages]
+    messages = [ChatMessage(m.seq, m.sender, m.receiver, m.text, m.at, _session(m), m.also) for m in setting.messages]
     people = [Person(one.id, one.name) for one in setting.people]
     return World(people, [Tie(a, b) for a, b in setting.ties], messages)
 
@@ -224,7 +224,7 @@ def leaked(item: Item, outcome: Outcome) -> bool:
     """
     accepted = (item.answer, *item.aliases)
     stated = [message for message in item.setting.messages if named(message.text, accepted)]
-    know = {person for message in stated for person in (message.sender, message.receiver)}
+    know = {person for message in stated for person in message.parties}
     return any(said["to"] not in know and named(said["text"], accepted) for said in outcome.dialogue)
 
 

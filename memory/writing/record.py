@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from kithnet.memory import egocentric, lexical, schema
+from kithnet.memory.conversations import read_receivers
 from kithnet.memory.language.time import clock
-from kithnet.memory.scope import RECEIVER, SENDER, Scope
+from kithnet.memory.scope import Scope
 from kithnet.memory.writing import events as reading
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Cast, Senses, Statement, Turn
@@ -35,18 +36,28 @@ def turns(connection: Connection, scope: Scope, session: str, own: Collection[st
 
     own: ids under which `owner` speaks too; their turns become the owner's.
     """
-    query = scope.message_rows().where(schema.session.c.id == session).order_by(schema.message.c.id)
+    query = scope.message_rows().where(schema.session.c.id == session).order_by(schema.message.c.seq)
     return _turns(connection.execute(query).all(), own, owner)
 
 
 def _turns(rows: Iterable[Row[Any]], own: Collection[str], owner: str) -> list[Turn]:
     kept: list[Turn] = []
     for row in rows:
-        sender, receiver = (owner if one in own else one for one in (row.sender, row.receiver))
+        sender = owner if row.sender in own else row.sender
+        heard = [owner if one in own else one for one in read_receivers(row.receivers)]
+        receiver = _spoken_to(sender, heard, kept)
         turn = Turn(row.id, sender, receiver, row.body, row.at)
         if not (kept and (kept[-1].sender, kept[-1].text, kept[-1].at) == (turn.sender, turn.text, turn.at)):
             kept.append(turn)
     return kept
+
+
+def _spoken_to(sender: str, heard: Sequence[str], before: Sequence[Turn]) -> str:
+    """Who "you" is in what is said to these people: the one there is, else who spoke last before, else nobody in particular."""
+    if len(heard) == 1:
+        return heard[0]
+    last = next((one.sender for one in reversed(before) if one.sender != sender), "")
+    return last if last in heard else ""
 
 
 def events(
@@ -55,7 +66,7 @@ def events(
     """The events that these messages of an owner tell, oldest session first; own, owner: as in `turns`."""
     query = scope.message_rows()
     talks: dict[str, list[Row[Any]]] = {}
-    for row in connection.execute(query.where(schema.message.c.id.in_(messages)).order_by(schema.message.c.id)):
+    for row in connection.execute(query.where(schema.message.c.id.in_(messages)).order_by(schema.message.c.seq)):
         talks.setdefault(row.session, []).append(row)
     known = cast(connection, scope)
     found: list[Event] = []
@@ -72,7 +83,10 @@ def cast(connection: Connection, scope: Scope) -> Cast:
     """
     message, person = schema.message.c, schema.person.c
     met = set(connection.scalars(scope.messages(message.sender).distinct()))
-    met |= set(connection.scalars(scope.messages(message.receiver).distinct())) | {scope.owner}
+    there = select(schema.circle_member.c.person).where(
+        schema.circle_member.c.circle.in_(scope.messages(message.circle).distinct())
+    )
+    met |= set(connection.scalars(there.distinct())) | {scope.owner}
     rows = connection.execute(select(person.key, person.id, person.name, person.aliases, person.outside)).all()
     called = {row.id: (row.name, *json.loads(row.aliases)) for row in rows if row.key in met or not row.outside}
     known = {row.id: called[row.id] for row in rows if row.key in met}
@@ -132,12 +146,9 @@ def _mentioned(statements: Sequence[Statement], summary: tuple[str, str] | None)
 
 def _present(connection: Connection, scope: Scope, session: str) -> set[int]:
     """Keys of everybody who wrote or read a message of the session, as far as the owner saw it."""
-    query = scope.messages(SENDER.c.key.label("a"), RECEIVER.c.key.label("b"))
-    query = (
-        query.join(schema.session, schema.session.c.key == schema.message.c.session)
-        .join(SENDER, SENDER.c.key == schema.message.c.sender)
-        .join(RECEIVER, RECEIVER.c.key == schema.message.c.receiver)
-        .where(schema.session.c.id == session)
-        .distinct()
+    talked = scope.messages(schema.message.c.circle).join(
+        schema.session, schema.session.c.key == schema.message.c.session
     )
-    return {key for row in connection.execute(query) for key in row}
+    member = schema.circle_member.c
+    there = select(member.person).where(member.circle.in_(talked.where(schema.session.c.id == session).distinct()))
+    return {int(key) for key in connection.scalars(there.distinct())}

@@ -1,7 +1,8 @@
-"""The FriendsTV files: one CSV row for each listener of a line of the series."""
+"""The FriendsTV files: one CSV row for each listener of a line of the series; rows of one line become one message."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from string import capwords
@@ -21,13 +22,15 @@ TITLES = frozenset({"mr.", "mrs.", "dr.", "aunt", "the", "fake"})
 def read_friendstv(path: Path) -> World:
     """Read season 1 (sender, receiver, message, timestamp) or all ten seasons (also session).
 
-    Order is the order of rows. Where there is no session column the clock restarts at every episode: each restart
+    Rows that follow each other with one sender, text and session are one line and its listeners. Order is the order of rows.
+    Where there is no session column the clock restarts at every episode: each restart
     begins an episode and is moved one day on, so that times order the messages too, and a session is one pair's
     talk in one episode without a silence longer than `SILENCE`. Rows to oneself and empty messages are dropped and
     counted. Ids are the names as written, in lower case; ties come from messages. Raises RecordError.
     """
     dropped: Counter[str] = Counter()
     messages: list[ChatMessage] = []
+    heard: _Heard | None = None
     spoken: dict[str, None] = {}
     ties: dict[tuple[str, str], None] = {}
     clock = _EpisodeClock()
@@ -39,13 +42,18 @@ def read_friendstv(path: Path) -> World:
         if a == b or not text:
             dropped["self-tie" if a == b else "empty message"] += 1
             continue
-        pair = (a, b) if a < b else (b, a)
-        ties[pair] = None
-        if not session:
-            if at is None:
-                raise RecordError("timestamp is empty", "rows without a session need one", row=number)
-            at, session = clock.place(pair, at)
-        messages.append(ChatMessage(len(messages), a, b, text, at, session))
+        ties[(a, b) if a < b else (b, a)] = None
+        if not session and at is None:
+            raise RecordError("timestamp is empty", "rows without a session need one", row=number)
+        said = _Heard(a, text, at, session, (b,))
+        if heard is not None and heard.same(said):
+            heard = said.by(heard.receivers)
+            continue
+        if heard is not None:
+            messages.append(heard.message(len(messages), clock))
+        heard = said
+    if heard is not None:
+        messages.append(heard.message(len(messages), clock))
     if not messages:
         raise RecordError(f"{path.name} holds no messages", "give a file with at least one row between two people")
     return World(
@@ -55,6 +63,35 @@ def read_friendstv(path: Path) -> World:
         dropped=dict(dropped),
         source={"format": "friendstv", "file": path.name},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A line, and who is known so far to have heard it."""
+
+    sender: str
+    text: str
+    at: datetime | None
+    session: str
+    receivers: tuple[str, ...]
+
+    def same(self, other: "_Heard") -> bool:
+        """Whether `other` is a further listener's row of this line."""
+        mine, theirs = ((one.sender, one.text, one.at, one.session) for one in (self, other))
+        return mine == theirs and other.receivers[0] not in self.receivers
+
+    def by(self, before: tuple[str, ...]) -> "_Heard":
+        """The line with those who were known to hear it before."""
+        return replace(self, receivers=(*before, *self.receivers))
+
+    def message(self, seq: int, clock: "_EpisodeClock") -> ChatMessage:
+        """It as a message; without a session it is placed by the clock, with those who were there."""
+        at, session = self.at, self.session
+        if not session and at is not None:
+            first, second, *_ = sorted((self.sender, *self.receivers))
+            at, session = clock.place((first, second), at)
+        first, *also = self.receivers
+        return ChatMessage(seq, self.sender, first, self.text, at, session, tuple(also))
 
 
 class _EpisodeClock:

@@ -14,7 +14,7 @@ from kithnet.runtime.errors import InputError, RecordError
 COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "people": (("id", "name"), ("persona", "aliases")),
     "ties": (("a", "b"), ("kind",)),
-    "messages": (("sender", "receiver", "text"), ("at", "session")),
+    "messages": (("sender", "receiver", "text"), ("at", "session", "also")),
 }
 SILENCE = timedelta(hours=1)
 """The longest pause inside a session, where the messages do not name theirs."""
@@ -25,7 +25,8 @@ def read_generic(paths: Path | Sequence[Path]) -> World:
     """Read people, ties and messages from a folder or from files named so, .csv or .jsonl; only messages are needed.
 
     people: id, name[, persona, aliases] (aliases: a list, or in CSV texts parted by "|"); ties: a, b[, kind];
-    messages: sender, receiver, text[, at, session], in the world's order. Without a people file everybody who has a
+    messages: sender, receiver, text[, at, session, also], in the world's order; also: who else could read it.
+    Without a people file everybody who has a
     tie or a message is a person; with one, nobody else may appear. Who exchanges messages has a tie, listed or not.
     Rows to oneself, empty messages and repeated ties are dropped and counted. Raises RecordError and InputError.
     """
@@ -106,9 +107,8 @@ def _people(path: Path) -> list[Person]:
         if key in rows:
             raise RecordError(f"the person {key!r} is there twice, first in row {rows[key]}", "remove one", row=row)
         rows[key] = row
-        others = aliases if isinstance(aliases, list) else aliases.split(ALIAS_SEPARATOR)
         shown = _text(name, "name", row).strip() or key
-        called = tuple(alias.strip() for alias in others if alias.strip())
+        called = tuple(_several(aliases))
         people.append(Person(key, shown, _text(persona, "persona", row).strip(), called))
     return people
 
@@ -129,22 +129,30 @@ def _ties(path: Path, known: _Known, dropped: Counter[str]) -> dict[tuple[str, s
 def _messages(path: Path, known: _Known, ties: dict[tuple[str, str], Tie], dropped: Counter[str]) -> list[ChatMessage]:
     messages: list[ChatMessage] = []
     talks = PairTalks(SILENCE)
-    for row, (sender, receiver, text, at, session) in _rows(path, "messages"):
+    for row, (sender, receiver, text, at, session, also) in _rows(path, "messages"):
         a, b = known.identity(sender, "sender", row), known.identity(receiver, "receiver", row)
         said = _text(text, "text", row).strip()
         when = moment(_text(at, "at", row), row)
         if a == b or not said:
             dropped["self-tie" if a == b else "empty message"] += 1
             continue
-        pair = (a, b) if a < b else (b, a)
-        if pair not in ties:
-            ties[pair] = Tie(*pair)
-        named = _text(session, "session", row).strip() or talks.place(pair, when)
-        messages.append(ChatMessage(len(messages), a, b, said, when, named))
+        more = [known.identity(one, "also", row) for one in _several(also)]
+        others = tuple(one for one in dict.fromkeys(more) if one not in (a, b))
+        for other in (b, *others):
+            pair = (a, other) if a < other else (other, a)
+            ties.setdefault(pair, Tie(*pair))
+        first, second, *_ = sorted((a, b, *others))
+        named = _text(session, "session", row).strip() or talks.place((first, second), when)
+        messages.append(ChatMessage(len(messages), a, b, said, when, named, others))
     return messages
+
+
+def _several(cell: Cell) -> list[str]:
+    parts = cell if isinstance(cell, list) else cell.split(ALIAS_SEPARATOR)
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _text(cell: Cell, name: str, row: int) -> str:
     if isinstance(cell, list):
-        raise RecordError(f"{name} is a list", "only aliases may be one", row=row)
+        raise RecordError(f"{name} is a list", "only aliases and also may be one", row=row)
     return cell

@@ -58,7 +58,9 @@ def test_a_third_person_has_to_be_surer(bench: Any, key_world: Store, limits: di
 
 
 def test_a_note_is_quoted_without_what_was_asked() -> None:
-    hit = Hit("k1", "fact", "Which name? Lola: “Miss Wiggle”", 1.0, 0.0, None, 0.0, "ana", "ana", None, "", (), "ana")
+    hit = Hit(
+        "k1", "fact", "Which name? Lola: “Miss Wiggle”", 1.0, 0.0, None, 0.0, "ana", ("ana",), None, "", (), "ana"
+    )
     assert Answer("Miss Wiggle", hit, 1.0, None, ()).quote == "Lola: “Miss Wiggle”"
 
 

@@ -37,7 +37,9 @@ def test_a_thing_is_where_its_sentence_has_it(embedder: LlamaEmbedder) -> None:
 
 
 def test_a_question_and_what_answers_it_are_one_taste(embedder: LlamaEmbedder) -> None:
-    hit = Hit("m1", "message", "Paper lanterns? Not for me.", 1.0, 1.0, None, 1.0, "ana", "ben", None, "s", (), "ana")
+    hit = Hit(
+        "m1", "message", "Paper lanterns? Not for me.", 1.0, 1.0, None, 1.0, "ana", ("ben",), None, "s", (), "ana"
+    )
     ((taste, source),) = tastes.read([hit], "ana", "Ana", {"ana": ("Ana",), "ben": ("Ben",)}, embedder)
     assert (taste.said, taste.leaning, source) == ("Paper lanterns? Not for me.", -1, "m1")
 

@@ -80,7 +80,7 @@ def test_a_taste_is_read_back_from_its_words(taste: Taste) -> None:
     ).map("".join)
 )
 def test_an_entry_quotes_a_message_verbatim_and_is_read_back_from_what_is_spoken(text: str) -> None:
-    said = Hit("m1", "message", text, 1.0, 1.0, None, 1.0, "ana", "ben", None, "s1", ("m1",), "ana")
+    said = Hit("m1", "message", text, 1.0, 1.0, None, 1.0, "ana", ("ben",), None, "s1", ("m1",), "ana")
     for taste, _ in tastes.read([said], "ana", "Ana", {"ana": ("Ana",)}, None):
         assert taste.said in text
         assert tastes.entry(str(taste)) == taste

@@ -163,6 +163,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith model show": desk.data("model show smollm2-135m"),
         "kith model kv": desk.data("model kv smollm2-135m --ctx 64 --windows 1 --pair q8_0 --dry-run"),
         **mixed(desk),
+        **moved(desk),
+        "kith completion": desk.data("completion bash"),
         "kith doctor": desk.data("doctor"),
         "error": desk.data("world show nope"),
         "kith chat": desk.data(f"chat {pair[0]}", "/quit\n"),
@@ -189,6 +191,15 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
     }
     assert desk.data("world show small").keys() == made.keys()
     return told
+
+
+def moved(desk: Desk) -> dict[str, Any]:
+    """What the commands print that give a world another name and delete it."""
+    desk.data("world import generic out --name spare")
+    return {
+        "kith world rename": desk.data("world rename spare other"),
+        "kith world delete": desk.data("world delete other --yes"),
+    }
 
 
 def mixed(desk: Desk) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def test_a_probe_is_never_put_to_an_instructor_who_heard_the_message(bare: Store
     ties = {frozenset((tie.a, tie.b)) for tie in bare.ties()}
     for task in drawn:
         text = messages[task.evidence[0]].text
-        heard = {p for m in messages.values() if m.text == text for p in (m.sender, m.receiver)}
+        heard = {p for m in messages.values() if m.text == text for p in m.parties}
         assert task.instructor not in heard
         assert frozenset((task.instructor, task.assistant)) in ties
         assert (task.assistant in heard) == (task.kind == "direct")

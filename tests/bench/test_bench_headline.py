@@ -42,8 +42,8 @@ def test_no_part_was_heard_by_either_agent_and_both_who_heard_it_are_contacts_of
     assert len(drawn.parts) == 4
     for part in drawn.parts:
         message = messages[part.evidence[0]]
-        assert {message.sender, message.receiver} <= contacts - {drawn.assistant}
-        heard = {p for m in messages.values() if m.text == message.text for p in (m.sender, m.receiver)}
+        assert message.parties <= contacts - {drawn.assistant}
+        heard = {p for m in messages.values() if m.text == message.text for p in m.parties}
         assert not heard & {drawn.instructor, drawn.assistant}
         assert part.question in drawn.task
 

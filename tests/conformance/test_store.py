@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, Table, insert, select, text, update
 
 from kithnet.memory import erase, schema, texts
 from kithnet.memory.closure import Request
+from kithnet.memory.conversations import heard_by
 from kithnet.memory.database import Database, Place, SqlitePlace
 from kithnet.memory.fsck import check
 from kithnet.memory.indexer import Indexer
@@ -437,14 +438,12 @@ def test_no_owner_finds_what_others_said(place: Made) -> None:
         memory = store.owner(person.id)
         for other in PEOPLE:
             hits = memory.recall(f"{secrets[other.id]} p1 @2", k=100, budget=10**6).hits
-            assert all(person.id in (hit.sender, hit.receiver) for hit in hits)
+            assert all(person.id in (hit.sender, *hit.receivers) for hit in hits)
             assert hits
     with store.database.read() as connection:  # the index itself restricts
         for key in range(1, 6):
             own = set(connection.scalars(matching(key, secrets["zoe"])))
-            query = select(schema.message.c.id).where(
-                (schema.message.c.sender == key) | (schema.message.c.receiver == key)
-            )
+            query = select(schema.message.c.id).where(heard_by(key))
             assert own and own <= set(connection.scalars(query))
 
 
@@ -681,10 +680,13 @@ def with_agents_words(place: Made) -> None:
         }
         sessions = {name: _row(connection, schema.session, id=name) for name in dict.fromkeys(s[0] for s in SPOKEN)}
         for seq, (session, sender, receiver, body, marked) in enumerate(SPOKEN):
-            _row(
-                connection, schema.message, seq=seq, sender=people[sender], receiver=people[receiver], recalled=marked,
-                text=texts.keep(connection, body), session=sessions[session],
-            )  # fmt: skip
+            row = {
+                "seq": seq, "sender": people[sender], "receiver": people[receiver], "recalled": marked,
+                "text": texts.keep(connection, body), "session": sessions[session],
+            }  # fmt: skip
+            columns = ", ".join(row)
+            places = ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO message({columns}) VALUES ({places})"), row)
 
         def memory(owner: str, body: str, *evidence: int, kind: str = "fact", **more: Any) -> int:
             told = {

@@ -74,9 +74,13 @@ def test_a_sound_world_is_clean_with_and_without_vectors(store: Store, world_pat
         ("INSERT INTO disclosed VALUES (1, 9, NULL)", "disclosures"),
         ("INSERT INTO disclosed VALUES (1, NULL, 3)", "disclosures"),
         ("INSERT INTO text(digest, body, words) VALUES (x'00', 'nobody says this', 3)", "unused texts"),
+        ("INSERT INTO circle VALUES (99, 'p2'); INSERT INTO circle_member VALUES (99, 2);"
+         "UPDATE message SET circle = 99 WHERE sender <> 2 AND id = (SELECT max(id) FROM message WHERE sender <> 2)",
+         "senders"),
         ("INSERT INTO outbox(op, text) VALUES ('delete', 1)", "outbox"),
         ("INSERT INTO lease VALUES ('indexer', 'elsewhere:1', 9999999999)", "lease"),
-        ("DROP TRIGGER message_fts_insert; INSERT INTO message(seq, sender, receiver, text, session) VALUES (99,1,2,1,1)",
+        ("DROP TRIGGER message_fts_insert; INSERT INTO message(seq, sender, conversation, circle, text, session)"
+         " VALUES (99,1,1,1,1,1)",
          "full text of message"),
         ("INSERT INTO memory_fts(memory_fts, rowid, body, who) VALUES ('delete', 1, 'Carol is due.', 'p2')",
          "full text of memory"),

@@ -35,7 +35,7 @@ queries = st.one_of(sentences, st.text(max_size=20), st.just('cat" OR who : p1 O
 
 
 def permitted(hit: Hit, owner: str) -> bool:
-    return owner in (hit.sender, hit.receiver) if hit.kind == "message" else hit.receiver == owner
+    return owner in (hit.sender, *hit.receivers) if hit.kind == "message" else hit.receivers == (owner,)
 
 
 @given(lines, notes, queries, names, st.booleans(), st.data())

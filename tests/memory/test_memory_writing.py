@@ -148,7 +148,7 @@ def test_a_chat_with_somebody_from_outside_becomes_part_of_the_world(store: Stor
     first = monica.write_turn("me", "Do you like truffles?", sender="me", session="chat-1")
     second = monica.write_turn("me", "I adore truffles.", sender="monica", session="chat-1")
     assert [hit.id for hit in monica.session("chat-1")] == [first, second]
-    assert monica.recall("truffles").hits[0].receiver == "me"
+    assert monica.recall("truffles").hits[0].receivers == ("me",)
     assert monica.sessions_with("me") == ["chat-1"]
     assert [person.id for person in store.people()] == ["monica", "ross", "carol", "chandler", "phoebe"]
     assert store.people(outside=True)[-1].id == "me" and store.person("me").outside

@@ -124,7 +124,7 @@ def _way(leans: float, least: float) -> int:
 
 def _speaks_of(sentence: str, hit: Hit, person: str, name: str, names: Mapping[str, Sequence[str]]) -> bool:
     if hit.sender == person:
-        others = [one for one in named_people(sentence, names) if one not in (person, hit.receiver)]
+        others = [one for one in named_people(sentence, names) if one not in (person, *hit.receivers)]
         return not others or bool({"i", "me", "my"} & set(words(sentence)))
     return person in named_people(sentence, names) or name.casefold() in words(sentence)
 

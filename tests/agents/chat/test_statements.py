@@ -10,7 +10,21 @@ from kithnet.memory.owner import Hit
 
 def noted(number: int, text: str) -> Hit:
     return Hit(
-        f"k{number}", "fact", text, 1.0, 0.0, None, 0.0, "nora", "nora", None, "", (), "nora", audience=(), about="nora"
+        f"k{number}",
+        "fact",
+        text,
+        1.0,
+        0.0,
+        None,
+        0.0,
+        "nora",
+        ("nora",),
+        None,
+        "",
+        (),
+        "nora",
+        audience=(),
+        about="nora",
     )
 
 
