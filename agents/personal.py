@@ -29,7 +29,8 @@ OWN_PERSON = Decision(True, "tell", "the own person")
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Someone in the ego network. names: all the ways the person is called. messages: exchanged with the ego."""
+    """Someone in the ego network. names: all the ways the person is called. messages: exchanged with the ego, those
+    to n people counting 1/n."""
 
     person: str
     names: tuple[str, ...]

@@ -104,9 +104,10 @@ class Cast:
 
 
 def _ties_by_person(ties: Sequence[Tie]) -> defaultdict[str, list[tuple[str, int]]]:
-    """For each person, the alters and how many messages were exchanged with each."""
+    """For each person, the alters and how much was exchanged with each: messages, a line to n people counting 1/n."""
     ends: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     for tie in ties:
-        ends[tie.a].append((tie.b, tie.messages))
-        ends[tie.b].append((tie.a, tie.messages))
+        exchanged = max(1, round(tie.weight)) if tie.messages else 0
+        ends[tie.a].append((tie.b, exchanged))
+        ends[tie.b].append((tie.a, exchanged))
     return ends

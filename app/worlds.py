@@ -210,7 +210,7 @@ def _index(
 def stored_graph(store: Store) -> nx.Graph:
     """The network of a stored world, as graph.graph_of gives it."""
     ties = store.ties()
-    counts = {(min(tie.a, tie.b), max(tie.a, tie.b)): tie.messages for tie in ties}
+    counts = {(min(tie.a, tie.b), max(tie.a, tie.b)): tie.weight for tie in ties}
     return graph_of(store.people(), ties, counts)
 
 

@@ -18,6 +18,7 @@ from kithnet.memory import (
     lexical,
     links,
     notes,
+    record,
     schema,
     talks,
     utterances,
@@ -31,14 +32,14 @@ from kithnet.memory.links import Link, LinkType
 from kithnet.memory.reading import memory_hits, message_hit
 from kithnet.memory.readings import Readings
 from kithnet.memory.recall import Hit, Recall
+from kithnet.memory.record import Kept
 from kithnet.memory.scope import Scope
 from kithnet.memory.search import Question, Search
 from kithnet.memory.talks import Partner
 from kithnet.memory.utterances import Utterance
-from kithnet.memory.writing import diary, record, tagging
+from kithnet.memory.writing import diary, tagging
 from kithnet.memory.writing.events import Event
 from kithnet.memory.writing.extract import Senses, Statement, extract
-from kithnet.memory.writing.record import Kept
 from kithnet.runtime.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The social network as a plain networkx graph: built from ties and messages, described in numbers, asked for routes."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -52,13 +52,17 @@ class Statistics:
     modularity: float
 
 
-def message_counts(messages: Iterable[ChatMessage]) -> dict[tuple[str, str], int]:
-    """How many messages each pair exchanged, by (a, b) with a < b."""
-    return dict(Counter((min(m.sender, one), max(m.sender, one)) for m in messages for one in m.receivers))
+def message_counts(messages: Iterable[ChatMessage]) -> dict[tuple[str, str], float]:
+    """How many messages each pair exchanged, by (a, b) with a < b; one to n people counts 1/n for each."""
+    counts: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for one in messages:
+        for other in one.receivers:
+            counts[min(one.sender, other), max(one.sender, other)] += 1 / len(one.receivers)
+    return dict(counts)
 
 
 def graph_of(
-    people: Iterable[PersonLike], ties: Iterable[TieLike], counts: Mapping[tuple[str, str], int] | None = None
+    people: Iterable[PersonLike], ties: Iterable[TieLike], counts: Mapping[tuple[str, str], float] | None = None
 ) -> nx.Graph:
     """An undirected graph: nodes are person ids with `name`, edges have `kind` and `weight` = messages exchanged.
 

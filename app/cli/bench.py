@@ -48,6 +48,25 @@ def headline(
     output.show(contract(result), as_text(result), as_json)
 
 
+@app.command("chats")
+def chats(
+    messages: Annotated[int, typer.Option("--messages", min=1_000, help="Of the export that is made.")] = 1_000_000,
+    seed: Annotated[int, typer.Option("--seed", help="Of what is said in it.")] = 7,
+    as_json: output.AsJson = False,
+) -> None:
+    """Seconds and memory to add a large chat to a world, beside plain json and SQLite.
+
+    Example: kith bench chats --messages 100000
+    """
+    from kithnet.bench import chats as bench
+    from kithnet.bench.report import as_json as contract
+    from kithnet.bench.report import as_text
+
+    with output.working("adding a large chat", as_json):
+        result = bench.run(messages, seed)
+    output.show(contract(result), as_text(result), as_json)
+
+
 @app.command("import")
 def import_speed(
     path: Annotated[Path, typer.Argument(help="A FriendsTV CSV, such as ten_seasons.csv.")],

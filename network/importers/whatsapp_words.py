@@ -17,6 +17,7 @@ _MARK = re.compile(f"[{MARKS}]")
 _QUOTE = re.compile('["“”„«»「」]')
 _UNSEEN = {ord(c): None for c in "\0\ufeff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 _FILE_ON_ANDROID = re.compile(r"(?P<name>[^\n]+\.\w{1,5}) \((?P<word>[^()\n]+)\)")
+_SENT_ON_ANDROID = re.compile(r"[A-Z]{3}-\d{8}-WA\d{4,}\.\w{1,5}")
 _FILE_ON_IPHONE = re.compile(r"<(?P<word>[^<>:\n]{1,30}?)\s?: ?(?P<name>[^<>\n]+)>")
 _NUMBERED = re.compile(r"\d{8}-[^<>\n]+\.\w+")
 _PLACE = re.compile(r"[^\n:]{1,40}: (?:[^\n]*[:\s(])?https://(?:maps\.google\.com/(?:maps)?\?q=|foursquare\.com/v/)\S+")
@@ -25,6 +26,8 @@ _POLL_CHOICE = re.compile(r"[^\W\d_]+ ?[:：] (?P<choice>.*) \(\d+ [^()]+\)")
 _SENTENCES = re.compile(r"\w{5,}\. ")
 """Who joined or left is said in one sentence; a shorter word with a point is a part of a name."""
 _LONGEST_NAME = 100
+SENTENCE = 20
+"""Characters from which on the beginning of a placeholder is nobody's own words, on any telephone."""
 
 
 @cache
@@ -58,7 +61,7 @@ def tidy(name: str) -> str:
 
 def same(text: str) -> str:
     """What of a text counts when it is compared with the table."""
-    return normalize("NFC", " ".join(plain(text).replace("’", "'").split())).casefold().strip("<>").rstrip(".。 ")
+    return normalize("NFC", " ".join(plain(text).replace("’", "'").split())).casefold().strip("<>").rstrip(".。।۔ ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ def _placeholder(bare: str, own: bool) -> Content | None:
         return Content("deleted")
     if whole.startswith(_all("encryption")) or (own and whole.startswith(_beginnings("system"))):
         return Content("system")
-    return Content("media") if own and whole.startswith(_beginnings("omitted")) else None
+    once = tuple(text for text in _beginnings("omitted") if own or len(text) >= SENTENCE)
+    return Content("media") if whole.startswith(once) else None
 
 
 def _unedited(raw: str) -> str:
@@ -135,7 +139,10 @@ def _caption(text: str, bare: str) -> str | None:
 
 def _android_file(first: str, text: str) -> bool:
     found = _FILE_ON_ANDROID.fullmatch(first)
-    return found is not None and (same(found["word"]) in table()["attached"] or text.lstrip().startswith("\u200e"))
+    if found is None:
+        return False
+    sure = text.lstrip().startswith("\u200e") or _SENT_ON_ANDROID.fullmatch(found["name"].strip())
+    return bool(sure) or same(found["word"]) in table()["attached"]
 
 
 def _words(caption: str) -> str:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST, GOAL = 9_000, 3_500
+MOST, GOAL = 8_860, 3_500
 """Lines that there may be now, and that are to be left."""
 ROOMS = ("agents/minds/rules", "memory/language", "memory/writing")
 MODULES = (

@@ -126,7 +126,7 @@ def test_no_tracked_file_names_a_place_on_a_machine() -> None:
         path = ROOT / name
         if not path.is_file() or path.suffix in (".png", ".svg", ".npz"):
             continue
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             if MACHINE_PATH.search(line):
                 named.append(f"{name}:{number}: {line.strip()[:100]}")
     assert named == []

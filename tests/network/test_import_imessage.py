@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,8 @@ from kithnet.network.importers import imessage
 from kithnet.network.importers.files import Files
 from kithnet.network.importers.items import Change, Chat, Contact, Item, Line
 from kithnet.runtime.errors import RecordError
-from tests.network.exports.reading import FOLDER, cases, options, summary
+
+from .exports.reading import FOLDER, cases, options, summary
 
 EXPORTS = FOLDER / "imessage"
 TEXTS = [file.read_text("utf-8") for file in sorted(EXPORTS.rglob("*.txt"))]
@@ -28,34 +30,35 @@ def lines(path: Path) -> list[Line]:
 
 
 @pytest.mark.parametrize(("export", "expected"), list(cases("imessage")), ids=lambda value: getattr(value, "name", ""))
-def test_an_export_is_read_as_expected(export, expected):
+def test_an_export_is_read_as_expected(export: Path, expected: dict[str, Any]) -> None:
     with Files(export) as files:
         assert imessage.claims(files)
     assert summary(imessage, export, expected["options"]) == expected
 
 
-def test_times_are_local_ones():
+def test_times_are_local_ones() -> None:
     assert lines(EXPORTS / "dyad")[0].at == datetime(2022, 5, 17, 17, 29, 42)
 
 
-def test_an_edited_message_is_what_it_became_and_says_when():
+def test_an_edited_message_is_what_it_became_and_says_when() -> None:
     (edited,) = (line for line in lines(EXPORTS / "dyad") if line.edited_at)
     assert edited.text == "I come at 9\nand bring the car"
+    assert edited.edited_at is not None and edited.at is not None
     assert edited.edited_at - edited.at == timedelta(seconds=80)
 
 
-def test_a_reply_is_read_once_and_knows_what_it_answers():
+def test_a_reply_is_read_once_and_knows_what_it_answers() -> None:
     said = {line.text: line for line in lines(EXPORTS / "group")}
     assert said["I do."].reply_to == said["Me too"].reply_to == said["Who sings on Sunday?"].source_id
     assert said["Who sings on Sunday?"].reply_to == ""
 
 
-def test_messages_of_one_second_stay_two():
+def test_messages_of_one_second_stay_two() -> None:
     first, second = lines(EXPORTS / "crlf.txt")
     assert first.source_id != second.source_id
 
 
-def test_what_happened_to_the_members_is_told():
+def test_what_happened_to_the_members_is_told() -> None:
     items = read(EXPORTS / "group")
     assert [(item.contact, item.joined) for item in items if isinstance(item, Change)] == [
         ("ben ito", True),
@@ -65,7 +68,7 @@ def test_what_happened_to_the_members_is_told():
     assert set(group.members) == {"rosa", "ana", "me"}
 
 
-def test_a_number_is_an_address():
+def test_a_number_is_an_address() -> None:
     assert {item.address for item in read(EXPORTS / "dyad") if isinstance(item, Contact)} == {"+15555550123", ""}
 
 
@@ -86,12 +89,12 @@ def test_a_number_is_an_address():
         ("Started sharing location!", ""),
     ],
 )
-def test_only_the_sender_s_own_words_are_left(tmp_path, body, text):
+def test_only_the_sender_s_own_words_are_left(tmp_path: Path, body: str, text: str) -> None:
     (tmp_path / "Ann.txt").write_text(f"May 17, 2022  5:29:42 PM\nAnn\n{body}\n\n")
     assert [line.text for line in lines(tmp_path)] == ([text] if text else [])
 
 
-def test_other_texts_are_not_claimed(tmp_path):
+def test_other_texts_are_not_claimed(tmp_path: Path) -> None:
     (tmp_path / "_chat.txt").write_text("[12.03.24, 14:05:00] Anna: hi\n")
     (tmp_path / "notes.txt").write_text("May 17, 2022\nwas a good day\n")
     with Files(tmp_path) as files:
@@ -110,7 +113,7 @@ SAID = st.lists(
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SAID.filter(bool))
-def test_what_is_written_in_its_form_reads_back(tmp_path, said):
+def test_what_is_written_in_its_form_reads_back(tmp_path: Path, said: list[tuple[str, int, list[str]]]) -> None:
     start = datetime(2020, 1, 1)
     blocks = []
     for who, second, paragraphs in said:
@@ -125,7 +128,9 @@ def test_what_is_written_in_its_form_reads_back(tmp_path, said):
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(TEXTS), st.lists(st.tuples(st.floats(0, 1), st.text(max_size=6)), min_size=1, max_size=9))
-def test_a_damaged_file_never_raises_anything_but_a_record_error(tmp_path, text, changes):
+def test_a_damaged_file_never_raises_anything_but_a_record_error(
+    tmp_path: Path, text: str, changes: list[tuple[float, str]]
+) -> None:
     for place, put in changes:
         at = int(place * len(text))
         text = text[:at] + put + text[at + len(put) :]

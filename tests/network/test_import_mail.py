@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -17,7 +18,8 @@ from kithnet.network.importers.files import Files
 from kithnet.network.importers.items import Assumed, Chat, Contact, Item, Line, Skipped, Unread
 from kithnet.network.importers.mail_body import own_words, words
 from kithnet.runtime.errors import RecordError
-from tests.network.exports.reading import FOLDER, cases, options, summary
+
+from .exports.reading import FOLDER, cases, options, summary
 
 EXPORTS = FOLDER / "mail"
 MAIL = "From {sender} Mon Jan  1 10:00:00 2024\nDate: {date}\nFrom: {sender}\nTo: {to}\nSubject: {subject}\nMessage-ID: <{id}>\n"
@@ -33,13 +35,13 @@ def lines(path: Path, *words: str) -> list[Line]:
 
 
 @pytest.mark.parametrize(("export", "expected"), list(cases("mail")), ids=lambda value: getattr(value, "name", ""))
-def test_a_box_is_read_as_expected(export, expected):
+def test_a_box_is_read_as_expected(export: Path, expected: dict[str, Any]) -> None:
     with Files(export) as files:
         assert mail.claims(files)
     assert summary(mail, export, expected["options"]) == expected
 
 
-def test_who_got_a_mail_is_told_mail_by_mail():
+def test_who_got_a_mail_is_told_mail_by_mail() -> None:
     by_id = {line.source_id: line for line in lines(EXPORTS / "thread.mbox")}
     assert by_id["boat-1@fjord.example"].audience == ("tom@weber.example", "zoe@marsh.example")
     assert by_id["boat-4@posta.example"].audience == ("zoe@marsh.example",)
@@ -47,26 +49,28 @@ def test_who_got_a_mail_is_told_mail_by_mail():
     assert len({line.chat for line in by_id.values()}) == 1
 
 
-def test_a_date_keeps_its_zone_and_a_broken_one_is_that_of_the_arrival():
+def test_a_date_keeps_its_zone_and_a_broken_one_is_that_of_the_arrival() -> None:
     by_id = {line.source_id: line.at for line in lines(EXPORTS / "thread.mbox")}
-    assert by_id["boat-1@fjord.example"].utcoffset() == timedelta(hours=2)
+    sent = by_id["boat-1@fjord.example"]
+    assert sent is not None and sent.utcoffset() == timedelta(hours=2)
     arrived = {line.source_id: line.at for line in lines(EXPORTS / "loose")}
-    assert arrived["e2@dune.example"].isoformat() == "2024-06-06T18:05:09+02:00"
+    late = arrived["e2@dune.example"]
+    assert late is not None and late.isoformat() == "2024-06-06T18:05:09+02:00"
     assert arrived[""] is None
 
 
-def test_a_mail_that_is_there_twice_is_read_once_and_that_is_said():
+def test_a_mail_that_is_there_twice_is_read_once_and_that_is_said() -> None:
     assert [item.text for item in read(EXPORTS / "thread.mbox") if isinstance(item, Assumed)]
 
 
-def test_a_list_and_its_address_are_no_people():
+def test_a_list_and_its_address_are_no_people() -> None:
     items = read(EXPORTS / "list.mbox")
     assert "garden@lists.example" not in {item.key for item in items if isinstance(item, Contact)}
     (channel,) = (item for item in items if isinstance(item, Chat) and item.kind == "channel")
     assert channel.members == ("ines@home.example",)
 
 
-def test_whose_mail_it_is_follows_from_where_it_was_delivered_or_from_what_is_told():
+def test_whose_mail_it_is_follows_from_where_it_was_delivered_or_from_what_is_told() -> None:
     owners = [item.key for item in read(EXPORTS / "takeout.mbox") if isinstance(item, Contact) and item.me]
     assert owners == ["max.hall@mail.example"]
     told = {
@@ -77,19 +81,19 @@ def test_whose_mail_it_is_follows_from_where_it_was_delivered_or_from_what_is_to
     assert told == {"tom@weber.example": "tom weber"}
 
 
-def test_a_mail_without_a_named_receiver_was_got_by_the_owner():
+def test_a_mail_without_a_named_receiver_was_got_by_the_owner() -> None:
     (spare,) = (line for line in lines(EXPORTS / "list.mbox") if line.source_id == "p9@okafor.example")
     assert spare.audience == ("ines@home.example",)
 
 
-def test_any_order_of_the_files_gives_the_same_threads(tmp_path):
+def test_any_order_of_the_files_gives_the_same_threads(tmp_path: Path) -> None:
     for place, file in enumerate(sorted((EXPORTS / "loose").iterdir(), reverse=True)):
         (tmp_path / f"{place}.eml").write_bytes(file.read_bytes())
     there = {(line.chat, line.source_id, line.text) for line in lines(EXPORTS / "loose")}
     assert there == {(line.chat, line.source_id, line.text) for line in lines(tmp_path)}
 
 
-def test_a_zip_and_a_real_maildir_hold_the_same_mails(tmp_path):
+def test_a_zip_and_a_real_maildir_hold_the_same_mails(tmp_path: Path) -> None:
     box = EXPORTS / "thread.mbox"
     with ZipFile(tmp_path / "box.zip", "w") as archive:
         archive.write(box, "Takeout/Mail/All mail.mbox")
@@ -102,7 +106,7 @@ def test_a_zip_and_a_real_maildir_hold_the_same_mails(tmp_path):
     assert {line.source_id for line in lines(tmp_path / "dir")} == {source for source, _ in want}
 
 
-def test_a_mailbox_of_python_with_any_text_reads_back(tmp_path):
+def test_a_mailbox_of_python_with_any_text_reads_back(tmp_path: Path) -> None:
     texts = ["From here on\n\nFrom now: we know", "a\n\n\nb", "Zoë → 東京", "x" * 200_000]
     box = mailbox.mbox(tmp_path / "made.mbox")
     for number, text in enumerate(texts):
@@ -114,7 +118,7 @@ def test_a_mailbox_of_python_with_any_text_reads_back(tmp_path):
     assert [line.text for line in lines(tmp_path / "made.mbox")] == texts
 
 
-def test_a_large_box_is_not_held(tmp_path):
+def test_a_large_box_is_not_held(tmp_path: Path) -> None:
     path = tmp_path / "large.mbox"
     noise = ("QUJD" * 19 + "\n") * 40_000
     with path.open("w") as file:
@@ -133,7 +137,7 @@ def test_a_large_box_is_not_held(tmp_path):
     assert peak < 20 << 20
 
 
-def test_a_sentence_that_begins_with_from_does_not_cut_a_mail(tmp_path):
+def test_a_sentence_that_begins_with_from_does_not_cut_a_mail(tmp_path: Path) -> None:
     head = MAIL.format(
         sender="a@x.example", to="b@x.example", date="Mon, 1 Jan 2024 10:00:00 +0000", subject="s", id="1"
     )
@@ -159,17 +163,17 @@ def test_a_sentence_that_begins_with_from_does_not_cut_a_mail(tmp_path):
         ),
     ],
 )
-def test_only_the_sender_s_own_words_are_left(text, own):
+def test_only_the_sender_s_own_words_are_left(text: str, own: str) -> None:
     assert own_words(text, listed=False) == own
 
 
-def test_words_of_a_header_are_decoded_whatever_it_holds():
+def test_words_of_a_header_are_decoded_whatever_it_holds() -> None:
     assert words("=?utf-8?q?Zo=C3=AB?= =?utf-8?q?_M?=") == "Zoë M"
     assert words("=?utf-8?b?8J+Y?= =?utf-8?b?gA==?=") == "😀"
     assert words("a =?x?") == "a =?x?"
 
 
-def test_a_file_without_mails_is_an_error(tmp_path):
+def test_a_file_without_mails_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("From here on\nthere is: nothing\n")
     with Files(tmp_path) as files:
         assert not mail.claims(files)
@@ -190,7 +194,9 @@ def mutated() -> Iterator[bytes]:
     st.sampled_from(list(mutated())),
     st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=12)), min_size=1, max_size=12),
 )
-def test_a_damaged_box_never_raises_anything_but_a_record_error(tmp_path, raw, changes):
+def test_a_damaged_box_never_raises_anything_but_a_record_error(
+    tmp_path: Path, raw: bytes, changes: list[tuple[float, bytes]]
+) -> None:
     damaged = bytearray(raw)
     for place, put in changes:
         at = int(place * len(damaged))
@@ -210,6 +216,6 @@ def test_a_damaged_box_never_raises_anything_but_a_record_error(tmp_path, raw, c
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=300), st.booleans())
-def test_own_words_are_words_of_the_text(text, listed):
+def test_own_words_are_words_of_the_text(text: str, listed: bool) -> None:
     own = own_words(text, listed=listed)
     assert all(line.strip() in text for line in own.split("\n"))

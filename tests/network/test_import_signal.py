@@ -15,7 +15,8 @@ from kithnet.network.importers import signal_app
 from kithnet.network.importers.files import Files
 from kithnet.network.importers.items import Change, Chat, Contact, Item, Line, Skipped, Unread
 from kithnet.runtime.errors import RecordError
-from tests.network.exports.reading import FOLDER, cases, options, summary
+
+from .exports.reading import FOLDER, cases, options, summary
 
 EXPORTS = FOLDER / "signal"
 START = datetime(2024, 3, 12, 13, 5, tzinfo=UTC)
@@ -35,13 +36,13 @@ def lines(items: list[Item]) -> dict[str, Line]:
 
 
 @pytest.mark.parametrize(("export", "expected"), list(cases("signal")), ids=lambda value: getattr(value, "name", ""))
-def test_an_export_is_read_as_expected(export, expected):
+def test_an_export_is_read_as_expected(export: Path, expected: dict[str, Any]) -> None:
     with Files(export) as files:
         assert signal_app.claims(files)
     assert summary(signal_app, export, expected["options"]) == expected
 
 
-def test_an_edited_message_keeps_the_time_when_it_was_sent():
+def test_an_edited_message_keeps_the_time_when_it_was_sent() -> None:
     said = lines(read(EXPORTS / "desktop"))["Meet at 8, not at 7"]
     assert (said.at, said.edited_at) == (START + timedelta(seconds=200), START + timedelta(seconds=400))
 
@@ -54,19 +55,19 @@ def test_an_edited_message_keeps_the_time_when_it_was_sent():
         ("tables", 'He said "no, thanks"\nand left', "Really, why?"),
     ],
 )
-def test_an_answer_names_what_it_answers(export, asked, answer):
+def test_an_answer_names_what_it_answers(export: str, asked: str, answer: str) -> None:
     said = lines(read(EXPORTS / export))
     assert said[answer].reply_to == said[asked].source_id != ""
 
 
-def test_two_people_of_one_account_name_stay_two_and_a_nickname_is_shown():
+def test_two_people_of_one_account_name_stay_two_and_a_nickname_is_shown() -> None:
     people = {item.key: item for item in read(EXPORTS / "desktop") if isinstance(item, Contact)}
     assert sorted(each.name for each in people.values() if each.name.startswith("Alex")) == ["Alex", "Alex (climbing)"]
     (mohamed,) = (each for each in people.values() if each.address)
     assert (mohamed.name, mohamed.aliases, mohamed.address) == ("Mohamed Karim", ("Mo K",), "+4915112345678")
 
 
-def test_who_joined_later_is_no_member_from_the_beginning_and_who_left_is():
+def test_who_joined_later_is_no_member_from_the_beginning_and_who_left_is() -> None:
     items = read(EXPORTS / "desktop")
     names = {item.key: item.name for item in items if isinstance(item, Contact)}
     (group,) = (item for item in items if isinstance(item, Chat) and item.kind == "group")
@@ -75,25 +76,25 @@ def test_who_joined_later_is_no_member_from_the_beginning_and_who_left_is():
     assert changes == [("Alex", True), ("Gone", False)]
 
 
-def test_the_key_that_opens_a_group_is_not_handed_on():
+def test_the_key_that_opens_a_group_is_not_handed_on() -> None:
     assert "c2VjcmV0" not in repr(read(EXPORTS / "desktop"))
 
 
-def test_the_owner_is_called_as_told():
+def test_the_owner_is_called_as_told() -> None:
     for export in ("desktop", "sigtop", "tables"):
         assert [
             item.name for item in read(EXPORTS / export, "--me", "L. V.") if isinstance(item, Contact) and item.me
         ] == ["L. V."]
 
 
-def test_tables_without_those_that_say_who_wrote_are_an_error(tmp_path):
+def test_tables_without_those_that_say_who_wrote_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "message.csv").write_text(TABLES["message.csv"])
     with pytest.raises(RecordError, match="recipient and thread") as caught:
         read(tmp_path)
     assert "--exportcsv" in caught.value.hint
 
 
-def test_other_json_and_csv_is_not_claimed(tmp_path):
+def test_other_json_and_csv_is_not_claimed(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('[{"id": 1, "text": "x"}]')
     (tmp_path / "b.jsonl").write_text('{"_type": "header", "chatlab": {}}\n{"chat": 1\n')
     (tmp_path / "c.csv").write_text("sender,receiver,message\na,b,c\n")
@@ -105,7 +106,7 @@ def test_other_json_and_csv_is_not_claimed(tmp_path):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False))
-def test_any_order_of_the_frames_gives_the_same_messages(tmp_path, chance: random.Random):
+def test_any_order_of_the_frames_gives_the_same_messages(tmp_path: Path, chance: random.Random) -> None:
     (tmp_path / "main.jsonl").write_text("\n".join(map(json.dumps, FRAMES)))
     want = {item for item in read(tmp_path) if isinstance(item, Line)}
     shuffled = FRAMES[1:]
@@ -151,7 +152,7 @@ def assert_storable(items: list[Item]) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_odd_frames_never_raise_anything_but_a_record_error(tmp_path, data):
+def test_odd_frames_never_raise_anything_but_a_record_error(tmp_path: Path, data: st.DataObject) -> None:
     frames = [replaced(frame, data.draw) for frame in FRAMES]
     (tmp_path / "main.jsonl").write_text("\n".join(map(json.dumps, [FRAMES[1], *frames])))
     with suppress(RecordError):
@@ -163,7 +164,7 @@ def test_odd_frames_never_raise_anything_but_a_record_error(tmp_path, data):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_odd_messages_of_sigtop_never_raise_anything_but_a_record_error(tmp_path, data):
+def test_odd_messages_of_sigtop_never_raise_anything_but_a_record_error(tmp_path: Path, data: st.DataObject) -> None:
     messages = [replaced(message, data.draw) for message in MESSAGES]
     (tmp_path / "Mo (+49).json").write_text(
         json.dumps([MESSAGES[0], *messages], allow_nan=False, default=str).replace("NaN", "0")
@@ -180,7 +181,9 @@ def test_odd_messages_of_sigtop_never_raise_anything_but_a_record_error(tmp_path
     st.integers(0, 900),
     st.text(max_size=9).map(lambda text: text.replace("\ud800", "")),
 )
-def test_damaged_tables_never_raise_anything_but_a_record_error(tmp_path, table, place, put):
+def test_damaged_tables_never_raise_anything_but_a_record_error(
+    tmp_path: Path, table: str, place: int, put: str
+) -> None:
     for name, text in TABLES.items():
         cut = text[:place] + put + text[place + len(put) :] if name == table else text
         (tmp_path / name).write_text(cut, "utf-8")
