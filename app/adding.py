@@ -51,9 +51,9 @@ class Report:
     world: str
     dry: bool
     formats: list[str] = field(default_factory=list)
-    conversations: int = 0
-    new: list[str] = field(default_factory=list)
-    known: int = 0
+    talks: set[int] = field(default_factory=set)
+    people: dict[int, str] = field(default_factory=dict)
+    before: set[int] = field(default_factory=set)
     alike: list[tuple[str, str]] = field(default_factory=list)
     messages: dict[str, int] = field(default_factory=dict)
     edited: int = 0
@@ -63,6 +63,21 @@ class Report:
     zone: str = ""
     assumed: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def conversations(self) -> int:
+        """How many the exports are of; several may be of one."""
+        return len(self.talks)
+
+    @property
+    def new(self) -> list[str]:
+        """Names of the people who were not there before."""
+        return list(self.people.values())
+
+    @property
+    def known(self) -> int:
+        """How many were there before."""
+        return len(self.before - self.people.keys())
 
     def contract(self) -> dict[str, Any]:
         """As `kith world add --json` prints it."""
@@ -85,9 +100,9 @@ class Report:
     def take(self, staged: Staged, added: Added) -> None:
         """Count one export in."""
         self.formats.append(staged.source)
-        self.conversations += added.conversations
-        self.new += added.people
-        self.known = max(self.known, added.known - len(self.new)) if len(self.formats) > 1 else added.known
+        self.talks |= added.talks
+        self.people |= added.people
+        self.before |= added.known
         self.alike += [pair for pair in added.alike if pair not in self.alike]
         counts = {
             "new": added.messages,
@@ -201,6 +216,13 @@ def _zone(store: Store, wanted: Wanted, report: Report) -> tuple[tuple[tzinfo, t
     if noted is None and not report.dry:
         store.note(ZONE, name)
     return (given, zone_of(report.zone)), name
+
+
+def zone_noted(store: Store) -> tzinfo:
+    """The zone that a world tells its times in; this machine's where it has had no export yet."""
+    with store.database.read() as connection:
+        noted = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == ZONE))
+    return zone_of(noted or machine_zone())
 
 
 def zone_of(name: str) -> tzinfo:

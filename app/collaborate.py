@@ -21,6 +21,7 @@ from kithnet.app import engine_stats, engines
 from kithnet.app import minds as thinking
 from kithnet.app.cast import Cast, policy_of
 from kithnet.app.runs import Run, held, kept_if_begun, new_run
+from kithnet.memory import people as names
 from kithnet.memory.store import Store
 from kithnet.runtime.chat import ChatModel, Usage
 from kithnet.runtime.config import Config
@@ -315,6 +316,12 @@ def need_question(world: Path, person: str, text: str) -> None:
         except UnknownPerson:
             return
     raise InputError(f"what is {other} to be asked? the question is missing", f"kith ask {person} {other} 'question'")
+
+
+def namesakes(world: Path, question: str) -> dict[str, list[str]]:
+    """Names in a question that several people bear, each with their ids."""
+    with Store.open(world / "kith.db") as store:
+        return names.namesakes(store.people(), question)
 
 
 def _asker_and_asked(store: Store, config: Config, people: Sequence[str], question: str) -> tuple[str, str]:

@@ -21,6 +21,9 @@ class Place:
     models: Path
 
 
+_MAKING = "`kith world add NAME PATH` or `kith world generate --name demo` makes one"
+
+
 def world_named(name: str | None) -> Place:
     """The world called `name`, or the only one there is; an erasure that was interrupted in it is finished first.
 
@@ -41,12 +44,12 @@ def world_place(name: str | None) -> Place:
     if name is None:
         if len(known) != 1:
             which = f"there are several: {', '.join(known)}" if known else "there is none yet"
-            hint = "name one with --world" if known else "`kith world generate --name demo` makes one"
+            hint = "name one with --world" if known else _MAKING
             raise UnknownWorld(f"which world? {which}", hint)
         name = known[0]
     found = world_folder(folder, name)
     if not is_world(found):
-        hint = f"there are: {', '.join(known)}" if known else "`kith world generate --name demo` makes one"
+        hint = f"there are: {', '.join(known)}" if known else _MAKING
         raise UnknownWorld(f"there is no world {name!r}", hint)
     return Place(name, found, models_folder(os.environ))
 

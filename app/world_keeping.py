@@ -101,7 +101,11 @@ def delete_world(folder: Path, name: str) -> None:
 def _need(folder: Path, name: str) -> None:
     if not is_world(folder / name):
         known = ", ".join(worlds(folder))
-        hint = f"there are: {known}" if known else "make one: `kith world generate --name demo`"
+        hint = (
+            f"there are: {known}"
+            if known
+            else "make one: `kith world add NAME PATH`, or `kith world generate --name demo`"
+        )
         raise UnknownWorld(f"there is no world {name!r}", hint)
 
 

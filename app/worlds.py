@@ -79,7 +79,11 @@ def open_world(folder: Path, name: str) -> Store:
     empty = (place / "kith.db").is_file() and not (place / "kith.db").stat().st_size
     if empty or not is_world(place):
         known = ", ".join(worlds(folder))
-        hint = f"there are: {known}" if known else "make one: `kith world generate --name demo`"
+        hint = (
+            f"there are: {known}"
+            if known
+            else "make one: `kith world add NAME PATH`, or `kith world generate --name demo`"
+        )
         raise UnknownWorld(f"there is no world {name!r}", hint)
     if (place / ERASING).exists():
         from kithnet.app import erasure  # it opens the world itself

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -15,10 +16,13 @@ from sqlalchemy import Connection, func, insert, select, update
 from kithnet.memory import merging, ordering, schema, terms, texts
 from kithnet.memory.conversations import Circles, changed
 from kithnet.memory.dialects import filled, next_key
+from kithnet.memory.egocentric import session_key
+from kithnet.memory.erase import forget_texts
 from kithnet.memory.exports import Added, ChatLike, Export, LineLike
 from kithnet.memory.joining import Cast, alike, folded
 from kithnet.memory.membership import Audiences, Members, retold
-from kithnet.memory.recognising import Recognised, same_talk
+from kithnet.memory.recognising import Recognised, same_numbers, same_talk
+from kithnet.memory.withdrawing import reworded, withdraw
 
 BATCH = 5_000
 DAY_BEGINS = timedelta(hours=4)
@@ -72,7 +76,8 @@ class _Adding:
         self._people_before = set(self._cast.ids)
         self._circles = Circles(connection)
         self._talks: dict[str, Talk] = {}
-        self._sessions: dict[str, int] = {}
+        self._sessions: dict[tuple[int, str], int] = {}
+        self._taken: set[int] = set()
         self._texts = _Texts(connection)
         self._next = self._first_new = next_key(connection, schema.message)
         self._first_conversation = next_key(connection, schema.conversation)
@@ -104,14 +109,14 @@ class _Adding:
         for talk in self._talks.values():
             fresh = talk.members.write()
             talk.audiences = Audiences(self._circles, talk.members.intervals())
-            if fresh and talk.kind != "mail" and retold(self._connection, talk.key, talk.audiences):
+            if fresh and talk.kind != "mail" and (lost := retold(self._connection, talk.key, talk.audiences)):
                 changed(self._connection)
+                withdraw(self._connection, lost)
 
     def _begin(self, key: str) -> Talk:
         chat = self._export.chats.get(key)
         row = schema.conversation.c
-        query = select(row.key, row.id, row.kind).where(row.source == self._export.source, row.source_key == key)
-        found = self._connection.execute(query).first()
+        found = self._called(key, chat)
         recognised = None
         if found is None:
             source, lines = self._export.source, self._export.ordered(key)
@@ -122,13 +127,44 @@ class _Adding:
                 found = self._connection.execute(
                     select(row.key, row.id, row.kind).where(row.key == recognised.key)
                 ).one()
+        elif self._cast.strangers(line.sender for line in islice(self._export.ordered(key), BATCH)):
+            self._meet_again(key, found.key)
+        if found is None and chat is not None and chat.kind == "mail":
+            same = same_numbers(self._connection, self._export.source, self._export.ordered(key))
+            found = self._connection.execute(select(row.key, row.id, row.kind).where(row.key == same)).first()
         if found is None:
             found = self._make(key, chat)
+        elif chat is not None and chat.title:  # the latest name is the one that is shown
+            renamed = update(schema.conversation).where(row.key == found.key, row.title != chat.title)
+            self._connection.execute(renamed.values(title=chat.title))
         talk = self._talks[key] = Talk(found.key, found.id, found.kind, Members(self._connection, found.key))
         talk.recognised = recognised
         self._read(talk)
-        self._added.conversations += 1
+        self._added.talks.add(talk.key)
         return talk
+
+    def _called(self, key: str, chat: ChatLike | None) -> Any:
+        """The conversation that the source calls so. Where it is called by its title alone, others may have the same: somebody
+        besides the owner of the device has to write in both."""
+        row, member = schema.conversation.c, schema.membership.c
+        query = select(row.key, row.id, row.kind).where(row.source == self._export.source, row.source_key == key)
+        found = self._connection.execute(query.order_by(row.key)).all()
+        if not found or chat is None or not chat.title or chat.title.casefold() not in key.casefold():
+            return found[0] if found else None
+        writing = [line.sender for line in islice(self._export.ordered(key), BATCH)]
+        writers = self._cast.others(writing) or self._cast.others(chat.members)
+        for one in found:
+            there = select(member.person).where(member.conversation == one.key)
+            if not (writers and writers.isdisjoint(self._connection.scalars(there))):
+                return one
+        return None
+
+    def _meet_again(self, key: str, there: int) -> None:
+        """Find out who is who in a conversation that is there, where other names are the keys: as another device calls them."""
+        lines, below = self._export.ordered(key), self._first_conversation
+        recognised = same_talk(self._connection, self._export.source, lines, below, there)
+        for contact, person in recognised.people.items() if recognised else ():
+            self._cast.bind(contact, person)
 
     def _make(self, key: str, chat: ChatLike | None) -> Any:
         """A new conversation. Its id is its title, or the names of the two."""
@@ -167,8 +203,10 @@ class _Adding:
         talk = self._talks[line.chat]
         sender = self._cast.key(line.sender)
         self._added.at(line.at)
-        text = self._texts.key(line.text)
-        there = self._there(talk, line, sender, text)
+        there, text = self._numbered(talk, line), 0
+        if there is None:
+            text = self._texts.key(line.text)
+            there = self._said(talk, line, sender, text)
         if there is not None:
             self._added.seen += 1
             self._anchor(talk, line.at, there)
@@ -194,27 +232,37 @@ class _Adding:
         if len(self._rows) >= BATCH:
             self._flush()
 
-    def _there(self, talk: Talk, line: LineLike, sender: int, text: int) -> int | None:
-        """The message that the line is, if it was there before."""
+    def _numbered(self, talk: Talk, line: LineLike) -> int | None:
+        """The message that was there before under the number that the source gives the line."""
+        number = talk.known.get(line.source_id) if line.source_id and talk.recognised is None else None
+        if number is not None and number < self._first_new and line.edited_at is not None:
+            self._edit(number, line.text, line.edited_at)
+        return number
+
+    def _said(self, talk: Talk, line: LineLike, sender: int, text: int) -> int | None:
+        """The message that the line is, known by who said it when, where numbers do not tell."""
         same = (sender, _minute(line.at), text)
-        if line.source_id and talk.recognised is None:
-            number = talk.known.get(line.source_id)
-            if number is not None and number < self._first_new and line.edited_at is not None:
-                self._edit(number, text, line.edited_at)
-            return number
-        if talk.left[same] <= 0:
+        if (line.source_id and talk.recognised is None) or talk.left[same] <= 0:
             return None
         talk.left[same] -= 1
         return talk.same[same].pop(0)
 
-    def _edit(self, number: int, text: int, at: datetime) -> None:
-        """Put the text of a later edit in the place of an older one."""
+    def _edit(self, number: int, body: str, at: datetime) -> None:
+        """Put the text of a later edit in the place of an older one, and forget what was noted of that."""
+        message, said = schema.message.c, schema.text.c
+        query = select(message.text, message.edited_at, said.digest).join(schema.text, said.key == message.text)
+        old = self._connection.execute(query.where(message.id == number)).one()
+        later = old.edited_at is None or old.edited_at < at
+        if not later or bytes(old.digest) == texts.digest(texts.clean(body)):
+            return
+        reworded(self._connection, number)
+        text = self._texts.key(body)
         self._flush()
-        message = schema.message.c
-        older = (message.edited_at.is_(None)) | (message.edited_at < at)
         values = {"text": text, "edited_at": at}
-        change = update(schema.message).where(message.id == number, older, message.text != text).values(values)
-        self._added.edited += self._connection.execute(change).rowcount
+        self._connection.execute(update(schema.message).where(message.id == number).values(values))
+        if forget_texts(self._connection, [old.text]):
+            self._texts.gone(bytes(old.digest))
+        self._added.edited += 1
 
     def _wait(self, talk: Talk, at: datetime | None, number: int) -> None:
         """Remember what comes before whatever of the same minute is known next."""
@@ -230,15 +278,22 @@ class _Adding:
 
     def _session(self, talk: Talk, at: datetime | None) -> int:
         name = f"{talk.id} {at - DAY_BEGINS:%Y-%m-%d}" if at and at.year > 1 else talk.id
-        if name not in self._sessions:
-            row = schema.session.c
-            found = self._connection.scalar(select(row.key).where(row.id == name))
-            if found is None:
-                added = self._connection.execute(insert(schema.session).values(id=name)).inserted_primary_key
-                assert added is not None
-                found = added[0]
-            self._sessions[name] = int(found)
-        return self._sessions[name]
+        if (talk.key, name) not in self._sessions:
+            self._sessions[talk.key, name] = self._own_session(talk.key, name)
+        return self._sessions[talk.key, name]
+
+    def _own_session(self, talk: int, name: str) -> int:
+        """The session of this id in which nothing of another conversation is said, else one under the id and a number."""
+        row, message, number, identity = schema.session.c, schema.message.c, 1, name
+        while (found := self._connection.scalar(select(row.key).where(row.id == identity))) is not None:
+            others = select(message.id).where(message.session == found, message.conversation != talk)
+            if found not in self._taken and self._connection.scalar(others.limit(1)) is None:
+                return int(found)
+            number += 1
+            identity = f"{name} ({number})"
+        made = session_key(self._connection, identity)
+        self._taken.add(made)
+        return made
 
     def _flush(self) -> None:
         self._texts.flush()
@@ -255,11 +310,13 @@ class _Adding:
         self._answers()
         for talk in self._talks.values():
             self._ties(talk)
+        if self._added.edited:
+            changed(self._connection)
         if older and self._added.messages:
             ordering.by_time(self._connection, self._first_new, self._anchors)
         met = self._cast.met
-        self._added.people = [self._cast.names[one] for one in sorted(self._cast.new)]
-        self._added.known = len(met & self._people_before)
+        self._added.people = {one: self._cast.names[one] for one in sorted(self._cast.new)}
+        self._added.known = met & self._people_before
         names = {self._cast.ids[one]: self._cast.names[one] for one in self._cast.ids}
         pairs = alike(self._connection, self._cast.new) if self._cast.new else []
         self._added.alike = [(names[a], names[b]) for a, b in pairs]
@@ -324,6 +381,10 @@ class _Texts:
             self._new.append({"key": found, **row})
             self._next += 1
         return found
+
+    def gone(self, digest: bytes) -> None:
+        """A text was deleted: who says it again adds it anew."""
+        del self._keys[digest]
 
     def flush(self) -> None:
         """Write those that are new."""

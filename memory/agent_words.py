@@ -71,7 +71,8 @@ def _unmarked(connection: Connection) -> list[int]:
         .join(schema.session, schema.session.c.key == message.session)
         .join(SENDER, SENDER.c.key == message.sender)
         .join(RECEIVER, RECEIVER.c.key == the_other())
-        .where(schema.session.c.id.startswith(CHAT, autoescape=True))
+        .join(schema.conversation, schema.conversation.c.key == message.conversation)
+        .where(schema.session.c.id.startswith(CHAT, autoescape=True), schema.conversation.c.source == "")
         .order_by(message.id)
     )  # fmt: skip
     for row in connection.execute(query):

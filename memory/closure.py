@@ -158,10 +158,13 @@ def _of_two_at_most(person: int) -> Select[Any]:
 
 
 def _same_line(connection: Connection, messages: Collection[int]) -> set[int]:
-    """One line heard by several people is several messages."""
+    """One line heard by several people is several messages where a world was made of rows with one receiver each."""
     one, other = schema.message.alias(), schema.message.alias()
-    together = or_(other.c.session == one.c.session, other.c.at == one.c.at)
-    query = select(other.c.id).join(one, (other.c.text == one.c.text) & (other.c.sender == one.c.sender) & together)
+    made = select(schema.conversation.c.key).where(schema.conversation.c.source == "")
+    together = or_(other.c.session == one.c.session, other.c.at == one.c.at) & (other.c.circle != one.c.circle)
+    together &= one.c.conversation.in_(made) & other.c.conversation.in_(made)
+    line = (other.c.text == one.c.text) & (other.c.sender == one.c.sender) & together
+    query = select(other.c.id).join_from(other, one, line)
     return {int(key) for key in _within(connection, query, one.c.id, messages)}
 
 
@@ -195,7 +198,7 @@ def _derived(connection: Connection, found: Closure) -> None:
             if not left or _beyond(connection, row.body, left, names) & said:
                 found.memories[row.id] = "repeats it"
     on_evidence(connection, found)
-    _of_sessions(connection, found)
+    of_sessions(connection, found)
     while True:
         before = len(found.memories)
         for key, why in (*cited(connection, found), *wholes(connection, found), *_same_text(connection, found)):
@@ -215,10 +218,10 @@ _NOTES = select(schema.memory.c.id, schema.memory.c.owner, schema.text.c.body).j
 )
 
 
-def on_evidence(connection: Connection, found: Closure) -> None:
-    """Add the memories that rest on messages that go."""
+def on_evidence(connection: Connection, found: Closure, owner: int | None = None) -> None:
+    """Add the memories, of one owner or of all, that rest on messages that go."""
     memory, evidence, names = schema.memory.c, schema.evidence.c, _names(connection)
-    resting = set(_within(connection, select(evidence.memory), evidence.message, found.messages))
+    resting = set(_within(connection, _owned(select(evidence.memory), owner), evidence.message, found.messages))
     query = select(memory.id, memory.kind, schema.text.c.body).join(schema.text, schema.text.c.key == memory.text)
     for row in _rows_within(connection, query, memory.id, resting - found.memories.keys()):
         gone, left = _evidence(connection, row.id, found)
@@ -230,6 +233,15 @@ def on_evidence(connection: Connection, found: Closure) -> None:
             lost: set[str] = set().union(*(lexical.stems(text) for text in _bodies(connection, schema.message, gone)))
             if _beyond(connection, row.body, left, names) & lost:
                 found.memories[row.id] = "says what only it said"
+
+
+def _owned(query: Select[Any], owner: int | None) -> Select[Any]:
+    """A query over evidence, narrowed to memories of one owner."""
+    if owner is None:
+        return query
+    return query.join(schema.memory, schema.memory.c.id == schema.evidence.c.memory).where(
+        schema.memory.c.owner == owner
+    )
 
 
 def _evidence(connection: Connection, memory: int, found: Closure) -> tuple[list[int], list[int]]:
@@ -250,12 +262,14 @@ def _names(connection: Connection) -> set[str]:
     return set().union(*(lexical.stems(f"{row.id.replace('_', ' ')} {row.name} {row.aliases}") for row in rows))
 
 
-def _of_sessions(connection: Connection, found: Closure) -> None:
-    """A summary without evidence rests on all that its owner said and heard in its session."""
+def of_sessions(connection: Connection, found: Closure, owner: int | None = None) -> None:
+    """A summary without evidence rests on all that its owner said and heard in its session. owner: who may not have heard
+    these messages; None: everybody who did."""
     message, memory = schema.message.c, schema.memory.c
     query = select(memory.id).join(schema.message, message.session == memory.session)
     cited = select(schema.evidence.c.memory).where(schema.evidence.c.memory == memory.id).exists()
-    query = query.where(memory.kind == "summary", ~cited, heard_by(memory.owner))
+    query = query.where(memory.kind == "summary", ~cited)
+    query = query.where(heard_by(memory.owner) if owner is None else memory.owner == owner)
     for key in _within(connection, query, message.id, found.messages):
         found.memories.setdefault(key, "a summary of its session")
 

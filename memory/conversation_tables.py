@@ -51,8 +51,12 @@ _CONVERSATIONS = (
         UNION SELECT DISTINCT c.key, m.receiver FROM message AS m
         JOIN circle AS c ON c.who = 'p' || min_(m.sender, m.receiver) || ' p' || max_(m.sender, m.receiver)""",
     """INSERT INTO conversation(key, id, kind, title, source, source_key)
-        SELECT c.key, min(p.id) || ' & ' || max(p.id), 'dyad', '', '', '' FROM circle AS c
-        JOIN circle_member AS o ON o.circle = c.key JOIN person AS p ON p.key = o.person GROUP BY c.key""",
+        SELECT key, CASE n WHEN 1 THEN id ELSE id || ' (' || n || ')' END, 'dyad', '', '', '' FROM (
+            SELECT key, id, row_number() OVER (PARTITION BY id ORDER BY key) AS n FROM (
+                SELECT c.key AS key, min(plain_(p.id)) || ' & ' || max(plain_(p.id)) AS id FROM circle AS c
+                JOIN circle_member AS o ON o.circle = c.key JOIN person AS p ON p.key = o.person GROUP BY c.key
+            ) AS pair
+        ) AS named""",
     "INSERT INTO membership(conversation, person) SELECT circle, person FROM circle_member",
 )
 _MESSAGES_OF_CONVERSATIONS = (
@@ -132,7 +136,8 @@ def conversations(connection: Connection) -> None:
             connection.exec_driver_sql(f"DROP VIEW {source}_document")
     moved = _MESSAGES_ON_POSTGRES if postgres else _MESSAGES_OF_CONVERSATIONS
     for statement in (*_CONVERSATIONS, *moved, *_MESSAGE_INDEXES):
-        declare(connection, statement.replace("min_(", f"{smaller}(").replace("max_(", f"{larger}("))
+        spelt = statement.replace("plain_(p.id)", 'p.id COLLATE "C"' if postgres else "p.id")
+        declare(connection, spelt.replace("min_(", f"{smaller}(").replace("max_(", f"{larger}("))
     declare(connection, "ALTER TABLE text ADD COLUMN extra TEXT")
     _say_more(connection, postgres)
     full_text = _circle_on_postgres() if postgres else [one for row in _READERS for one in _full_text(*row)]

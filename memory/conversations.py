@@ -40,15 +40,17 @@ class Conversations:
     def __init__(self, connection: Connection, ids: Mapping[int, str]) -> None:
         """ids: of people, by their keys."""
         self._connection, self._ids = connection, ids
-        self._keys: dict[str, int] = {}
+        self._keys: dict[tuple[str, str], int] = {}
         self._members: dict[int, set[int]] = {}
 
     def of(self, people: Collection[int], group: str) -> int:
         """The conversation of two people, or the group of this id; whoever takes part is a member from then on."""
-        name = " & ".join(sorted(self._ids[one] for one in people)) if len(people) == 2 else group
-        key = self._keys.get(name)
+        name, kind = (
+            (" & ".join(sorted(self._ids[one] for one in people)), "dyad") if len(people) == 2 else (group, "group")
+        )
+        key = self._keys.get((name, kind))
         if key is None:
-            key = self._keys[name] = self._found(name, "dyad" if len(people) == 2 else "group")
+            key = self._keys[name, kind] = self._found(name, kind)
             rows = select(schema.membership.c.person).where(schema.membership.c.conversation == key)
             self._members[key] = set(self._connection.scalars(rows))
         if new := set(people) - self._members[key]:
@@ -58,11 +60,17 @@ class Conversations:
         return key
 
     def _found(self, name: str, kind: str) -> int:
+        """One that was made here, never what an export calls by the same name: that has members of its own."""
         row = schema.conversation.c
-        found = self._connection.scalar(select(row.key).where(row.id == name))
-        if found is not None:
-            return int(found)
-        values = {"id": name, "kind": kind, "title": "" if kind == "dyad" else name, "source": "", "source_key": ""}
+        identity, number = name, 1
+        while (
+            found := self._connection.execute(select(schema.conversation).where(row.id == identity)).first()
+        ) is not None:
+            if (found.source, found.kind) == ("", kind):
+                return int(found.key)
+            number += 1
+            identity = f"{name} ({number})"
+        values = {"id": identity, "kind": kind, "title": "" if kind == "dyad" else name, "source": "", "source_key": ""}
         added = self._connection.execute(insert(schema.conversation).values(values)).inserted_primary_key
         assert added is not None
         return int(added[0])
@@ -130,23 +138,21 @@ def changed(connection: Connection) -> None:
     connection.execute(insert(schema.meta).values(key=REVISION, value=str(count + 1)))
 
 
-def replace_in_circles(connection: Connection, person: int, other: int | None) -> dict[int, int]:
-    """Put `other`, or nobody, in a person's place in every audience; returns which circle took the place of which. The
-    messages point to the new ones; the old ones stay until `forget_circles`."""
+def _leave(connection: Connection, person: int) -> None:
+    """Give every message that a person could read to the others of its audience; the old ones stay until `forget_circles`."""
     member, circles = schema.circle_member.c, Circles(connection)
-    moved: dict[int, int] = {}
     for circle in list(connection.scalars(select(member.circle).where(member.person == person))):
         people = set(connection.scalars(select(member.person).where(member.circle == circle))) - {person}
-        moved[circle] = circles.key(people | ({other} if other is not None else set()))
-        message = schema.message.c
-        connection.execute(update(schema.message).where(message.circle == circle).values(circle=moved[circle]))
+        own = schema.message.c.circle == circle
+        connection.execute(update(schema.message).where(own).values(circle=circles.key(people)))
     changed(connection)
-    return moved
 
 
 def leave_circles(connection: Connection, person: int) -> None:
-    """Take a person out of every audience and forget those that nobody uses, the person's own among them."""
-    replace_in_circles(connection, person, None)
+    """Take a person out of every audience and forget those that nobody uses, the person's own among them. Nothing that the
+    person said is there any more."""
+    forget_circles(connection)
+    _leave(connection, person)
     forget_circles(connection)
 
 

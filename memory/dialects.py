@@ -139,7 +139,8 @@ def next_key(connection: Connection, table: Table) -> int:
     largest = int(connection.scalar(select(key).order_by(key.desc()).limit(1)) or 0)
     if is_postgres(connection):
         place = connection.scalar(sql("SELECT pg_get_serial_sequence(:t, :c)"), {"t": table.name, "c": key.name})
-        given = int(connection.exec_driver_sql(f"SELECT last_value FROM {place}").scalar_one())
+        called = f"SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {place}"
+        given = int(connection.exec_driver_sql(called).scalar_one())
     else:
         named = sql("SELECT seq FROM sqlite_sequence WHERE name = :t")
         given = int(connection.scalar(named, {"t": table.name}) or 0)
@@ -149,15 +150,15 @@ def next_key(connection: Connection, table: Table) -> int:
 def filled(connection: Connection, tables: Iterable[Table]) -> None:
     """Call after rows were added with keys of the caller's own, or in great numbers.
 
-    SQLite's AUTOINCREMENT goes on after the largest key by itself; PostgreSQL's must be told, and its planner too.
+    SQLite's AUTOINCREMENT goes on after the largest key by itself; PostgreSQL's must be told, and its planner too. A larger key
+    that was given out and is gone is not given out again.
     """
     if not is_postgres(connection):
         return
     for table in tables:
         (key,) = table.primary_key.columns
         name = {"table_name": table.name, "column_name": key.name}
-        largest = int(connection.scalar(select(key).order_by(key.desc()).limit(1)) or 0)
-        if largest:
-            statement = sql("SELECT setval(pg_get_serial_sequence(:table_name, :column_name), :largest)")
-            connection.execute(statement, {**name, "largest": largest})
+        if given := next_key(connection, table) - 1:
+            statement = sql("SELECT setval(pg_get_serial_sequence(:table_name, :column_name), :given)")
+            connection.execute(statement, {**name, "given": given})
         connection.exec_driver_sql(f'ANALYZE "{table.name}"')

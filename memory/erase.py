@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, exists, insert, or_, select, update
 
-from kithnet.memory import schema
+from kithnet.memory import naming, schema
 from kithnet.memory.closure import Closure, Repeats, Request, gather
 from kithnet.memory.conversations import forget_circles, leave_circles
 from kithnet.memory.store import Store
@@ -211,6 +211,7 @@ def _forget_grants(connection: Connection, found: Closure) -> int:
 def _forget_person(connection: Connection, person: int) -> int:
     """The row of a person and what else names it; returns how many ties. In groups, others go on having said what they said."""
     tie, row = schema.tie.c, schema.disclosure.c
+    naming.forget(connection, person)
     leave_circles(connection, person)
     connection.execute(delete(schema.membership).where(schema.membership.c.person == person))
     connection.execute(delete(schema.contact).where(schema.contact.c.person == person))

@@ -85,14 +85,14 @@ class Export(Protocol):
 
 @dataclass
 class Added:
-    """What adding an export came to. people: names of those who are new. known: how many were there before. alike: pairs of
-    names that may be one person, at least one of them new. messages: new ones; seen: that were there before; edited: of those,
-    whose text has changed since. first, last: times of all of them.
+    """What adding an export came to. talks: keys of its conversations. people: keys and names of those who are new. known: keys
+    of those who were there before. alike: pairs of names that may be one person, at least one of them new. messages: new ones;
+    seen: that were there before; edited: of those, whose text has changed since. first, last: times of all of them.
     """
 
-    conversations: int = 0
-    people: list[str] = field(default_factory=list)
-    known: int = 0
+    talks: set[int] = field(default_factory=set)
+    people: dict[int, str] = field(default_factory=dict)
+    known: set[int] = field(default_factory=set)
     alike: list[tuple[str, str]] = field(default_factory=list)
     messages: int = 0
     seen: int = 0

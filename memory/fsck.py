@@ -19,6 +19,7 @@ from kithnet.memory.closure import Doomed
 from kithnet.memory.conversations import heard_by, let_senders_read
 from kithnet.memory.indexer import LEASE_SECONDS, compare
 from kithnet.memory.store import Store
+from kithnet.memory.withdrawing import withdraw
 from kithnet.runtime.errors import StorageError, WorldBusy
 
 if TYPE_CHECKING:
@@ -165,17 +166,28 @@ def _deleting(table: Any, *columns: Any) -> Callable[[Connection, list[Any]], ob
     return lambda connection, keys: connection.execute(delete(table).where(tuple_(*columns).in_(keys)))
 
 
+def _unlearn(connection: Connection, stated: list[Any]) -> None:
+    """Forget what owners noted of messages that were never theirs to read."""
+    owners = select(_MEMORY.c.id, _MEMORY.c.owner).where(_MEMORY.c.id.in_([memory for memory, _ in stated]))
+    owner = {row.id: row.owner for row in connection.execute(owners)}
+    lost: dict[int, set[int]] = {}
+    for memory, message in stated:
+        if memory in owner:
+            lost.setdefault(message, set()).add(owner[memory])
+    withdraw(connection, lost)
+
+
 _EVIDENCE, _LINK, _ITEM, _GRANT = schema.evidence.c, schema.link.c, schema.disclosed.c, schema.disclosure_grant.c
 
 _RULES = (
     _Rule(
         "evidence",
-        "of a message that the owner neither sent nor received",
+        "of a message that the owner neither sent nor received: taken away, with what rests on it",
         select(_EVIDENCE.memory, _EVIDENCE.message)
         .join(_MEMORY, _MEMORY.c.id == _EVIDENCE.memory)
         .join(_MESSAGE, _MESSAGE.c.id == _EVIDENCE.message)
         .where(~_OWNER_HEARD),
-        _deleting(schema.evidence, _EVIDENCE.memory, _EVIDENCE.message),
+        lambda connection, keys: _unlearn(connection, keys),
     ),
     _Rule(
         "audience",

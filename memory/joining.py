@@ -15,6 +15,10 @@ ME = "me"
 """The key in `meta` of the id of the person whose devices exports come from."""
 
 
+NOBODYS = {"", "me", "you"}
+"""What devices call their owners."""
+
+
 class Cast:
     """The people of a world while an export is added to it. Contacts are made people when somebody needs them."""
 
@@ -41,6 +45,15 @@ class Cast:
             self._remember(contact, person)
         about = self._contacts.get(contact)
         self._call(person, [about.name, *about.aliases] if about else [])
+
+    def strangers(self, contacts: Iterable[str]) -> bool:
+        """Whether any of these was never met in this source."""
+        return any(contact not in self._stored for contact in contacts)
+
+    def others(self, contacts: Iterable[str]) -> set[int | None]:
+        """Who these are, without the owner of the device; None: nobody known yet."""
+        mine = {key for key, about in self._contacts.items() if about.me}
+        return {self._stored.get(one) for one in set(contacts) - mine}
 
     def key(self, contact: str) -> int:
         """The person that a contact is, made if nobody yet."""
@@ -71,15 +84,29 @@ class Cast:
         if self._me is not None:
             wanted = folded(self._me)
             fitting = [key for key in self.ids if wanted in self._called(key)]
-            person = fitting[0] if len(fitting) == 1 else self._make(self._me, about.key)
+            own = about.name if folded(about.address) == wanted else self._me
+            written = next((name for name in (about.name, *about.aliases) if folded(name) == wanted), own)
+            person = fitting[0] if len(fitting) == 1 else self._make(written, about.key)
         else:
             noted = self._connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == ME))
             mine = next((key for key, one in self.ids.items() if one == noted), None)
+            if mine is not None and not self._fits(about, mine):
+                self._added.assumed.append(
+                    f"this is the device of {about.name}, an earlier one was {self.names[mine]}'s: if they are one person, "
+                    "say --me, or merge them"
+                )
+                return self._make(about.name, about.key)
             person = self._make(about.name, about.key) if mine is None else mine
             if mine is None and about.name == "Me":
                 self._added.assumed.append("what the device calls its owner is kept as a person “Me”: say --me NAME")
         self._remember(about.key, person)
         return person
+
+    def _fits(self, about: ContactLike, person: int) -> bool:
+        """Whether the owner of a device can be somebody by the name that it gives, if it gives one."""
+        said = {_loose(name) for name in (about.name, *about.aliases)} - NOBODYS
+        known = {_loose(name) for name in (self.names[person], *self._aliases[person])} - NOBODYS
+        return not said or not known or _same(said, known)
 
     def _note_me(self, person: int) -> None:
         row = schema.meta.c

@@ -40,7 +40,8 @@ class Term:
 
 
 def terms(text: str) -> list[Term]:
-    """The distinct content terms of `text` in their order, at most MAX_TERMS; all its words when it has none."""
+    """The distinct content terms of `text` in their order, at most MAX_TERMS; all its words when it has none, and its emoji when
+    it has no words."""
     text = text[:MAX_QUERY_CHARACTERS]
     of_scripts = scripts.runs(text) if not text.isascii() else []
     if of_scripts:
@@ -53,6 +54,8 @@ def terms(text: str) -> list[Term]:
     for run, unspaced in of_scripts:
         for part in scripts.cut(run) if unspaced else [run]:
             by_stem.setdefault(part, Term(part, part, tuple(scripts.pairs(part))))
+    for sign in scripts.emoji(text) if not by_stem and not text.isascii() else ():
+        by_stem[sign] = Term(sign, sign, tuple(scripts.pairs(sign)))
     return list(by_stem.values())[:MAX_TERMS]
 
 

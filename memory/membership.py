@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from kithnet.memory import schema
 from kithnet.memory.conversations import Circles
@@ -24,11 +24,12 @@ class Members:
         for person, since, until in connection.execute(query.order_by(row.id)):
             self._before.setdefault(person, []).append((since, until))
         self._events: dict[int, set[tuple[datetime, bool]]] = {}
-        self._always: set[int] = set()
-        self._wrote: dict[int, datetime | None] = {}
+        message = schema.message.c
+        spoken = select(message.sender, func.min(message.at)).where(message.conversation == conversation)
+        rows = connection.execute(spoken.group_by(message.sender)).all()
+        self._wrote: dict[int, datetime | None] = {row[0]: row[1] for row in rows}
         for person, intervals in self._before.items():
-            for since, until in intervals:
-                self._always |= {person} if since is None else set()
+            for since, until in _joined_up(intervals):
                 moments = ((since, True), (until, False))
                 self._events.setdefault(person, set()).update((at, joined) for at, joined in moments if at is not None)
 
@@ -48,15 +49,14 @@ class Members:
             self._wrote[person] = at
 
     def intervals(self) -> dict[int, list[Interval]]:
-        """Everybody's times, as far as they are known now."""
+        """Everybody's times, as far as they are known now. Whoever is first heard of as joining was not there before."""
         people = self._events.keys() | self._wrote.keys()
         return {person: self._intervals(person) for person in sorted(people)}
 
     def _intervals(self, person: int) -> list[Interval]:
         events = sorted(self._events.get(person, ()))
         first, wrote = (events[0] if events else None), self._wrote.get(person)
-        early = person in self._wrote and (wrote is None or first is None or wrote < first[0])
-        inside = person in self._always or early or first is None or not first[1]
+        inside = first is None or not first[1] or (wrote is not None and wrote < first[0])
         found: list[Interval] = []
         since: datetime | None = None
         for at, joined in events:
@@ -88,41 +88,61 @@ class Members:
 
 
 class Audiences:
-    """The audience of whatever is said in a conversation at a time: its members then, and who says it."""
+    """The audience of whatever is said in a conversation at a time: its members then, and who says it.
+
+    Clocks that tell only minutes do not say what came first within one: who joins or leaves then is no member yet, or no more.
+    """
 
     def __init__(self, circles: Circles, intervals: Mapping[int, Iterable[Interval]]) -> None:
         self._circles = circles
         self._times = sorted({at for spans in intervals.values() for span in spans for at in span if at is not None})
-        spans = [(person, span) for person, several in intervals.items() for span in several]
-        self._present = [frozenset(person for person, span in spans if _holds(span, at)) for at in (None, *self._times)]
-        self._keys: dict[tuple[int, int], int] = {}
+        self._spans = [(person, span) for person, several in intervals.items() for span in several]
+        self._keys: dict[tuple[int, bool, int], int] = {}
 
     def key(self, sender: int, at: datetime | None) -> int:
-        """The circle of a message. Without a time it is for those who were members from the beginning."""
-        place = 0 if at is None else bisect_right(self._times, at)
-        if (place, sender) not in self._keys:
-            self._keys[place, sender] = self._circles.key(self._present[place] | {sender})
-        return self._keys[place, sender]
+        """The circle of a message. Without a time it is for those who were members all the time."""
+        place = -1 if at is None else bisect_right(self._times, at)
+        at_once = place > 0 and self._times[place - 1] == at
+        if (place, at_once, sender) not in self._keys:
+            present = {person for person, span in self._spans if _holds(span, at)}
+            self._keys[place, at_once, sender] = self._circles.key(present | {sender})
+        return self._keys[place, at_once, sender]
 
 
 def _holds(span: Interval, at: datetime | None) -> bool:
     since, until = span
     if at is None:
-        return since is None
-    return (since is None or since <= at) and (until is None or until > at)
+        return since is None and until is None
+    return (since is None or since < at) and (until is None or until > at)
 
 
-def retold(connection: Connection, conversation: int, audiences: Audiences) -> int:
-    """Give the messages of a conversation the audiences that its members have now; returns how many changed."""
-    message = schema.message.c
+def _joined_up(spans: Iterable[Interval]) -> list[Interval]:
+    """The same times without overlaps, which people have who were made one."""
+    whole: list[Interval] = []
+    for since, until in sorted(spans, key=lambda span: span[0] or datetime.min):
+        last = whole[-1] if whole else None
+        if last is None or (last[1] is not None and since is not None and since > last[1]):
+            whole.append((since, until))
+        elif last[1] is not None:
+            whole[-1] = (last[0], None if until is None else max(last[1], until))
+    return whole
+
+
+def retold(connection: Connection, conversation: int, audiences: Audiences) -> dict[int, set[int]]:
+    """Give the messages of a conversation the audiences that its members have now; returns those that changed, each with the
+    people who could read it before and cannot now."""
+    message, member = schema.message.c, schema.circle_member.c
     query = select(message.id, message.sender, message.at, message.circle).where(message.conversation == conversation)
-    moved: dict[int, list[int]] = {}
+    moved: dict[tuple[int, int], list[int]] = {}
     for row in connection.execute(query).all():
         circle = audiences.key(row.sender, row.at)
         if circle != row.circle:
-            moved.setdefault(circle, []).append(row.id)
-    for circle, ids in moved.items():
+            moved.setdefault((row.circle, circle), []).append(row.id)
+    lost: dict[int, set[int]] = {}
+    for (old, new), ids in moved.items():
+        before, now = (set(connection.scalars(select(member.person).where(member.circle == one))) for one in (old, new))
+        lost.update(dict.fromkeys(ids, before - now))
         for start in range(0, len(ids), 500):
             some = message.id.in_(ids[start : start + 500])
-            connection.execute(update(schema.message).where(some).values(circle=circle))
-    return sum(map(len, moved.values()))
+            connection.execute(update(schema.message).where(some).values(circle=new))
+    return lost

@@ -14,6 +14,7 @@ from kithnet.memory import schema
 from kithnet.memory.conversations import Circles, changed, forget_circles
 from kithnet.memory.egocentric import person_key
 from kithnet.memory.joining import ME, folded
+from kithnet.memory.withdrawing import withdraw
 from kithnet.runtime.errors import InputError
 
 _OWNED: tuple[tuple[Any, str, str], ...] = (
@@ -46,6 +47,10 @@ def merge(connection: Connection, kept: str, gone: str) -> None:
         )
     ]
     connection.execute(update(schema.contact).where(schema.contact.c.person == other).values(person=one))
+    undo["merges"] = list(connection.scalars(select(schema.merge.c.id).where(schema.merge.c.kept == other)))
+    _give(connection, schema.merge, "kept", "id", undo["merges"], one)
+    undo["me"] = _name_anew(connection, gone, kept)
+    undo["holders"] = _move_holders(connection, gone, kept)
     undo["circles"] = _move_circles(connection, other, one)
     undo["audiences"] = _move_audiences(connection, other, one)
     undo["ties"], undo["made"] = _move_ties(connection, other, one)
@@ -78,23 +83,19 @@ def split(connection: Connection, person: str) -> str:
     for source, key in undo["contacts"]:
         mine = (contact.source == source) & (contact.key == key)
         connection.execute(update(schema.contact).where(mine).values(person=other))
-    circles = Circles(connection)
-    for people, messages in undo["circles"]:
-        _give(connection, schema.message, "circle", "id", messages, circles.key(people))
-    for memory, both in undo["audiences"]:
-        if not both:
-            listed = (schema.audience.c.memory == memory) & (schema.audience.c.person == one)
-            connection.execute(delete(schema.audience).where(listed))
-        connection.execute(insert(schema.audience).values(memory=memory, person=other))
-    tie = schema.tie.c
-    for a, b in undo["made"]:
-        connection.execute(delete(schema.tie).where(tie.a == a, tie.b == b))
-    if undo["ties"]:
-        connection.execute(insert(schema.tie), undo["ties"])
+    _give(connection, schema.merge, "kept", "id", undo["merges"], other)
+    if undo["me"]:
+        _name_anew(connection, person, str(undo["person"]["id"]))
+    for position, holders in undo["holders"]:
+        connection.execute(update(schema.task).where(schema.task.c.position == position).values(holders=holders))
+    lost = _part_circles(connection, undo["circles"], one)
+    _part_audiences(connection, undo["audiences"], one, other)
+    _part_ties(connection, undo["ties"], undo["made"])
     connection.execute(update(schema.person).where(schema.person.c.key == one).values(aliases=undo["aliases"]))
     connection.execute(delete(schema.merge).where(row.id == last.id))
     forget_circles(connection)
     changed(connection)
+    withdraw(connection, lost)
     return str(undo["person"]["id"])
 
 
@@ -147,6 +148,53 @@ def _move_circles(connection: Connection, gone: int, kept: int) -> list[tuple[li
         moved.append((people, messages))
         _give(connection, schema.message, "circle", "id", messages, circles.key({*people, kept} - {gone}))
     connection.execute(delete(schema.circle_member).where(member.person == gone))
+    return moved
+
+
+def _part_circles(connection: Connection, before: list[tuple[list[int], list[int]]], one: int) -> dict[int, set[int]]:
+    """Give messages the audiences of before, without those who have been erased since; returns those that `one` loses."""
+    there, circles = set(connection.scalars(select(schema.person.c.key))), Circles(connection)
+    lost: dict[int, set[int]] = {}
+    for people, messages in before:
+        if left := there.intersection(people):
+            _give(connection, schema.message, "circle", "id", messages, circles.key(left))
+            lost |= {message: {one} for message in messages if one not in left}
+    return lost
+
+
+def _part_audiences(connection: Connection, before: list[tuple[int, bool]], one: int, other: int) -> None:
+    """The same for audiences of memories that are still there."""
+    listed, there = schema.audience.c, set(connection.scalars(select(schema.memory.c.id)))
+    for memory, both in before:
+        if memory in there:
+            if not both:
+                connection.execute(delete(schema.audience).where(listed.memory == memory, listed.person == one))
+            connection.execute(insert(schema.audience).values(memory=memory, person=other))
+
+
+def _part_ties(connection: Connection, before: list[dict[str, Any]], made: list[tuple[int, int]]) -> None:
+    tie, there = schema.tie.c, set(connection.scalars(select(schema.person.c.key)))
+    for a, b in made:
+        connection.execute(delete(schema.tie).where(tie.a == a, tie.b == b))
+    if rows := [row for row in before if {row["a"], row["b"]} <= there]:
+        connection.execute(insert(schema.tie), rows)
+
+
+def _name_anew(connection: Connection, old: str, new: str) -> bool:
+    """Note under a new id whose devices exports came from, if it was `old`; returns whether it was."""
+    mine = (schema.meta.c.key == ME) & (schema.meta.c.value == old)
+    return bool(connection.execute(update(schema.meta).where(mine).values(value=new)).rowcount)
+
+
+def _move_holders(connection: Connection, gone: str, kept: str) -> list[tuple[int, str]]:
+    """Who holds the answers of tasks, by id; returns those that named `gone`, as they were."""
+    task, moved = schema.task.c, []
+    for row in connection.execute(select(task.position, task.holders)).all():
+        holders = json.loads(row.holders)
+        if gone in holders:
+            moved.append((row.position, row.holders))
+            told = json.dumps(list(dict.fromkeys(kept if one == gone else one for one in holders)))
+            connection.execute(update(schema.task).where(task.position == row.position).values(holders=told))
     return moved
 
 

@@ -428,12 +428,12 @@ class OwnerMemory:
             yield Search(connection, self._scope, seen, noted, self._names, self._index)
 
     def _refresh(self, connection: Connection) -> tuple[view.View, notes.Notes]:
-        """The arrays as of this snapshot, or of a later one that another thread has read; what is not in the snapshot
-        is not read back.
-        """
+        """The arrays as of this snapshot, or of a later one of another thread; what is not in the snapshot is not read back."""
         with self._refreshing:
             seen = view.refreshed(self._view, self._scope, connection)
             noted = notes.refreshed(self._notes, self._scope, connection)
+            if seen.revision != self._view.revision:  # people may be called otherwise, and lines be no more the owner's
+                self._names, self._events = {}, None
             if seen is not self._view or noted is not self._notes:
                 people = view.people(connection, self._scope, noted.column("about"), noted.column("told_by"))
                 people -= self._names.keys()

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Sequence
 
+from kithnet.memory.language.text import place_of, words
 from kithnet.memory.rows import Person
 from kithnet.runtime.errors import UnknownPerson
 
@@ -17,8 +18,8 @@ def resolve(people: Sequence[Person], name: str) -> Person:
         raise UnknownPerson("no name was given", "`kith world show WORLD` lists the people")
     readings: list[Callable[[Person], bool]] = [
         lambda person: person.id == name,
-        lambda person: person.id.casefold() == wanted,
-        lambda person: wanted in {person.name.casefold(), *(alias.casefold() for alias in person.aliases)},
+        # An id is the name of the first who bore it: "Alex" means any of two, "alex" the first.
+        lambda person: wanted in {part.casefold() for part in (person.id, person.name, *person.aliases)},
         lambda person: any(wanted == spoken.split()[0] for spoken in _spoken(person)),
         lambda person: any(spoken.startswith(wanted) for spoken in _spoken(person)),
         lambda person: any(word.startswith(wanted) for spoken in _spoken(person) for word in spoken.split()),
@@ -45,3 +46,13 @@ def _closest(people: Sequence[Person], wanted: str) -> str:
     if close:
         return "did you mean " + " or ".join(list(close)[:3]) + "?"
     return "`kith world show WORLD` lists the people"
+
+
+def namesakes(people: Sequence[Person], text: str) -> dict[str, list[str]]:
+    """Names that stand in `text` and are those of several people, each with their ids: nothing says who is meant."""
+    spoken, bearers = words(text), dict[tuple[str, ...], list[str]]()
+    for person in people:
+        for name in dict.fromkeys(tuple(words(one)) for one in (person.name, *person.aliases)):
+            bearers.setdefault(name, []).append(person.id)
+    shared = [name for name, ids in bearers.items() if name and len(ids) > 1 and place_of(name, spoken) is not None]
+    return {" ".join(name): bearers[name] for name in shared}

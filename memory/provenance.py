@@ -1,7 +1,7 @@
 """Second-hand copies: what others noted of what somebody told them, and what was passed on from there."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,13 @@ def second_hand(connection: Connection, teller: int, told: Iterable[Any], rule: 
     for row in told:
         for handle in _handles(connection, row.message, row.memory):
             since[handle] = min(row.at, since.get(handle, row.at))
+    return copies(connection, teller, since, rule)
+
+
+def copies(connection: Connection, teller: int, since: Mapping[str, datetime], rule: str = "") -> list[int]:
+    """Keys of the memories that cite one of these handles, noted since the time of it, by people who know what it stands for
+    only from `teller`, under a `rule`; and of those that were made of them."""
+    since = dict(since)
     keep = {handle: _knew(connection, teller, handle, rule) for handle in since}
     memory = schema.memory.c
     query = select(memory.id, memory.owner, memory.handles, memory.recorded_at)

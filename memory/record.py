@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -53,11 +54,14 @@ def _turns(rows: Iterable[Row[Any]], own: Collection[str], owner: str) -> list[T
 
 
 def _spoken_to(sender: str, heard: Sequence[str], before: Sequence[Turn]) -> str:
-    """Who "you" is in what is said to these people: the one there is, else who spoke last before, else nobody in particular."""
+    """Who "you" is in what is said to these people: the one there is, else who has just answered the sender, else "", for
+    of several it need not be the one who spoke last."""
     if len(heard) == 1:
         return heard[0]
-    last = next((one.sender for one in reversed(before) if one.sender != sender), "")
-    return last if last in heard else ""
+    spoke = [name for name, _ in groupby(one.sender for one in before)]
+    if spoke[-1:] == [sender]:
+        spoke.pop()
+    return spoke[-1] if spoke[-2:-1] == [sender] and spoke[-1] in heard else ""
 
 
 def events(
@@ -73,7 +77,9 @@ def events(
     for rows in talks.values():
         if any(clock.may_tell_time(row.body) for row in rows):
             found = reading.read(_turns(rows, own, owner), known, found, tagger)
-    return found
+    # Whoever was meant by a "you" to nobody in particular is not known.
+    named = (replace(one, people=tuple(person for person in one.people if person)) for one in found)
+    return [one for one in named if one.people]
 
 
 def cast(connection: Connection, scope: Scope) -> Cast:
@@ -114,9 +120,9 @@ def write(
     """
     known = cast(connection, scope)
     people = {person: egocentric.person_key(connection, person) for person in _mentioned(statements, summary)}
-    present = frozenset(_present(connection, scope, session)) - {scope.owner}
+    present = _present(connection, scope, session)
     held = {s.evidence for s in _all(statements)} if private else set(confided)
-    audience = {number: frozenset() if private else present for number in held}
+    audience = {number: frozenset[int]() if private else present.get(number, frozenset()) for number in held}
     names = {
         stem
         for called in (*known.names.values(), *known.others.values())
@@ -129,8 +135,9 @@ def write(
     written = writer.write(statements)
     if summary is not None:
         about, text = summary
-        # A summary tells of the whole talk, confidences and all: it is for those who were there.
-        whole: Audience = frozenset() if private else present
+        # A summary tells of the whole talk, confidences and all: it is for those who were there all the time.
+        there = list(present.values())
+        whole: Audience = frozenset() if private or not there else there[0].intersection(*there)
         writer.summarise(people[about], text, whole)
     return written
 
@@ -144,11 +151,16 @@ def _mentioned(statements: Sequence[Statement], summary: tuple[str, str] | None)
     return named | ({summary[0]} if summary else set())
 
 
-def _present(connection: Connection, scope: Scope, session: str) -> set[int]:
-    """Keys of everybody who wrote or read a message of the session, as far as the owner saw it."""
-    talked = scope.messages(schema.message.c.circle).join(
-        schema.session, schema.session.c.key == schema.message.c.session
-    )
-    member = schema.circle_member.c
-    there = select(member.person).where(member.circle.in_(talked.where(schema.session.c.id == session).distinct()))
-    return {int(key) for key in connection.scalars(there.distinct())}
+def _present(connection: Connection, scope: Scope, session: str) -> dict[int, frozenset[int]]:
+    """Of each message of the session that the owner could read, who else could. A line of a world of before conversations is
+    several messages: whoever could read one of them could read it."""
+    message, member = schema.message.c, schema.circle_member.c
+    query = scope.messages(message.id, message.sender, message.text, member.person)
+    query = query.join(schema.session, schema.session.c.key == message.session)
+    query = query.join(schema.circle_member, member.circle == message.circle).where(schema.session.c.id == session)
+    read: dict[tuple[int, int], set[int]] = {}
+    lines: dict[int, tuple[int, int]] = {}
+    for row in connection.execute(query):
+        lines[row.id] = row.sender, row.text
+        read.setdefault(lines[row.id], set()).add(row.person)
+    return {number: frozenset(read[line]) - {scope.owner} for number, line in lines.items()}

@@ -3,7 +3,7 @@
 The index splits at white space and punctuation. Chinese, Japanese, Thai, Lao, Khmer and Burmese have no spaces; in Korean, Arabic,
 Hebrew and the scripts of India endings and articles are written onto the word, and vowel signs count as separators. Such text is
 indexed a second time as pairs of characters, and single ones, in their order: what is searched is then found wherever it stands.
-A pair is spelt in digits after a letter, which no tokeniser or stemmer changes.
+A pair is spelt in digits after a letter, which no tokeniser or stemmer changes. So is an emoji, which would be no word at all.
 """
 
 import re
@@ -25,7 +25,9 @@ _PUNCTUATION = (
     "\u061b\u061e\u061f\u066a-\u066d\u06d4\u0964\u0965\u0e2f\u0e4f\u0e5a\u0e5b\u30fb\u30a0"
 )
 _RUN = re.compile(f"(?:(?![{_PUNCTUATION}])[{_UNSPACED}])+|(?:(?![{_PUNCTUATION}])[{_SPACED}])+")
-_ANY = re.compile(f"[{_UNSPACED}{_SPACED}ıİ]")
+_EMOJI = "[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
+"""Without the colours of skin: whoever looks for a hand finds any."""
+_ANY = re.compile(f"[{_UNSPACED}{_SPACED}ıİ]|{_EMOJI}")
 _DOTLESS = re.compile(r"\w*[ıİ]\w*")
 _TATWEEL = "\u0640"
 
@@ -49,6 +51,11 @@ def pairs(run: str) -> list[str]:
     if len(run) == 1:
         return [_token(run)]
     return [_token(run[place : place + 2]) for place in range(len(run) - 1)]
+
+
+def emoji(text: str) -> list[str]:
+    """The distinct emoji of a text."""
+    return list(dict.fromkeys(re.findall(_EMOJI, text)))
 
 
 def cut(run: str) -> list[str]:
@@ -75,6 +82,7 @@ def extra(text: str) -> str | None:
         tokens += pairs(run)
         if len(run) > 1:
             tokens += [_token(one) for one in dict.fromkeys(run)]
+    tokens += [_token(one) for one in emoji(text)]
     tokens += [folded(word.casefold()) for word in _DOTLESS.findall(text)]
     return " ".join(tokens) or None
 

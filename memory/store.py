@@ -70,7 +70,7 @@ class Store:
         Raises UnknownWorld when there is none, StorageError when it is damaged, foreign or too new.
         """
         if not path.is_file() and not path.with_name(URL_FILE).is_file():
-            raise UnknownWorld(f"there is no world at {path}", "`kith world import` or `kith world generate` makes one")
+            raise UnknownWorld(f"there is no world at {path}", "`kith world add`, `import` or `generate` makes one")
         return cls(Database(path))
 
     def close(self) -> None:

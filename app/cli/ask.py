@@ -86,6 +86,8 @@ def ask(
     with output.working(f"{person} asks {partner if question is not None else 'around'}", as_json):
         asked, run = collaborate.ask(chosen.folder, chosen.models, loaded, people, asked_for, owner)
     contract, text = collaborate.contract(asked, run, operator=operator), _text(asked, run, operator)
+    for name, ids in collaborate.namesakes(chosen.folder, asked_for).items():
+        output.note(f"{name} may be {' or '.join(ids)}: to ask about one of them, say more of the name")
     if stats:
         done = engine_stats.of_run(run)
         contract["stats"], text = done, f"{text}\n{engine_stats.as_text(done)}"

@@ -93,7 +93,10 @@ def list_worlds(as_json: output.AsJson = False) -> None:
     from kithnet.app.world_names import worlds
 
     names = worlds(_folder())
-    text = "\n".join(names) or "there are no worlds yet: `kith world generate --name demo` makes one"
+    text = (
+        "\n".join(names)
+        or "there are no worlds yet: `kith world add NAME PATH` or `kith world generate --name demo` makes one"
+    )
     output.show({"folder": str(_folder()), "worlds": names}, text, as_json)
 
 
@@ -126,18 +129,21 @@ def show(
 @app.command("export")
 def export(
     name: Annotated[str, typer.Argument(help="The world.")],
-    folder: Annotated[Path, typer.Argument(help="A folder for people, ties and messages; made if absent.")],
+    folder: Annotated[Path, typer.Argument(help="A folder for the files; made if absent.")],
+    form: Annotated[
+        str, typer.Option("--to", help="generic: people, ties and messages; chatlab: a file a conversation.")
+    ] = "generic",
     as_json: output.AsJson = False,
 ) -> None:
-    """Write a world as files that `kith world import generic FOLDER` reads again.
+    """Write a world as files: `kith world import generic FOLDER` reads the one kind again, `kith world add` the other.
 
     Example: kith world export friends ./friends
     """
+    from kithnet.app.exporting import export_world
     from kithnet.app.worlds import open_world
-    from kithnet.network.exporters import write_generic
 
     with open_world(_folder(), name) as store, output.progress("exporting", "messages") as tell:
-        files = write_generic(folder, store.people(), store.ties(), store.messages(), tell)
+        files = export_world(store, folder, form, tell)
     output.show({"world": name, "files": [str(file) for file in files]}, "\n".join(map(str, files)), as_json)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from kithnet.network.importers.files import Files
 from kithnet.network.importers.items import (
+    Change,
     Chat,
     ChatKind,
     Contact,
@@ -80,6 +81,7 @@ def read(files: Files, options: Options) -> Iterator[Item]:
         if talk.key not in chats:
             chats.add(talk.key)
             yield talk.chat(options)
+            yield from talk.changes()
         yield from _messages(files, talk)
 
 
@@ -119,6 +121,8 @@ class _Talk:
     lines: bool
     meta: dict[str, Any]
     people: dict[str, _Person] = field(default_factory=dict)
+    periods: dict[str, Any] = field(default_factory=dict)
+    """Of members who came or went, as our own exporter adds it."""
 
     @cached_property
     def platform(self) -> str:
@@ -139,6 +143,14 @@ class _Talk:
         title = "" if self.kind == "dyad" else plain_name(self.meta.get("name")) or plain_name(options.title)
         return Chat(self.key, self.kind, title, tuple(self.people))
 
+    def changes(self) -> Iterator[Change]:
+        """Who joined or left when."""
+        for key, periods in self.periods.items():
+            for period in periods if isinstance(periods, list) else ():
+                for joined, moment in zip((True, False), period if isinstance(period, list) else (), strict=False):
+                    if (at := _moment(moment)) is not None:
+                        yield Change(self.key, key, joined, at)
+
     def person(self, entry: dict[str, Any], field: str) -> str:
         """The key of an account. Two platforms may give one number to two people."""
         account = _id(entry.get(field))
@@ -147,7 +159,7 @@ class _Talk:
 
 def _shape(files: Files, file: str) -> str:
     """ "object", "lines", or "" for a file that is no ChatLab export."""
-    if not file.lower().endswith((".json", ".jsonl", ".ndjson")) or file.startswith("__MACOSX/"):
+    if not files.may_be(file, ".json", ".jsonl", ".ndjson"):
         return ""
     if "_type" not in (top := files.top(file)):
         return "object" if "chatlab" in top and ("messages" in top or "meta" in top) else _late_header(files, file)
@@ -185,6 +197,8 @@ def _survey(files: Files, file: str, *, lines: bool) -> _Talk:
     for member in members:
         if key := talk.person(member, "platformId"):
             talk.people.setdefault(key, _Person()).call(member, float("inf"))
+            if isinstance(added := member.get("kithnet"), dict):
+                talk.periods[key] = added.get("periods")
     for _, entry in _entries(files, talk):
         if isinstance(entry, dict) and _speaks(entry) and (key := talk.person(entry, "sender")):
             at = _moment(entry.get("timestamp"))

@@ -153,7 +153,7 @@ def _opening(talk: _Talk, crowd: _Crowd) -> Iterator[Item]:
 
 
 def _json_files(files: Files) -> list[str]:
-    return sorted(file for file in files.names if file.lower().endswith(".json"))
+    return sorted(file for file in files.names if files.may_be(file, ".json"))
 
 
 def _is_export(files: Files, file: str) -> bool:

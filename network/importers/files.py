@@ -5,6 +5,7 @@ Nothing is unpacked to the disk. What a zip says of itself is not trusted: paths
 
 import codecs
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,13 +22,29 @@ HEAD = 65_536
 """Bytes that are looked at to recognise a file."""
 LONGEST_LINE = 1 << 20
 """Characters of a line of text; a longer one is cut there, so that a file without line breaks is no trap."""
+LONGEST_TEXT = 16 << 20
+"""Bytes of a JSON file without a quotation mark."""
 LARGEST_MEMBER = 8 << 30
 MOST_MEMBERS = 200_000
 DENSEST = 400
 """Unpacked bytes for each packed one, from `DENSE_FROM` bytes on: text packs to a tenth, a bomb to a thousandth."""
 DENSE_FROM = 64 << 20
+MOSTLY = 2
+"""A text with so many characters beyond ASCII that are well written for each that is broken is UTF-8, and damaged."""
 DEEPEST = 100
 """Brackets of a JSON file that may be open at once; ijson keeps a path for each, and 100 KB of brackets would fill the memory."""
+
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+def _likeliest(head: bytes) -> str:
+    """The encoding of a text that is not UTF-8. Of several that fit as well, that of Western Europe."""
+    found = list(from_bytes(head))
+    best = found[0] if found else None
+    western = (one for one in found if "cp1252" in (one.encoding, *one.could_be_from_charset))
+    as_well = (one for one in western if best and (one.chaos, one.coherence) == (best.chaos, best.coherence))
+    return best.encoding if best and not any(as_well) else "cp1252"
 
 
 class Files:
@@ -49,12 +66,17 @@ class Files:
             raise RecordError(f"{path.name} is no whole zip file", "copy or export it again: its end is missing")
         else:
             self.names = [path.name]
+        self.single = self._zip is None and not path.is_dir()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def may_be(self, name: str, *endings: str) -> bool:
+        """Whether a file can be of a kind by its ending. Whoever gives a single file may have called it anything."""
+        return self.single or (name.lower().endswith(endings) and not name.startswith("__MACOSX/"))
 
     def close(self) -> None:
         if self._zip:
@@ -86,16 +108,17 @@ class Files:
         for mark, encoding in marks:
             if head.startswith(mark):
                 return encoding
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            with self.open(name) as file:
-                while block := file.read(1 << 20):
-                    decoder.decode(block)
-                decoder.decode(b"", final=True)
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        whole = broken = 0
+        with self.open(name) as file:
+            while block := file.read(1 << 20):
+                text = decoder.decode(block)
+                if not text.isascii():
+                    bad = text.count("\ufffd")
+                    broken, whole = broken + bad, whole + len(_BEYOND_ASCII.findall(text)) - bad
+        if decoder.getstate()[0] or broken <= whole / MOSTLY:
             return "utf-8"
-        except UnicodeDecodeError:
-            guessed = from_bytes(self.head(name, 1 << 20)).best()
-            return guessed.encoding if guessed else "cp1252"
+        return _likeliest(self.head(name, 1 << 20))
 
     def lines(self, name: str, encoding: str | None = None) -> Iterator[str]:
         """The lines of a text without their ends, none longer than `LONGEST_LINE`. Ends are LF, CRLF or CR and nothing else: a
@@ -112,13 +135,13 @@ class Files:
         """The values at `path` of a JSON file ("messages.item"), one at a time, as ijson finds them; numbers with a point
         are floats. Raises RecordError for what is no JSON or is cut off."""
         with self._json(name) as file:
-            yield from ijson.items(file, path, use_float=True)
+            yield from ijson.items(file, path, buf_size=BLOCK, use_float=True)
 
     def events(self, name: str) -> Iterator[tuple[str, str, Any]]:
         """What happens in a JSON file, as `ijson.parse` tells it: path, event, value. For what must be known of a file before
         its values are read. Raises RecordError as `items` does."""
         with self._json(name) as file:
-            yield from ijson.parse(file, use_float=True)
+            yield from ijson.parse(file, buf_size=BLOCK, use_float=True)
 
     @contextmanager
     def _json(self, name: str) -> Iterator["_Shallow"]:
@@ -153,6 +176,7 @@ class _Shallow:
     def __init__(self, file: BinaryIO | io.BytesIO) -> None:
         self._file = file
         self._open, self._escape, self._quoted = b"", b"", False
+        self._run = 0
 
     def read(self, size: int = -1) -> bytes:
         block = self._file.read(size)
@@ -161,9 +185,14 @@ class _Shallow:
         parts = bare.replace(b'\\"', b"").translate(None, _NO_STRUCTURE).split(b'"')
         self._open = _left_open(self._open + b"".join(parts[self._quoted :: 2]))
         self._quoted ^= len(parts) % 2 == 0
+        self._run = self._run + len(block) if len(parts) == 1 else 0
+        if self._run > LONGEST_TEXT:
+            raise RecordError("the JSON file holds a text longer than any message", "give the file of messages")
         return block
 
 
+BLOCK = 1 << 17
+"""Bytes of a JSON file that are read at once: what a text takes to be read grows with the square of the blocks it fills."""
 _NO_STRUCTURE = bytes(byte for byte in range(256) if byte not in b'"[]{}')
 
 

@@ -86,7 +86,7 @@ def read(files: Files, options: Options) -> Iterator[Item]:
 
 
 def _fits(files: Files, file: str) -> bool:
-    if not file.lower().endswith(".txt"):
+    if not files.may_be(file, ".txt"):
         return False
     lines = files.head(file, 4096).decode("utf-8", "replace").removeprefix("\ufeff").lstrip("\r\n").splitlines()
     if len(lines) < 2 or _moment(lines[0]) is None:

@@ -38,6 +38,8 @@ name = "mail"
 
 AUTOMATIC = "automatic"
 """The key of the chat that holds what machines wrote."""
+OWN = 1_000
+"""How often others have to call somebody by another name before it outweighs the name that a sender gives."""
 EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 MOST_ADDRESSES = 1_000
 MOST_REFERENCES = 200
@@ -125,7 +127,7 @@ class _Mail:
         """Address and name, ("", "") where none is given. A list that writes in its members' stead names them elsewhere."""
         fields = ("from", "sender", "return-path")
         for address, shown in ((a, n) for key in fields for a, n in self.people(key).items()):
-            if self.list_id and address == self.list_address:
+            if self.list_id and address in (self.list_address, self.posted_to):
                 told = self.people("x-original-from") or self.people("reply-to")
                 told.pop(address, None)
                 shown = shown.rpartition(" via ")[0].strip("' ") or shown
@@ -137,8 +139,15 @@ class _Mail:
     def receivers(self) -> dict[str, str]:
         """Who got it, as far as it says: lists that it went to are nobody."""
         found = self.people("to", "cc", "bcc")
-        found.pop(self.list_address if self.list_id else "", None)
+        for own in (self.list_address, self.posted_to) if self.list_id else ():
+            found.pop(own, None)
         return found
+
+    @property
+    def posted_to(self) -> str:
+        """The address of the list it came over, made of the list's id; "" where it went to no such one."""
+        addresses = self.people("to", "cc")
+        return next((each for each in addresses if self.list_id and each.replace("@", ".") == self.list_id), "")
 
     @cached_property
     def list_id(self) -> str:
@@ -192,7 +201,7 @@ class _Mail:
             ","
         ):
             return True
-        if self.list_address:
+        if self.list_address or self.posted_to:
             return False
         return precedence in ("bulk", "junk") or "list-unsubscribe-post" in self.fields or "feedback-id" in self.fields
 
@@ -258,7 +267,7 @@ class _Survey:
         for address, shown in (mail.sender, *mail.receivers.items()):
             names = self.names.setdefault(address, Counter())
             if shown:
-                names[shown] += 1
+                names[shown] += OWN if address == mail.sender[0] else 1
         for key in DELIVERED:
             self.delivered.update(list(mail.people(key))[:1])
         if not mail.list_id and not mail.automatic:

@@ -67,10 +67,11 @@ def _kind(files: Files, name: str) -> str:
     suffix = path.suffix.lower()
     if path.parent.name in MAILDIR or suffix in SINGLE:
         return "single" if _begins_with_headers(_single(files.head(name, 4096), name)) else ""
-    if path.parent.name != "tmp" and suffix in BOXES:
+    if path.parent.name != "tmp" and (suffix in BOXES or files.single):
         file = io.BytesIO(files.head(name, 4096).lstrip(b"\r\n"))
-        return "box" if _separates(file.readline(), file.readline()) else ""
-    return ""
+        if _separates(file.readline(), file.readline()):
+            return "box"
+    return "single" if files.single and _begins_with_headers(_single(files.head(name, 4096), name)) else ""
 
 
 def _single(head: bytes, name: str) -> bytes:

@@ -71,7 +71,7 @@ def read(files: Files, options: Options) -> Iterator[Item]:
 
 
 def _is_export(files: Files, file: str) -> bool:
-    if not file.lower().endswith(".json") or file.startswith("__MACOSX/"):
+    if not files.may_be(file, ".json"):
         return False
     top = files.top(file)
     return all(key in top for key in HEADER)

@@ -46,7 +46,7 @@ NOBODY = frozenset(
 
 def claims(files: Files) -> bool:
     try:
-        names = [file for file in files.names if file.lower().endswith(".json")]
+        names = [file for file in files.names if files.may_be(file, ".json")]
         names.sort(key=lambda file: not PurePosixPath(file).name.startswith("message_"))
         return any(_is_talk(files, file) for file in names[:LOOKED_AT])
     except (RecordError, OSError):
@@ -55,7 +55,7 @@ def claims(files: Files) -> bool:
 
 def read(files: Files, options: Options) -> Iterator[Item]:
     """Every conversation, oldest file first, each with its people before its messages. Raises RecordError."""
-    names = sorted(file for file in files.names if file.lower().endswith(".json"))
+    names = sorted(file for file in files.names if files.may_be(file, ".json"))
     talks: dict[str, _Talk] = {}
     for file in names:
         if _is_talk(files, file):

@@ -56,7 +56,7 @@ def tables(files: Files) -> dict[str, str]:
     """The tables that there are, by their names; {} where the messages are missing."""
     found: dict[str, str] = {}
     for file in files.names[:LOOKED_AT]:
-        if not file.lower().endswith(".csv"):
+        if not files.may_be(file, ".csv"):
             continue
         header = set(files.head(file, 1 << 13).decode("utf-8", "replace").partition("\n")[0].strip().split(","))
         for table, columns in COLUMNS.items():

@@ -70,7 +70,7 @@ class _Talk:
 def chats(files: Files) -> list[str]:
     """The files that are such arrays."""
     return [
-        file for file in files.names[:LOOKED_AT] if file.lower().endswith(".json") and _fits(files.head(file, 1 << 14))
+        file for file in files.names[:LOOKED_AT] if files.may_be(file, ".json") and _fits(files.head(file, 1 << 14))
     ]
 
 

@@ -45,6 +45,8 @@ SUBTYPES: dict[str, LeftOut] = {"bot_message": "bots", "slackbot_response": "bot
 """What the others are that are nobody's words; all the rest is the system's."""
 JOINS: dict[str, bool] = {"channel_join": True, "group_join": True, "channel_leave": False, "group_leave": False}
 MARKED = re.compile(r"<([^<>]*)>")
+MARKS_OF = {"user": "@user_id", "channel": "#channel_id", "broadcast": "!range"}
+"""How a text marks what a block has as an element, and where that keeps it."""
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 """The three characters that Slack escapes; "&amp;" last, for "&amp;lt;" stands for "&lt;"."""
 
@@ -327,7 +329,26 @@ def _spoken(entry: dict[str, Any]) -> str:
         return plain_text(_map(entry, "comment").get("comment"))
     if subtype == "file_mention" or (subtype == "file_share" and isinstance(entry.get("file"), dict)):
         return plain_text(_map(_map(entry, "file"), "initial_comment").get("comment"))
-    return plain_text(entry.get("text"))
+    return plain_text(entry.get("text")) or plain_text("".join(_block_text(entry.get("blocks"))))
+
+
+def _block_text(blocks: Any) -> Iterator[str]:
+    """What the blocks of an entry say that has no text of its own, written as a text is."""
+    for block in blocks if isinstance(blocks, list) else ():
+        if not isinstance(block, dict):
+            continue
+        what, text = plain_name(block.get("type")), block.get("text")
+        if what in ("user", "channel", "broadcast"):
+            yield f"<{MARKS_OF[what][0]}{plain_name(block.get(MARKS_OF[what][1:]))}>"
+        elif what == "emoji":
+            yield f":{plain_name(block.get('name'))}:"
+        elif isinstance(text, dict):
+            yield f"{plain_text(text.get('text'))}\n"
+        elif isinstance(text, str) or what == "link":
+            said = text if isinstance(text, str) and text else str(block.get("url", ""))
+            yield said.replace("&", "&amp;").replace("<", "&lt;")
+        yield from _block_text(block.get("elements"))
+        yield "\n" if what.startswith("rich_text_") else ""
 
 
 def _written(text: str, export: _Export) -> str:

@@ -71,6 +71,8 @@ class Staged:
 
     def ordered(self, chat: str | None = None) -> Iterator[StagedLine]:
         """The lines, oldest first; of one chat only, if given."""
+        if chat:
+            self._database.execute("CREATE INDEX IF NOT EXISTS of_chat ON line (chat)")
         query, values = (_ORDER.replace("FROM line", "FROM line WHERE chat = ?"), (chat,)) if chat else (_ORDER, ())
         cursor = self._database.execute(query, values)
         while rows := cursor.fetchmany(BATCH):
@@ -102,8 +104,9 @@ def _fill(
     for item in reader.read(files, options):
         match item:
             case Line():
-                at, zone = _placed(item.at, options.zone, world)
-                instant = _instant(item.at, options.zone)
+                said = _told_again(item.at, options.zone, last.get(item.chat))
+                at, zone = _placed(said, options.zone, world)
+                instant = _instant(said, options.zone)
                 staged.naive = staged.naive or (item.at is not None and item.at.tzinfo is None)
                 if instant:
                     last[item.chat] = instant
@@ -164,6 +167,14 @@ def _instant(at: datetime | None, zone: tzinfo) -> str | None:
         return _text((at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None))
     except (OverflowError, ValueError):
         return _text(at.replace(tzinfo=None))
+
+
+def _told_again(at: datetime | None, zone: tzinfo, last: str | None) -> datetime | None:
+    """A time of the hour that the clock tells twice, when it goes back in autumn: of the second, if the first is past."""
+    if at is None or at.tzinfo or last is None or (_instant(at, zone) or "") >= last:
+        return at
+    again = at.replace(fold=1)
+    return again if (_instant(again, zone) or "") >= last else at
 
 
 def _text(at: datetime | None) -> str | None:

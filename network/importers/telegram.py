@@ -61,7 +61,7 @@ def read(files: Files, options: Options) -> Iterator[Item]:
     account = Account()
     for file in exports:
         survey(files, file, account)
-    account.find_owner()
+    account.find_owner(options.me)
     if not account.talks:
         raise RecordError(f"{files.path.name} holds no chats", "tick the chats when you export from Telegram Desktop")
     desk = _Desk(account, options)
@@ -76,7 +76,7 @@ def read(files: Files, options: Options) -> Iterator[Item]:
 
 
 def _exports(files: Files) -> list[str]:
-    found = sorted(file for file in files.names if file.lower().endswith(".json"))[:LOOKED_AT]
+    found = sorted(file for file in files.names if files.may_be(file, ".json"))[:LOOKED_AT]
     return [file for file in found if _is_export(files, file)]
 
 

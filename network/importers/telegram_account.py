@@ -2,6 +2,7 @@
 the owner. Only people and chats are kept of it, however many messages there are."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,8 +67,9 @@ class Account:
     me: str = ""
     my_name: str = ""
 
-    def find_owner(self) -> None:
-        """Who it is where the export does not say so: of a personal chat, the one whose number is not the chat's."""
+    def find_owner(self, given: str | None) -> None:
+        """Who it is where the export does not say so: whom the user names, else of a personal chat the one whose number is not
+        the chat's."""
         self.bots.update(talk.key for talk in self.talks if talk.type == "bot_chat")
         found: Counter[str] = Counter()
         for talk in self.talks:
@@ -75,16 +77,22 @@ class Account:
                 found.update(talk.writers - {talk.key} - self.bots)
             elif talk.type == "saved_messages":
                 found[talk.key] += 1
+        called = [key for key in found if given and _same_name(given, self.names.get(key, ()))]
         if found and not self.me:
-            self.me = max(found, key=lambda key: (found[key], key))
+            self.me = called[0] if len(called) == 1 else max(found, key=lambda key: (found[key], key))
 
     def contact(self, key: str, options: Options) -> Contact:
         known = self.names.get(key, Counter())
         names = [name for name, _ in sorted(known.items(), key=lambda item: (-item[1], item[0]))]
         me = key == self.me
-        given = (options.me or self.my_name or (names[0] if names else "Me")) if me else ""
+        written = (name for name in names if options.me and _same_name(options.me, [name]))
+        given = next(written, options.me or self.my_name or (names[0] if names else "Me")) if me else ""
         shown = given or (names[0] if names else _nameless(key))
         return Contact(key, shown, tuple(other for other in names if other != shown), self.phones.get(key, ""), me)
+
+
+def _same_name(given: str, names: Iterable[str]) -> bool:
+    return plain_name(given).casefold() in {name.casefold() for name in names}
 
 
 def _nameless(key: str) -> str:

@@ -57,16 +57,8 @@ def read(files: Files, options: Options) -> Iterator[Item]:
 def _candidates(files: Files) -> list[str]:
     """The files that can be conversations: of a folder with `_chat.txt`, or with the text that its zip is named after, no
     other, for what else is there was sent in it."""
-    single = len(files.names) == 1 and PurePosixPath(files.names[0]).suffix.lower() not in (
-        ".json",
-        ".csv",
-        ".html",
-        ".xml",
-    )
-    texts = [text for text in files.names if single or text.lower().endswith(".txt")]
-    texts = [
-        text for text in texts if not text.startswith("__MACOSX/") and not PurePosixPath(text).name.startswith("._")
-    ]
+    texts = [text for text in files.names if len(files.names) == 1 or files.may_be(text, ".txt")]
+    texts = [text for text in texts if not PurePosixPath(text).name.startswith("._")]
     whole = words.uncopied(files.path.name if files.path.is_dir() else files.path.stem)
     alone: dict[PurePosixPath, str] = {}
     for text in texts:
@@ -222,7 +214,7 @@ def _identity(cast: _Cast, title: str, text: str, options: Options) -> _Identity
     if me:
         asked, written = words.tidy(options.me or ""), people.get(me, "")
         people[me] = written if not asked or words.alike(asked, written) else asked
-        people[me] = people[me] or "Me"
+        people[me] = "Me" if people[me].casefold() in {"", *words.table()["yourself"]} else people[me]
     first.pop("", None)
     members = tuple(key for key in people if not first.get(key))
     other = next((key for key in people if me and key != me), "") if kind == "dyad" and not title else ""
@@ -247,7 +239,8 @@ def _owner(cast: _Cast, partner: str, title: str, options: Options) -> str:
     given = next((key for key, name in cast.writers.items() if options.me and words.alike(name, options.me)), "")
     others = [key for key in cast.writers if key != partner]
     alone = (partner or (title and not cast.group)) and len(cast.writers) <= 2 and len(others) == 1
-    return given or cast.mine or (others[0] if alone else "")
+    yourself = next((key for key in cast.writers if key in words.table()["yourself"]), "")
+    return given or cast.mine or yourself or (others[0] if alone else "")
 
 
 def _arrivals(cast: _Cast, me: str, people: dict[str, str]) -> dict[str, bool]:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kithnet.app.adding import Wanted, add, messages, people
+from kithnet.app.exporting import export_world
 from kithnet.app.worlds import open_world
 from kithnet.memory import fsck, merging
 from kithnet.memory.adding import conversations
@@ -93,6 +94,18 @@ def test_who_comes_later_does_not_read_what_was_said_before(tmp_path: Path) -> N
         ]  # fmt: skip
 
 
+def test_who_came_later_does_not_read_it_after_an_export_either(tmp_path: Path) -> None:
+    entries = [said(1, "ana", "secret"), joined(2, "carl", "ana"), said(3, "carl", "hello"), left(4, "carl"),
+               said(5, "ben", "gone"), said(6, "ana", "yes")]  # fmt: skip
+    add(tmp_path, "w", [written(tmp_path / "in", entries)], UTC)
+    with open_world(tmp_path, "w") as store:
+        files = export_world(store, tmp_path / "out", "chatlab")
+        heard = [(one.text, one.parties) for one in store.messages()]
+    add(tmp_path, "again", files, UTC)
+    with open_world(tmp_path, "again") as store:
+        assert [(one.text, one.parties) for one in store.messages()] == heard
+
+
 def test_a_line_of_a_group_is_stored_once(tmp_path: Path) -> None:
     entries = [said(n, who, f"line {n}") for n, who in enumerate(("ana", "ben", "carl", "dora", "emil"), 1)]
     add(tmp_path, "w", [written(tmp_path / "in", entries)], UTC)
@@ -103,10 +116,12 @@ def test_a_line_of_a_group_is_stored_once(tmp_path: Path) -> None:
 
 def test_what_joins_two_people_in_a_crowd_weighs_less(tmp_path: Path) -> None:
     crowd = [said(n, f"p{n % 5}", f"line {n}") for n in range(1, 41)]
+    for entry in crowd:  # a chat of two has the number of the other one
+        entry["from_id"] = entry["from_id"].replace("user_p1", "user8")
     pair = [said(n, who, f"hi {n}") for n, who in enumerate(("p0", "p1") * 5, 1)]
     add(tmp_path, "w", [written(tmp_path / "in", crowd)], UTC)
     two = written(tmp_path / "in", pair, name="P1", key=8, file="two.json")
-    two.write_text(two.read_text().replace("private_group", "personal_chat"))
+    two.write_text(two.read_text().replace("private_group", "personal_chat").replace("user_p1", "user8"))
     add(tmp_path, "w", [two], UTC)
     with open_world(tmp_path, "w") as store:
         ties = {(min(tie.a, tie.b), max(tie.a, tie.b)): tie for tie in store.ties()}
@@ -278,6 +293,33 @@ def test_one_talk_from_two_telephones_is_one_conversation(tmp_path: Path) -> Non
             assert len(conversations(connection)) == 1
         assert {one.id: one.aliases for one in store.people()} == {"ana": ("Ana Ruiz",), "benny": ("Ben",)}
     assert add(tmp_path, "w", [his], wanted).messages["new"] == 0
+
+
+def test_what_is_said_in_two_groups_makes_them_no_one_group(tmp_path: Path) -> None:
+    everybody = [said(1, "ana", "Meeting moved to Monday"), said(2, "ben", "fine with me"), said(3, "ana", "Bring your laptops"),
+                 said(4, "carl", "sure thing"), said(5, "ana", "Lunch is on the house")]  # fmt: skip
+    few = [everybody[0], said(12, "dora", "Carl will be fired", minutes=2), everybody[2],
+           said(14, "ana", "On Friday", minutes=4), everybody[4]]  # fmt: skip
+    alone = [everybody[0], everybody[2], said(23, "ana", "Carl knows nothing", minutes=4), everybody[4]]
+    for key, entries in enumerate((everybody, few, alone), 1):
+        add(tmp_path, "w", [written(tmp_path / "in", entries, name=f"G{key}", key=key, file=f"{key}.json")], UTC)
+    with open_world(tmp_path, "w") as store:
+        assert len({one.conversation for one in store.messages()}) == 3
+        assert not {"Carl will be fired", "On Friday", "Carl knows nothing"} & {
+            one.text for one in store.messages() if "carl" in one.parties
+        }
+
+
+def test_two_groups_of_one_title_are_two(tmp_path: Path) -> None:
+    mine = [("14:05", "Ana", "Grandma is ill"), ("14:06", "Ben", "Oh no"), ("14:07", "Carl", "I call her")]
+    hers = [("15:05", "Zoe", "Dinner at eight?"), ("15:06", "Yan", "Yes please"), ("15:07", "Xi", "I cook")]
+    wanted = Wanted(zone="UTC", dates="dmy")
+    for folder, lines in (("a", mine), ("b", hers), ("c", [*mine, ("14:09", "Ben", "Thanks")]), ("d", hers)):
+        report = add(tmp_path, "w", [whatsapp(tmp_path / folder, "Family", lines)], wanted)
+        assert report.messages["new"] == {"a": 3, "b": 3, "c": 1, "d": 0}[folder]
+    with open_world(tmp_path, "w") as store:
+        read = {who: {one.text for one in store.messages() if who in one.parties} for who in ("zoe", "ana")}
+    assert read == {"zoe": {text for _, _, text in hers}, "ana": {*(text for _, _, text in mine), "Thanks"}}
 
 
 def test_an_edit_takes_the_place_of_what_it_edits(tmp_path: Path) -> None:

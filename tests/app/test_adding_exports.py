@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kithnet.app.adding import Wanted, add, messages
+from kithnet.app.exporting import export_world
 from kithnet.app.worlds import open_world
 from kithnet.memory.adding import conversations
 
@@ -69,3 +72,50 @@ def test_an_export_becomes_what_stands_beside_it(tmp_path: Path, expected: Path)
     again = add(tmp_path, "w", [path], options)
     assert again.messages["new"] == 0 and again.messages["seen"] == right["messages"]["new"] and not again.new
     assert told(tmp_path, "w") == found
+
+
+LINES = st.lists(
+    st.tuples(
+        st.sampled_from(["home", "rowing", ""]),
+        st.sampled_from(["Ana", "Ben", "Zoë", "李明"]),
+        st.text(min_size=1, max_size=40).map(str.strip).filter(lambda text: bool(text) and "\0" not in text),
+        st.integers(0, 10**8),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(LINES)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_exported_as_chatlab_reads_back_equal(
+    tmp_path_factory: Any, lines: list[tuple[str, str, str, int]]
+) -> None:
+    """Talk in two groups and between two people, written by our own exporter."""
+    home = tmp_path_factory.mktemp("chatlab")
+    for title in dict.fromkeys(title for title, *_ in lines):
+        said = [line for line in lines if line[0] == title]
+        meta = {"name": title or "x", "platform": "t", "type": "group", "groupId": title or "x"}
+        rows = [
+            {
+                "sender": who,
+                "accountName": who,
+                "timestamp": at,
+                "type": 0,
+                "content": text,
+                "platformMessageId": str(n),
+            }
+            for n, (_, who, text, at) in enumerate(said, 1)
+        ]
+        path = home / f"{title or 'x'}.json"
+        path.write_text(json.dumps({"chatlab": {"version": "0.0.2"}, "meta": meta, "messages": rows}), encoding="utf-8")
+        add(home, "first", [path], Wanted(zone="Europe/Berlin"))
+    with open_world(home, "first") as store:
+        files = export_world(store, home / "out", "chatlab")
+    add(home, "second", files, Wanted(zone="Europe/Berlin"))
+    first, second = told(home, "first"), told(home, "second")
+    assert second["people"] == first["people"]
+    assert sorted_talks(second["conversations"]) == sorted_talks(first["conversations"])
+    for title in {one[0] for one in first["texts"]}:
+        ordered = [[one for one in world["texts"] if one[0] == title] for world in (first, second)]
+        assert ordered[0] == ordered[1]

@@ -2,7 +2,7 @@
 
 A block marked `console` is executed, one home for each document: lines that begin with `$ ` are commands, the lines
 below are their output, with `...` for whatever varies; `(exit status N)` stands for a status other than 0. A block
-marked `csv NAME` or `jsonl NAME` is a file of that name.
+marked `csv NAME`, `jsonl NAME` or `text NAME` is a file of that name.
 """
 
 import ast
@@ -40,6 +40,14 @@ PRIVATE = {
     "privacy_boundary": {"must_not_cross": ["The boat shed"], "acceptable_abstractions": {"The boat shed": "Afternoons are taken"}},
 }  # fmt: skip
 """A scenario in the form of AgentSocialBench's file."""
+CHAT = """Notes of the rowing club
+13/05/2024, 18:02 - Anna created group "Rowing"
+13/05/2024, 18:03 - Anna: The boat is at the yard.
+13/05/2024, 18:05 - Ben: Good to know.
+13/05/2024, 18:07 - Anna: <Media omitted>
+14/05/2024, 09:40 - Anna M.: It is green now.
+"""
+"""A chat as WhatsApp exports it, of two who may be one person and somebody else, with a line that nobody understands."""
 FREE = {"dropped", "moves", "source", "types"}
 """Keys whose value maps names of the data, not of the contract."""
 
@@ -113,7 +121,7 @@ def sessions(body: str) -> Iterator[tuple[str, str]]:
 def test_the_console_blocks_do_what_they_show(name: str, tmp_path: Path, embedder_path: Path) -> None:
     desk = Desk(tmp_path, embedder_path.parent)
     for block in blocks(DOCS / name):
-        if block.kind in ("csv", "jsonl") and block.title:
+        if block.kind in ("csv", "jsonl", "text") and block.title:
             file = desk.folder / block.title
             file.parent.mkdir(exist_ok=True)
             file.write_text(block.body, encoding="utf-8")
@@ -164,6 +172,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith model kv": desk.data("model kv smollm2-135m --ctx 64 --windows 1 --pair q8_0 --dry-run"),
         **mixed(desk),
         **moved(desk),
+        **chatted(desk),
         "kith completion": desk.data("completion bash"),
         "kith doctor": desk.data("doctor"),
         "error": desk.data("world show nope"),
@@ -171,6 +180,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith simulate": desk.data(f"simulate small --tasks 1 {QUICK}"),
         "kith bench headline": desk.data(f"bench headline --world small --parts 1 {QUICK}"),
         "kith bench import": desk.data("bench import talk.csv"),
+        "kith bench chats": desk.data("bench chats --messages 1000"),
         "kith bench engine": desk.data("bench engine --quick --only wake"),
         "kith bench recall": desk.data("bench recall --quick --lexical --locomo locomo.json"),
         "kith bench asking": desk.data("bench asking --locomo locomo.json --ids all --part recall"),
@@ -200,6 +210,21 @@ def moved(desk: Desk) -> dict[str, Any]:
         "kith world rename": desk.data("world rename spare other"),
         "kith world delete": desk.data("world delete other --yes"),
     }
+
+
+def chatted(desk: Desk) -> dict[str, Any]:
+    """What the commands print that add chats and show what is there; the world is deleted again."""
+    (desk.folder / "WhatsApp Chat with Rowing.txt").write_text(CHAT, encoding="utf-8")
+    line = "world add mine 'WhatsApp Chat with Rowing.txt' --me Anna"
+    foreseen = desk.data(f"{line} --dry-run")
+    told = {
+        "kith world add": desk.data(line),
+        "kith world people": desk.data("world people mine alias anna Annie"),
+        "kith world messages": desk.data("world messages mine"),
+    }
+    assert foreseen.keys() == told["kith world add"].keys()
+    desk.data("world delete mine --yes")
+    return told
 
 
 def mixed(desk: Desk) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from kithnet.memory.owner import OwnerMemory
 from kithnet.memory.postgres import Address, PostgresPlace, address_beside, own_schema, write_address
 from kithnet.memory.scope import Scope
 from kithnet.memory.store import Store
+from kithnet.memory.terms import keep as keep_terms
 from kithnet.memory.vectors import ArrayIndex, HashEmbedder
 from kithnet.network.records import ChatMessage, Person, Task, Tie
 from kithnet.runtime.errors import InputError, RecordError, StorageError, UnknownPerson, UnknownWorld, WorldBusy
@@ -661,6 +662,18 @@ SPOKEN = [  # session, sender, receiver, text, marked: as chats were once stored
 ]
 
 
+def _text(connection: Connection, body: str) -> int:
+    """A text as a world of before `extra` keeps it."""
+    found = connection.scalar(select(schema.text.c.key).where(schema.text.c.body == body))
+    if found is not None:
+        return int(found)
+    row = text("INSERT INTO text(digest, body, words) VALUES (:digest, :body, :words) RETURNING key")
+    values = {name: value for name, value in texts.row(body).items() if name != "extra"}
+    key = int(connection.execute(row, values).scalar_one())
+    keep_terms(connection, [(key, body)])
+    return key
+
+
 def with_agents_words(place: Made) -> None:
     """A world of before `utterance`: its agents' words are messages, believed, summed up and passed on."""
     place.path.parent.mkdir(parents=True)
@@ -682,7 +695,7 @@ def with_agents_words(place: Made) -> None:
         for seq, (session, sender, receiver, body, marked) in enumerate(SPOKEN):
             row = {
                 "seq": seq, "sender": people[sender], "receiver": people[receiver], "recalled": marked,
-                "text": texts.keep(connection, body), "session": sessions[session],
+                "text": _text(connection, body), "session": sessions[session],
             }  # fmt: skip
             columns = ", ".join(row)
             places = ", ".join(f":{name}" for name in row)
@@ -692,7 +705,7 @@ def with_agents_words(place: Made) -> None:
             told = {
                 "owner": people[owner], "about": people["priya"], "told_by": people["priya"], "restricted": False,
                 "kind": kind, "fingerprint": texts.fingerprint(body), "recorded_at": START, "importance": 0.5,
-                "uses": 0, "rev": 1, "text": texts.keep(connection, body), **more,
+                "uses": 0, "rev": 1, "text": _text(connection, body), **more,
             }  # fmt: skip
             key = _row(connection, schema.memory, **told)
             for message in evidence:

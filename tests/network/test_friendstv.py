@@ -21,7 +21,8 @@ def written(folder: Path, text: str, name: str = "some.csv") -> Path:
 @pytest.mark.data
 def test_season_one_has_140_people_and_582_ties_once_self_rows_are_dropped(shared_data: Path) -> None:
     world = read_friendstv(shared_data / "friendstv" / "s01.csv")
-    assert (len(world.people), len(world.ties), len(world.messages)) == (140, 582, 11_593 - 66)
+    assert (len(world.people), len(world.ties), len(world.messages)) == (140, 582, 6_177)
+    assert sum(len(message.receivers) for message in world.messages) == 11_593 - 66
     assert world.dropped == {"self-tie": 66}
 
 
@@ -38,7 +39,8 @@ def test_ten_seasons_keep_their_scenes_and_are_read_in_little_time(shared_data: 
     started = time.process_time()
     world = read_friendstv(shared_data / "friendstv" / "ten_seasons.csv")
     assert time.process_time() - started < 1.5
-    assert (len(world.people), len(world.ties), len(world.messages)) == (140, 610, 73_723)
+    assert (len(world.people), len(world.ties), len(world.messages)) == (140, 610, 57_180)
+    assert sum(len(message.receivers) for message in world.messages) == 73_723
     assert len({message.session for message in world.messages}) == 2_853
     monica = next(person for person in world.people if person.id == "monica geller")
     assert (monica.name, monica.aliases) == ("Monica Geller", ("Monica",))
@@ -54,6 +56,25 @@ def test_a_long_silence_of_a_pair_begins_a_new_session_and_a_restarted_clock_a_n
     messages = read_friendstv(written(tmp_path, HEADER + "\n".join(rows) + "\n")).messages
     assert [m.session for m in messages] == ["e01 ann & bob 1"] * 2 + ["e01 ann & bob 2", "e02 ann & bob 1"]
     assert [m.at.day for m in messages if m.at] == [22, 22, 22, 23]
+
+
+def test_rows_of_one_line_become_one_message_with_all_its_listeners(tmp_path: Path) -> None:
+    rows = [
+        "0,ann,bob,hi all,1994-09-22 00:00:00",
+        "1,ann,Cleo,hi all ,1994-09-22 00:00:00",
+        "2,ann,dan,hi all,1994-09-22 00:00:00",
+        "3,bob,ann,hi,1994-09-22 00:00:01",
+        "4,bob,ann,hi,1994-09-22 00:00:01",
+        "5,ann,bob,hi all,1994-09-22 00:00:02",
+    ]
+    world = read_friendstv(written(tmp_path, HEADER + "\n".join(rows) + "\n"))
+    assert [(m.seq, m.sender, m.receivers, m.text) for m in world.messages] == [
+        (0, "ann", ("bob", "cleo", "dan"), "hi all"),
+        (1, "bob", ("ann",), "hi"),
+        (2, "bob", ("ann",), "hi"),
+        (3, "ann", ("bob",), "hi all"),
+    ]
+    assert {(tie.a, tie.b) for tie in world.ties} == {("ann", "bob"), ("ann", "cleo"), ("ann", "dan")}
 
 
 def test_rows_to_oneself_and_empty_messages_are_dropped_and_counted(tmp_path: Path) -> None:
