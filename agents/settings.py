@@ -18,7 +18,7 @@ class Settings:
     max_entries: entries of lists, and rationales, that a ledger may hold. depth, fan_out, budget: how far, how wide and how often
     third parties are consulted. k, budget_tokens: hits and tokens of one recall. support: how well a memory must fit a question
     before it supports what was heard, in [0, 1]; firm: below which people the question names are asked all the same.
-    sure: how likely what the reader found must answer, in [0, 1]; consulted: the same in the memory of a third person.
+    sure: how likely what the reader found must answer, in [0, 1].
     extract: what finds statements at the end of a session: the rules, or a model beside them ("auto": a capable one).
     tools: whether results are computed by code over collected entries. Without, a question inside a question is still taken
     apart: that is planning, and computes nothing.
@@ -40,7 +40,6 @@ class Settings:
     support: float = 0.4
     firm: float = 0.6
     sure: float = 0.36
-    consulted: float = 0.7
     temperature: float = 0.0
     seed: int = 0
     extract: str = "auto"

@@ -65,7 +65,6 @@ def settings_of(config: Config, mind: MindName = "reader") -> Settings:
         temperature=config.model.temperature,
         seed=config.model.seed,
         sure=config.reader.sure,
-        consulted=config.reader.consulted,
         extract=config.memory.extract,
         tools=config.dialogue.tools,
     )

@@ -118,11 +118,10 @@ class EmbedderConfig:
 @dataclass(frozen=True, slots=True)
 class ReaderConfig:
     """name: a trained reader of the registry or a GGUF path; "" for none: shared words decide then. sure: how likely what it found
-    must answer before it is told, in [0, 1]; consulted: the same for a third person who is consulted."""
+    must answer before it is told, in [0, 1]."""
 
     name: str = "kith-reader"
     sure: float = _within(0.36, 0.0, 1.0)
-    consulted: float = _within(0.7, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

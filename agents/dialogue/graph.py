@@ -89,7 +89,7 @@ class Dialogues:
         start = opening(
             f"{parent['id']}.{number}-{third}", question, (me, third), top=False, depth=reach.depth,
             budget=reach.budget, max_turns=2, max_stalled=2, visited={question: sorted(reach.visited)}, briefed=(me,),
-            kept_from=parent["kept_from"],
+            kept_from=parent["kept_from"], near=parent.get("near"),
         )  # fmt: skip
         ended = await self._continue(start)
         return await self._heard_out(ended)

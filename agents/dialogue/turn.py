@@ -1,7 +1,7 @@
 """The steps of a turn before speaking: listen, let the mind move, carry its act out; functions of the state."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -215,18 +215,25 @@ def _taken(state: State, turn: Turn, tried: _Tried) -> Update:
     ):  # the partner has the task, and is asked like anything else
         asked_back = move.act.question
         move = replace(move, act=Speak(asked_back, asks=(asked_back,)))
+    near = state.get("near", {})  # a dialogue that was recorded, or begun by an earlier version, has none
     counts = {**state["minds"], move.mind: state["minds"].get(move.mind, 0) + 1}
     kept = state["kept"] if move.kept is None else {**state["kept"], turn.speaker: dict(move.kept)}
     return {
-        "move": minds.to_json(replace(move, kept=None)),
+        "move": {key: one for key, one in minds.to_json(replace(move, kept=None)).items() if key != "near"},
         "ledgers": with_ledger(state, tried.ledger),
         "kept": kept,
+        "near": _nearer(near, move.near) if state["top"] else near,
         "minds": counts,
         "searched": state["searched"] + move.searched,
         "step": state["step"] + 1,
         "asked_back": asked_back,
         **({"stopped": f"{LIMIT}{move.act.why}"} if isinstance(move.act, Stop) else {}),
     }
+
+
+def _nearer(before: Mapping[str, float], found: Mapping[str, float]) -> dict[str, float]:
+    """By question, the nearest that either came."""
+    return {**before, **{asked: max(near, before.get(asked, near)) for asked, near in found.items()}}
 
 
 def _told_of(tried: _Tried) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def view_of(state: State, stage: Stage, person: str | None = None) -> View:
         turns_left=state["max_turns"] - state["turn"], steps_left=max(1, settings.steps - state["step"]),
         step=state["step"], pending=tuple(turn.pending), told=tuple(state["told"][turn.speaker]), heard=turn.heard,
         depth=state["depth"], budget=state["budget"], visited=state["visited"], kept_from=state["kept_from"],
-        kept=state["kept"][turn.speaker], briefed=turn.speaker in state["briefed"],
+        near=state.get("near", {}), kept=state["kept"][turn.speaker], briefed=turn.speaker in state["briefed"],
         may_ask_back=not state["asked_back"],
     )  # fmt: skip
 

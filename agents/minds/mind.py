@@ -170,7 +170,7 @@ class Move:
 
     raw: the reply as the model wrote it, which its next prompt repeats byte for byte. read: messages of the owner's own that a
     mind without a model read by itself. searched: messages it ran over. kept: what the mind wants to see again in this dialogue.
-    mind: who made it.
+    near: by question, how near to an answer what it read came. mind: who made it.
     """
 
     act: Act
@@ -179,6 +179,7 @@ class Move:
     read: tuple[str, ...] = ()
     searched: int = 0
     kept: Mapping[str, Any] | None = None
+    near: Mapping[str, float] = field(default_factory=dict)
     mind: str = ""
 
 
@@ -211,8 +212,9 @@ class View:
     person, partner: ids; owner, partner_name: how they are called. pending: questions put to it and not answered. told: what it
     told already. heard: the partner's last utterance. turn: utterances said so far; turns_left: of this dialogue. step: moves
     made in this turn; steps_left: that are left, the last of which speaks. depth, budget: how far and how often it may still
-    consult; visited: by question, who was asked; kept_from: to whom it may not be put. today: the last day that the owner's
-    memory knows of. kept: what the mind asked to see again. briefed: the mind's memory was read already; it only has to ask.
+    consult; visited: by question, who was asked; near: by question, how near the two whose task it
+    is came by themselves (see `finding.near`); kept_from: to whom it may not be put. today: the last day that the owner's memory
+    knows of. kept: what the mind asked to see again. briefed: the mind's memory was read already; it only has to ask.
     """
 
     dialogue: str
@@ -238,6 +240,7 @@ class View:
     depth: int = 0
     budget: int = 0
     visited: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    near: Mapping[str, float] = field(default_factory=dict)
     kept_from: Mapping[str, Sequence[str]] = field(default_factory=dict)
     today: str = ""
     kept: Mapping[str, Any] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from kithnet.agents.dialogue import consult
 from kithnet.agents.infonav import ledger as infonav
 from kithnet.agents.infonav.consensus import Agreed
 from kithnet.agents.infonav.ledger import Ledger, Rationale
+from kithnet.agents.minds import finding
 from kithnet.agents.minds.mind import AskContact, Cite, Conclusion, Move, Note, Speak, Stop, View, noted
 from kithnet.agents.minds.rules import answer as answers
 from kithnet.agents.minds.rules import appointments, chains, kinds, tasking, tastes
@@ -89,10 +90,13 @@ class _Work:
     notes: list[Note] = field(default_factory=list)
     read_ids: list[str] = field(default_factory=list)
     searched: int = 0
+    near: dict[str, float] = field(default_factory=dict)
 
     def moved(self, act: AskContact | Speak | Stop) -> Move:
         read = tuple(dict.fromkeys(self.read_ids))
-        return Move(act, tuple(self.notes), read=read, searched=self.searched, kept=self.kept, mind=self.mind.name)
+        return Move(
+            act, tuple(self.notes), read=read, searched=self.searched, kept=self.kept, near=self.near, mind=self.mind.name,
+        )  # fmt: skip
 
     # --- planning ---
 
@@ -166,7 +170,9 @@ class _Work:
             for look, recall in zip(looks, recalls, strict=True):
                 recalled = await recall
                 self.searched += recalled.searched
-                if value := await look.found(recalled):
+                value, near = await look.found(recalled)
+                self._came(look, near)
+                if value:
                     self._learn(look.rationale.id, [value])
             self._follow()
         finally:  # not a TaskGroup: it would hide a limit or a model that is gone inside an ExceptionGroup
@@ -184,7 +190,16 @@ class _Work:
             if not self.ledger.is_whole(rationale)
             and not self._listed(rationale)
             and (not rationale.settled or rationale.question in claims)
+            and (claims or rationale.question not in self.kept.get("read", ()))  # it would bring the same again
         ]
+
+    def _came(self, look: Look, near: float | None) -> None:
+        """Keep what was read, and how near it came."""
+        question = look.rationale.question
+        if look.claim is None:
+            self.kept["read"] = [*self.kept.get("read", ()), question]
+        if near is not None:
+            self.near[question] = near
 
     def _listed(self, rationale: Rationale) -> bool:
         return self.mind.settings.tools and rationale.listed
@@ -230,19 +245,26 @@ class _Work:
         answered = bool(of) and of[-1] not in rationale.declined_by
         if answered or len(of) >= self.mind.settings.fan_out:
             return None
-        ranked = await asyncio.to_thread(
-            consult.rank, self.agent, rationale.question, self._visited(rationale.question)
-        )
-        if rationale.held:
-            ranked = tuple(candidate for candidate in ranked if candidate.reason == "named")
-        if not ranked or self.view.budget <= 0 or self.view.depth <= 0:
+        ranked, why = await self._candidates(rationale)
+        if why:
             if not rationale.held:
-                why = "nobody left to ask" if not ranked else "no right to ask further"
                 self._note(Note("give_up", rationale.id, why=why))
             return None
         best = ranked[0]
         of.append(best.person)
         return AskContact(best.person, rationale.question, rationale.id, best.reason, round(best.score, 3))
+
+    async def _candidates(self, rationale: Rationale) -> tuple[Sequence[consult.Candidate], str]:
+        """The contacts worth asking, best first; or why there are none."""
+        question, view = rationale.question, self.view
+        came = [view.near.get(question), self.near.get(question) if view.top else None]
+        if any(near is not None and near >= finding.FAR for near in came):
+            return (), "what is remembered is near it, and does not tell"
+        ranked = await asyncio.to_thread(consult.rank, self.agent, question, self._visited(question))
+        if rationale.held:
+            ranked = tuple(candidate for candidate in ranked if candidate.reason == "named")
+        allowed = view.budget > 0 and view.depth > 0
+        return ranked, "nobody left to ask" if not ranked else "" if allowed else "no right to ask further"
 
     def _visited(self, question: str) -> list[str]:
         view = self.view

@@ -1,13 +1,14 @@
 """The trained reader's way to an answer: ranked lines, spans with the sentence around them, and silence where it is not sure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from kithnet.agents.disclosure.policy import Policy, Rule
 from kithnet.agents.minds import finding
-from kithnet.agents.minds.finding import Answer, Weights, sure
+from kithnet.agents.minds.finding import Answer, Weights, merit, near, of_asker, of_third, sure
 from kithnet.app.cast import Cast
 from kithnet.memory.language.reader import WordReader
 from kithnet.memory.owner import Hit
@@ -47,14 +48,74 @@ def test_agents_with_a_reader_answer_with_the_words_and_who_said_them(bench: Any
 
 
 def test_agents_with_a_reader_that_is_not_sure_know_nothing(bench: Any, key_world: Store) -> None:
-    talk = bench.talk(key_world, KEY, ("ana", "ben"), sure=0.999, consulted=0.999)
+    talk = bench.talk(key_world, KEY, ("ana", "ben"), sure=0.999)
     assert not talk.state["result"]["known"]
 
 
-@pytest.mark.parametrize(("limits", "known"), [({"consulted": 1.0}, False), ({"sure": 1.0}, True)])
-def test_a_third_person_has_to_be_surer(bench: Any, key_world: Store, limits: dict[str, float], known: bool) -> None:
-    """Neither Ana nor Ben knows; who is consulted does."""
-    assert bench.talk(key_world, KEY, ("ana", "ben"), **limits).state["result"]["known"] == known
+SHED = "Where is the spare key of the garden shed?"
+
+
+@pytest.fixture
+def shed(bench: Any) -> Store:
+    """Ben has heard of a key, and Cleo, whom he knows, of the one."""
+    lines = [
+        ("ana", "ben", "The key of the cellar is lost."),
+        ("ben", "cleo", "How was your holiday in Norway?"),
+        ("dora", "cleo", "The spare key of the garden shed is under the blue pot."),
+    ]
+    store: Store = bench.world(lines)
+    return store
+
+
+def test_who_is_consulted_tells_what_the_two_do_not_know(bench: Any, shed: Store) -> None:
+    talk = bench.talk(shed, SHED, ("ana", "ben"), sure=0.5)
+    assert "cleo" in {entry["person"] for entry in talk.state["consulted"]}
+    assert "under the blue pot" in talk.state["result"]["answer"]
+
+
+def test_nobody_else_is_asked_where_one_of_the_two_came_near(
+    bench: Any, shed: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "FAR", -10.0)
+    talk = bench.talk(shed, SHED, ("ana", "ben"), sure=0.5)
+    assert talk.state["consulted"] == [] and not talk.state["result"]["known"]
+
+
+def test_who_is_consulted_must_come_clearly_nearer_than_the_two(
+    bench: Any, shed: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "BEYOND", 50.0)
+    talk = bench.talk(shed, SHED, ("ana", "ben"), sure=0.5)
+    assert "cleo" in {entry["person"] for entry in talk.state["consulted"]} and not talk.state["result"]["known"]
+
+
+def test_what_was_read_is_not_read_again_while_nothing_was_heard(bench: Any, key_world: Store) -> None:
+    talk = bench.talk(key_world, KEY, ("ana", "ben"), sure=1.0)
+    looks = [(event["dialogue"], event["person"]) for event in talk.events("recall")]
+    assert len(looks) == len(set(looks)) > 2
+
+
+def test_whom_the_question_names_may_be_less_sure(bench: Any) -> None:
+    store = bench.world([("dora", "cleo", "Under the blue flower pot.")])
+    cleo = Cast(store, Policy()).agent("cleo")
+    found = replace(an_answer("under the pot", [2.0] * 5), sure=0.3)
+    assert of_third(cleo, "Where is the spare key?", found, None).sure == 0.3
+    assert 0.3 < of_third(cleo, "Where does Cleo keep the key?", found, None).sure < 0.6
+    assert of_third(cleo, "Where is the key?", found, merit(found.signs)).sure == 0.0
+    assert of_third(cleo, "Where is the key?", found, merit(found.signs) - finding.BEYOND).sure == 0.3
+
+
+def test_who_asks_is_not_supposed_to_know() -> None:
+    weak, strong = (replace(an_answer("the shed", [share] * 5), sure=0.6) for share in (0.5, 3.0))
+    assert merit(weak.signs) < finding.BEYOND < merit(strong.signs)
+    assert (of_asker(weak).sure, of_asker(strong).sure) == (0.0, 0.6)
+
+
+def test_how_near_a_memory_comes_is_its_best_find_and_no_hearsay() -> None:
+    close, further = an_answer("the shed", [1.0] * 5), an_answer("the attic", [0.5] * 5)
+    hearsay = an_answer("the cellar", [2.0] * 5, trust=0.55)
+    assert near([further, close, hearsay]) == merit(close.signs)
+    assert near([hearsay]) is None
 
 
 def test_a_note_is_quoted_without_what_was_asked() -> None:
@@ -123,6 +184,11 @@ WEIGHTS = Weights(0.5, 0.5, 0.5, 0.5, 0.5, merit=1.0, lead=0.2, base=-1.0)
 
 def found(value: str, signs: Sequence[float]) -> Answer:
     return Answer(value, cast(Hit, None), 0.0, None, tuple(signs))
+
+
+def an_answer(value: str, signs: Sequence[float], trust: float = 1.0) -> Answer:
+    hit = Hit("m1", "message", value, 1.0, 0.0, None, 0.0, "dora", "cleo", None, "", (), "dora", trust=trust)
+    return replace(found(value, signs), hit=hit)
 
 
 @pytest.mark.parametrize("sign", range(5))

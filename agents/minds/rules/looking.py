@@ -49,24 +49,23 @@ class Look:
         )  # fmt: skip
         return recalled
 
-    async def found(self, recalled: Recall) -> Found | None:
-        """What the look adds to the ledger: a value and its evidence."""
+    async def found(self, recalled: Recall) -> tuple[Found | None, float | None]:
+        """What the look adds to the ledger: a value and its evidence. And how near it came (see `finding.near`)."""
         if self.claim:
-            return self._corroborated(recalled, self.claim)
+            return self._corroborated(recalled, self.claim), None
         return await asyncio.to_thread(self._read, recalled)
 
-    def _read(self, recalled: Recall) -> Found | None:
+    def _read(self, recalled: Recall) -> tuple[Found | None, float | None]:
         """What the reader finds, where it is sure of it; where that was taken back since, what holds now."""
         agent, question = self.agent, self.rationale.question
-        found = finding.answers(agent, question, recalled.hits)
-        if not found or found[0].sure < (self.settings.sure if self.view.top else self.settings.consulted):
-            return None
-        best = finding.renewed(agent, question, found[0])
+        best, near = finding.told(agent, question, recalled.hits, self.view, self.settings.sure)
+        if best is None:
+            return None, near
         value = finding.person(agent, best) if self.rationale.kind == "person" else best.value
         self._emit("found", value=value, evidence=best.hit.id, support=round(best.sure, 3))
         before = (best.before.id,) if best.before else ()
         also = tuple(dict.fromkeys((*agent.evidence(best.hit).sources, *before)))
-        return value, Cite(best.hit.id, best.quote, best.sure, also)
+        return (value, Cite(best.hit.id, best.quote, best.sure, also)), near
 
     def _corroborated(self, recalled: Recall, claim: Claim) -> Found | None:
         """A memory of one's own that says what was heard; the same words are no better evidence than the claim."""
