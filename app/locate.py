@@ -11,6 +11,8 @@ from kithnet.app.worlds import world_folder, worlds
 from kithnet.runtime.config import Config
 from kithnet.runtime.errors import UnknownWorld
 
+_MAKING = "`kith world add NAME PATH` or `kith world generate --name demo` makes one"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -19,9 +21,6 @@ class Place:
     name: str
     folder: Path
     models: Path
-
-
-_MAKING = "`kith world add NAME PATH` or `kith world generate --name demo` makes one"
 
 
 def world_named(name: str | None) -> Place:

@@ -29,7 +29,8 @@ def key_of(files: Sequence[Path], *more: object) -> str:
 def made(folder: Path, subject: Subject, key: str, models: Path, config: Config, told: Told) -> Path:
     """The folder of the subject's world, made and embedded where that has not been done; a kill loses what is under way.
 
-    key: of the data file and the seed; how many messages its importer makes of it is told apart too. Without the embedder recall is by words alone. Raises WorldBusy, StorageError.
+    key: of the data file and the seed; how many messages its importer makes of it is told apart too. Without the embedder
+    recall is by words alone. Raises WorldBusy, StorageError.
     """
     name = f"{subject.name}-{key}-{len(subject.world.messages)}"
     if not is_world(folder / name):

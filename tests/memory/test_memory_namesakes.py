@@ -1,6 +1,7 @@
 """Two people of one name: an id is one of them, the name is not."""
 
 import pytest
+
 from kithnet.memory.people import namesakes, resolve
 from kithnet.memory.rows import Person
 from kithnet.runtime.errors import UnknownPerson
