@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, func, insert, select
 
 from kithnet.memory import schema, terms, texts
-from kithnet.memory.conversations import Circles, Conversations
 from kithnet.memory.database import Database
 from kithnet.memory.dialects import filled
 from kithnet.memory.rows import IngestReport, MessageLike, PersonLike, Progress, TaskLike, TieLike
@@ -44,7 +43,8 @@ def ingest(
                 progress(filling.messages, total)
         task_count = _insert(connection, schema.task, _task_rows(tasks, person_keys, filling.seqs))
         _insert(connection, schema.meta, [{"key": "dropped", "value": json.dumps(dict(dropped))}])
-        filled(connection, (schema.person, schema.session, schema.text, schema.message))
+        kept = (schema.person, schema.session, schema.text, schema.conversation, schema.membership, schema.circle)
+        filled(connection, (*kept, schema.message))
     return IngestReport(
         people=len(person_keys),
         ties=tie_count,
@@ -63,8 +63,7 @@ class _Filling:
     def __init__(self, connection: Connection, people: Mapping[str, int]) -> None:
         self._connection = connection
         self._people = people
-        self._circles = Circles(connection)
-        self._conversations = Conversations(connection, {key: one for one, key in people.items()})
+        self._talks = _Talks({key: one for one, key in people.items()})
         self.texts: dict[bytes, int] = {}
         self.sessions: dict[str, int] = {}
         self.seqs: set[int] = set()
@@ -80,6 +79,7 @@ class _Filling:
         _insert(self._connection, schema.text, new_texts)
         terms.keep(self._connection, [(text["key"], text["body"]) for text in new_texts])
         _insert(self._connection, schema.session, new_sessions)
+        self._talks.write(self._connection)
         _insert(self._connection, schema.message, rows)
         self.messages += len(rows)
 
@@ -103,8 +103,8 @@ class _Filling:
             "id": len(self.seqs),
             "seq": message.seq,
             "sender": parties[0],
-            "conversation": self._conversations.of(parties, message.session),
-            "circle": self._circles.key(parties),
+            "conversation": self._talks.conversation(parties, message.session),
+            "circle": self._talks.circle(parties),
             "text": self.texts[digest],
             "session": self.sessions[message.session],
             "at": message.at.replace(tzinfo=None) if message.at else None,
@@ -122,6 +122,60 @@ class _Filling:
                 f"message {message.seq} comes after message {self._last_seq}",
                 "give the messages in the world's order, numbered 0, 1, 2, ...",
             )
+
+
+class _Talks:
+    """Conversations and audiences of an empty world: they get their keys as they are met, and are written many at a time."""
+
+    def __init__(self, ids: Mapping[int, str]) -> None:
+        """ids: of people, by their keys."""
+        self._ids = ids
+        self._circles: dict[tuple[int, ...], int] = {}
+        self._conversations: dict[tuple[str, str], int] = {}
+        self._taken: set[str] = set()
+        self._members: set[tuple[int, int]] = set()
+        self._new: dict[Table, list[dict[str, Any]]] = {
+            table: [] for table in (schema.conversation, schema.membership, schema.circle, schema.circle_member)
+        }
+
+    def circle(self, people: Iterable[int]) -> int:
+        """The key of an audience."""
+        wanted = tuple(sorted(set(people)))
+        if wanted not in self._circles:
+            key = self._circles[wanted] = len(self._circles) + 1
+            self._new[schema.circle].append({"key": key, "who": " ".join(f"p{person}" for person in wanted)})
+            self._new[schema.circle_member] += [{"circle": key, "person": person} for person in wanted]
+        return self._circles[wanted]
+
+    def conversation(self, people: Iterable[int], group: str) -> int:
+        """The key of the conversation of two people, or of the group of this name; see `conversations.Conversations`."""
+        there = set(people)
+        dyad = len(there) == 2
+        name = (" & ".join(sorted(self._ids[one] for one in there)), "dyad") if dyad else (group, "group")
+        if name not in self._conversations:
+            key = self._conversations[name] = len(self._conversations) + 1
+            called, kind = name
+            identity, number = called, 1
+            while identity in self._taken:
+                number += 1
+                identity = f"{called} ({number})"
+            self._taken.add(identity)
+            title = "" if dyad else called
+            row = {"key": key, "id": identity, "kind": kind, "title": title, "source": "", "source_key": ""}
+            self._new[schema.conversation].append(row)
+        key = self._conversations[name]
+        for person in there:
+            if (key, person) not in self._members:
+                self._members.add((key, person))
+                row = {"id": len(self._members), "conversation": key, "person": person, "since": None, "until": None}
+                self._new[schema.membership].append(row)
+        return key
+
+    def write(self, connection: Connection) -> None:
+        """Write those that are new."""
+        for table, rows in self._new.items():
+            _insert(connection, table, rows)
+            rows.clear()
 
 
 def _people(connection: Connection, people: Iterable[PersonLike]) -> dict[str, int]:
