@@ -106,7 +106,10 @@ class _Adding:
         for change in self._export.changes:
             if (talk := self._talks.get(change.chat)) is not None:
                 talk.members.changed(self._cast.key(change.contact), change.joined, change.at)
+        owner = self._cast.device_owner() if any(talk.kind != "mail" for talk in self._talks.values()) else None
         for talk in self._talks.values():
+            if owner is not None and talk.kind != "mail" and (talk.kind != "dyad" or len(talk.members.people) < 2):
+                talk.members.listed(owner)
             fresh = talk.members.write()
             talk.audiences = Audiences(self._circles, talk.members.intervals())
             if fresh and talk.kind != "mail" and (lost := retold(self._connection, talk.key, talk.audiences)):

@@ -79,6 +79,19 @@ class Cast:
             self._note_me(person)
         return person
 
+    def device_owner(self) -> int | None:
+        """Whose device the export comes from, who can read all of it; None where neither the export nor the user says."""
+        own = next((key for key, about in self._contacts.items() if about.me), None)
+        if own is not None:
+            return self.key(own)
+        if self._me is None:
+            return None
+        fitting = [key for key in self.ids if folded(self._me) in self._called(key)]
+        person = fitting[0] if len(fitting) == 1 else self._make(self._me, f"me:{folded(self._me)}")
+        self._keys[f"me:{folded(self._me)}"] = person
+        self._note_me(person)
+        return person
+
     def _owner(self, about: ContactLike) -> int:
         """The owner of the device: whom the user names, else whose device it was before, else somebody new."""
         if self._me is not None:

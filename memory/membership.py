@@ -48,6 +48,11 @@ class Members:
         if person not in self._wrote or (at is not None and (self._wrote[person] or at) >= at):
             self._wrote[person] = at
 
+    @property
+    def people(self) -> set[int]:
+        """Everybody who is known to take part at some time."""
+        return {*self._events, *self._wrote}
+
     def intervals(self) -> dict[int, list[Interval]]:
         """Everybody's times, as far as they are known now. Whoever is first heard of as joining was not there before."""
         people = self._events.keys() | self._wrote.keys()

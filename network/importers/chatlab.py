@@ -71,6 +71,11 @@ def read(files: Files, options: Options) -> Iterator[Item]:
     for talk in talks:
         for key, person in talk.people.items():
             people.setdefault(key, _Person()).add(person)
+    for talk in talks:  # an owner who never wrote is there all the same, if another file gives the name
+        owner = talk.person(talk.meta, "ownerId")
+        if owner in people:
+            people[owner].me = True
+            talk.people.setdefault(owner, people[owner])
     announced: set[str] = set()
     chats: set[str] = set()
     for talk in talks:

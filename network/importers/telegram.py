@@ -114,8 +114,6 @@ class _Desk:
             # An owner who never wrote is there all the same.
             self._account.me = self._account.me or "me"
             members = [talk.key, self._account.me]
-        elif talk.type not in ("saved_messages", "bot_chat"):
-            members = []
         for member in members:
             yield from self._introduce(member)
         kind = KINDS[talk.type][0]

@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,15 @@ def test_who_came_later_does_not_read_it_after_an_export_either(tmp_path: Path) 
     add(tmp_path, "again", files, UTC)
     with open_world(tmp_path, "again") as store:
         assert [(one.text, one.parties) for one in store.messages()] == heard
+
+
+def test_whose_device_it_is_reads_what_is_on_it(tmp_path: Path) -> None:
+    """The owner of an export may never have written in a group of it."""
+    entries = [said(1, "ben", "The ferry leaves at nine."), said(2, "carl", "I am late")]
+    add(tmp_path, "w", [written(tmp_path / "in", entries)], replace(UTC, me="Anna"))
+    with open_world(tmp_path, "w") as store:
+        assert store.owner("anna").recall("ferry").hits[0].text == "The ferry leaves at nine."
+        assert {one["id"]: one["me"] for one in people(store)} == {"ben": False, "carl": False, "anna": True}
 
 
 def test_a_line_of_a_group_is_stored_once(tmp_path: Path) -> None:
