@@ -187,7 +187,7 @@ def found(value: str, signs: Sequence[float]) -> Answer:
 
 
 def an_answer(value: str, signs: Sequence[float], trust: float = 1.0) -> Answer:
-    hit = Hit("m1", "message", value, 1.0, 0.0, None, 0.0, "dora", "cleo", None, "", (), "dora", trust=trust)
+    hit = Hit("m1", "message", value, 1.0, 0.0, None, 0.0, "dora", ("cleo",), None, "", (), "dora", trust=trust)
     return replace(found(value, signs), hit=hit)
 
 
