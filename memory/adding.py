@@ -34,7 +34,8 @@ CROWD = 50
 @dataclass
 class Talk:
     """A conversation of the world, as the export goes on with it. known: numbers in the source -> messages there are. left: how
-    often each thing was said that the export may say again, by sender, minute and text. order: seq of messages there are.
+    often each thing was said that the export may say again, by sender, minute and text. acquainted: who writes, and whose device
+    the export comes from.
     """
 
     key: int
@@ -46,7 +47,7 @@ class Talk:
     same: dict[tuple[int, datetime | None, int], list[int]] = field(default_factory=dict)
     recognised: Recognised | None = None
     audiences: Audiences | None = None
-    writers: set[int] = field(default_factory=set)
+    acquainted: set[int] = field(default_factory=set)
     answered: list[tuple[int, str]] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
     minute: datetime | None = None
@@ -93,7 +94,7 @@ class _Adding:
         talk = self._talks.get(line.chat) or self._begin(line.chat)
         sender = self._cast.key(line.sender)
         talk.members.wrote(sender, line.at)
-        talk.writers.add(sender)
+        talk.acquainted.add(sender)
         for contact in line.audience or ():
             talk.members.listed(self._cast.key(contact))
 
@@ -110,6 +111,7 @@ class _Adding:
         for talk in self._talks.values():
             if owner is not None and talk.kind != "mail" and (talk.kind != "dyad" or len(talk.members.people) < 2):
                 talk.members.listed(owner)
+                talk.acquainted.add(owner)
             fresh = talk.members.write()
             talk.audiences = Audiences(self._circles, talk.members.intervals())
             if fresh and talk.kind != "mail" and (lost := retold(self._connection, talk.key, talk.audiences)):
@@ -342,7 +344,7 @@ class _Adding:
         elif len(people) == 2:
             pairs.add((min(people), max(people)))
         else:
-            pairs |= {(a, b) for a in talk.writers for b in talk.writers if a < b}
+            pairs |= {(a, b) for a in talk.acquainted for b in talk.acquainted if a < b}
         if not pairs:
             return
         there = {(min(row.a, row.b), max(row.a, row.b)) for row in self._connection.execute(select(tie.a, tie.b))}

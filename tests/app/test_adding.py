@@ -114,6 +114,9 @@ def test_whose_device_it_is_reads_what_is_on_it(tmp_path: Path) -> None:
     with open_world(tmp_path, "w") as store:
         assert store.owner("anna").recall("ferry").hits[0].text == "The ferry leaves at nine."
         assert {one["id"]: one["me"] for one in people(store)} == {"ben": False, "carl": False, "anna": True}
+        assert {frozenset((tie.a, tie.b)) for tie in store.ties()} == {
+            frozenset(pair) for pair in (("ben", "carl"), ("anna", "ben"), ("anna", "carl"))
+        }
 
 
 def test_a_line_of_a_group_is_stored_once(tmp_path: Path) -> None:
