@@ -119,9 +119,14 @@ class _Have:
             told |= {(at + sign * length) % HALF for at in told for length in lengths for sign in (-1, 1)}
         return frozenset(told)
 
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """Names as they are read in what is told: signs beside a letter may make another word of it for the index."""
+        return frozenset(names_in(self._told))
+
     def name(self, name: str) -> bool:
         said = [word.removesuffix("'s") for word in words(name)]
-        return all(word in self._stems or stem(word) in self._stems for word in said)
+        return name in self._names or all(word in self._stems or stem(word) in self._stems for word in said)
 
 
 def quotations(text: str) -> list[str]:
