@@ -89,7 +89,7 @@ class Dialogues:
         start = opening(
             f"{parent['id']}.{number}-{third}", question, (me, third), top=False, depth=reach.depth,
             budget=reach.budget, max_turns=2, max_stalled=2, visited={question: sorted(reach.visited)}, briefed=(me,),
-            kept_from=parent["kept_from"], near=parent.get("near"),
+            kept_from=parent["kept_from"], near=_of_who_consults(parent, me),
         )  # fmt: skip
         ended = await self._continue(start)
         return await self._heard_out(ended)
@@ -243,3 +243,9 @@ def _claims_of(state: State, person: str) -> dict[str, list[Held]]:
         for claim in utterance.claims if utterance.sender == person else ():
             spoken.setdefault(claim.question, []).append(Held(claim.value, (claim.heard_in(utterance.id),)))
     return spoken
+
+
+def _of_who_consults(parent: State, me: str) -> dict[str, dict[str, float]]:
+    """How near the one came who began to consult others, which a consultation within a consultation goes by too."""
+    near = parent.get("near", {})
+    return {me: near.get(me, {})} if parent["top"] else near

@@ -57,9 +57,10 @@ class State(TypedDict):
     by id, with the sources they rest on. kept: what a mind asked to see again. minds: who made how many moves. refusals: moves
     or parts of them that code refused. pending: questions put to a person and not yet answered. told: questions a person has
     claimed an answer to. refused: evidence a person would not tell. visited: by question, who has been asked. kept_from: by
-    question, to whom those who asked it so far may not put it (see `disclosure.asking`). near: by question, how near the two whose
-    task it is came to an answer by themselves: a number, which no model is shown. briefed: whose own memory was read before the
-    dialogue. asked_back: what was asked of the one who gave the task.
+    question, to whom those who asked it so far may not put it (see `disclosure.asking`). near: by
+    person, then by question, how near to an answer this one came alone: a number, which no model is shown and which decides nothing
+    for anybody else. briefed: whose own memory was read before the dialogue. asked_back: what was asked of the one who gave the
+    task.
     """
 
     id: str
@@ -86,7 +87,7 @@ class State(TypedDict):
     refused: dict[str, list[dict[str, Any]]]
     visited: dict[str, list[str]]
     kept_from: dict[str, list[str]]
-    near: dict[str, float]
+    near: dict[str, dict[str, float]]
     consulted: list[dict[str, Any]]
     disclosures: list[dict[str, Any]]
     briefed: list[str]
@@ -110,7 +111,7 @@ def opening(
     max_stalled: int,
     visited: dict[str, list[str]] | None = None,
     kept_from: dict[str, list[str]] | None = None,
-    near: dict[str, float] | None = None,
+    near: dict[str, dict[str, float]] | None = None,
     briefed: tuple[str, ...] = (),
 ) -> State:
     """The state before the first turn: the instructor knows its task, the assistant nothing."""

@@ -222,7 +222,7 @@ def _taken(state: State, turn: Turn, tried: _Tried) -> Update:
         "move": {key: one for key, one in minds.to_json(replace(move, kept=None)).items() if key != "near"},
         "ledgers": with_ledger(state, tried.ledger),
         "kept": kept,
-        "near": _nearer(near, move.near) if state["top"] else near,
+        "near": {**near, turn.speaker: _nearer(near.get(turn.speaker, {}), move.near)} if state["top"] else near,
         "minds": counts,
         "searched": state["searched"] + move.searched,
         "step": state["step"] + 1,
@@ -232,7 +232,7 @@ def _taken(state: State, turn: Turn, tried: _Tried) -> Update:
 
 
 def _nearer(before: Mapping[str, float], found: Mapping[str, float]) -> dict[str, float]:
-    """By question, the nearest that either came."""
+    """By question, the nearest that this person came."""
     return {**before, **{asked: max(near, before.get(asked, near)) for asked, near in found.items()}}
 
 

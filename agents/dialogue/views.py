@@ -22,6 +22,9 @@ def view_of(state: State, stage: Stage, person: str | None = None) -> View:
     other = agent.name if turn.partner == OUTSIDE else stage.agent_of(turn.partner).name
     role: Role = "chat" if stage.chat else "instructor" if turn.is_instructor else "assistant"
     tools = tuple(TOOLS) if settings.tools else ()
+    # What is near to one is nothing to go by for the other, who would learn from it that there is something.
+    near = state.get("near", {})
+    nearest = near.get(turn.speaker, {}) if state["top"] else next(iter(near.values()), {})
     return View(
         dialogue=state["id"], person=turn.speaker, owner=agent.name, persona=agent.persona, partner=turn.partner,
         partner_name=other, role=role, top=state["top"],
@@ -30,7 +33,7 @@ def view_of(state: State, stage: Stage, person: str | None = None) -> View:
         turns_left=state["max_turns"] - state["turn"], steps_left=max(1, settings.steps - state["step"]),
         step=state["step"], pending=tuple(turn.pending), told=tuple(state["told"][turn.speaker]), heard=turn.heard,
         depth=state["depth"], budget=state["budget"], visited=state["visited"], kept_from=state["kept_from"],
-        near=state.get("near", {}), kept=state["kept"][turn.speaker], briefed=turn.speaker in state["briefed"],
+        near=nearest, kept=state["kept"][turn.speaker], briefed=turn.speaker in state["briefed"],
         may_ask_back=not state["asked_back"],
     )  # fmt: skip
 

@@ -25,10 +25,10 @@ SHORT = 12
 QUOTATION = '“”"'
 """Marks that a span may have at one end alone."""
 FAR = 0.5
-"""Merit from which on the two whose task it is came near by themselves, and nobody else is worth asking: who has heard much of a
-matter and cannot tell is rarely helped by who has heard less of it."""
+"""Merit from which on somebody came near alone, and does not ask others: who has heard much of a matter and cannot tell is rarely
+helped by who has heard less of it. It is nobody else's to know: that somebody came near would give away what is not told."""
 BEYOND = 2.0
-"""How far the merit of what a third person tells must be above what those two found: of many who are asked, somebody always
+"""How far the merit of what a third person tells must be above what the one found who asks: of many who are asked, somebody always
 seems to know. Of what the one who asks has found by itself it must be this much above 0: a small memory is soon sure, since it
 has nothing beside."""
 ITS_OWN = 0.75

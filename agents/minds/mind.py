@@ -212,8 +212,8 @@ class View:
     person, partner: ids; owner, partner_name: how they are called. pending: questions put to it and not answered. told: what it
     told already. heard: the partner's last utterance. turn: utterances said so far; turns_left: of this dialogue. step: moves
     made in this turn; steps_left: that are left, the last of which speaks. depth, budget: how far and how often it may still
-    consult; visited: by question, who was asked; near: by question, how near the two whose task it
-    is came by themselves (see `finding.near`); kept_from: to whom it may not be put. today: the last day that the owner's memory
+    consult; visited: by question, who was asked; near: by question, how near it came alone, or whoever
+    consults it (see `finding.near`); kept_from: to whom it may not be put. today: the last day that the owner's memory
     knows of. kept: what the mind asked to see again. briefed: the mind's memory was read already; it only has to ask.
     """
 

@@ -73,7 +73,7 @@ def test_who_is_consulted_tells_what_the_two_do_not_know(bench: Any, shed: Store
     assert "under the blue pot" in talk.state["result"]["answer"]
 
 
-def test_nobody_else_is_asked_where_one_of_the_two_came_near(
+def test_who_came_near_asks_nobody_else(
     bench: Any, shed: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finding, "FAR", -10.0)
@@ -81,7 +81,7 @@ def test_nobody_else_is_asked_where_one_of_the_two_came_near(
     assert talk.state["consulted"] == [] and not talk.state["result"]["known"]
 
 
-def test_who_is_consulted_must_come_clearly_nearer_than_the_two(
+def test_who_is_consulted_must_come_clearly_nearer_than_who_consults(
     bench: Any, shed: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finding, "BEYOND", 50.0)
