@@ -7,10 +7,16 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from kithnet.app.server.failures import INSTEAD_OF_PROMPT
+
 MAX_DEPTH = 100
 MAX_TOOLS = 128
 BIGGEST_SEED = 1 << 63
 TEXT_OR_PARTS = "text, or a list of text parts"
+TOKEN_IDS = (
+    "not supported here: token ids, which are another model's; send texts "
+    "(LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))"
+)
 T = TypeVar("T")
 
 
@@ -199,6 +205,7 @@ class ChatAsk(Ask):
     audio: Annotated[None, _refuse("sound")] = None
     prediction: Annotated[None, _refuse("predicted output")] = None
     web_search_options: Annotated[None, _refuse("searching the web")] = None
+    prompt: Annotated[None, _refuse(f"a prompt, of text or of token ids; {INSTEAD_OF_PROMPT}")] = None
     functions: Annotated[None, _refuse("functions; use tools")] = None
     function_call: Annotated[None, _refuse("function_call; use tool_choice")] = None
 
@@ -233,7 +240,7 @@ def _whole(value: Any) -> Any:
 
 def _no_tokens(value: Any) -> Any:
     if isinstance(value, list) and value and all(isinstance(one, int | list) for one in value):
-        raise PydanticCustomError("unsupported", "not supported here: token ids; send texts")
+        raise PydanticCustomError("unsupported", TOKEN_IDS)
     return value
 
 

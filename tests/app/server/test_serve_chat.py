@@ -278,6 +278,7 @@ def test_with_the_choice_none_the_model_hears_of_no_tools(serve: Serve) -> None:
         ({"logprobs": True}, "logprobs", "unsupported"),
         ({"frequency_penalty": 0.5}, "frequency_penalty", "unsupported"),
         ({"functions": []}, "functions", "unsupported"),
+        ({"prompt": [1, 2]}, "prompt", "unsupported"),
         ({"n": 9}, "n", "invalid_value"),
         ({"temperature": 3}, "temperature", "invalid_value"),
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop", "invalid_value"),
@@ -301,6 +302,24 @@ def test_what_cannot_be_done_is_a_bad_request_that_names_the_field(
     assert (got.status_code, error["code"]) == (400, code), error
     assert error["param"].startswith(param) and error["message"]
     assert model.calls == []
+
+
+def test_a_client_of_plain_prompts_hears_what_to_change(serve: Serve) -> None:
+    live, _ = server(serve, ["unused"])
+    got = live.http.post("/v1/completions", json={"model": "scripted", "prompt": [1, 2]})
+    assert got.status_code == 404 and "ChatOpenAI" in got.json()["error"]["message"]
+
+
+def test_unknown_fields_are_all_named_in_one_error(serve: Serve) -> None:
+    live, _ = server(serve, ["unused"])
+    turn = {"role": "user", "content": "x", "colour": "red"}
+    got = live.http.post("/v1/chat/completions", json={"model": "scripted", "messages": [turn], "a": 1, "b": None})
+    error = got.json()["error"]
+    assert (got.status_code, error["code"], error["param"]) == (400, "unknown_field", "messages.0.colour")
+    assert error["message"] == "unknown fields: messages.0.colour, a, b"
+    many = {f"field{n}": n for n in range(99)}
+    told = live.http.post("/v1/chat/completions", json={"model": "scripted", "messages": HELLO, **many}).json()
+    assert told["error"]["message"].endswith("field29 and 69 more")
 
 
 def test_fields_that_change_nothing_here_are_accepted(serve: Serve) -> None:

@@ -240,6 +240,14 @@ def test_texts_are_embedded_as_numbers_or_packed(serve: Serve) -> None:
         live.client.embeddings.create(model="other", input="x")
 
 
+@pytest.mark.parametrize("tokens", [[1, 2, 3], [[1, 2], [3]]])
+def test_token_ids_are_refused_with_the_setting_that_sends_texts(serve: Serve, tokens: Any) -> None:
+    live = serve(Services({}, Embedder()))
+    with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length=False") as raised:
+        live.client.embeddings.create(model="lengths", input=tokens)
+    assert (raised.value.code, raised.value.param) == ("unsupported", "input")
+
+
 def test_health_tells_that_a_model_is_gone_until_it_answers_again(serve: Serve) -> None:
     gone = ModelUnavailable("the engine died", "")
     live = serve([gone, gone, "Hi.", "unused"])
