@@ -268,7 +268,7 @@ class LocalModel:
             budget = 0 if spec.raw or grammar is not None else self._budget(spec)
             opened = bool(budget) and self._model.template.opens
         prompt = self._prompt(messages, raw=spec.raw, closed=not budget)
-        choice = Choice(spec.temperature, spec.seed, spec.top_p, spec.min_p, spec.logit_bias)
+        choice = Choice(spec.temperature, spec.seed, spec.top_k, spec.top_p, spec.min_p, spec.logit_bias)
         request = Request(
             prompt, spec.max_tokens, choice, grammar, spec.stop, spec.schema is not None, spec.adapter,
             spec.owner, budget, opened,

@@ -33,6 +33,7 @@ class Choice:
 
     temperature: float = 0.0
     seed: int = 0
+    top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.05
     logit_bias: tuple[tuple[int, float], ...] = ()
@@ -108,7 +109,7 @@ class Grammar:
 
 
 class Sampler:
-    """Draws tokens: the likeliest at temperature 0, else from llama.cpp's chain of top-p, min-p and temperature.
+    """Draws tokens: the likeliest at temperature 0, else from llama.cpp's chain of top-k, top-p, min-p and temperature.
 
     A drawn token that the grammar rejects is drawn again from the allowed ones only: the allowed tokens keep
     their relative weights, and in the common case one token is checked instead of the vocabulary.
@@ -160,6 +161,8 @@ class Sampler:
 
 def _chain(choice: Choice) -> Any:
     chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+    if choice.top_k > 0:
+        lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_k(choice.top_k))
     if choice.top_p < 1:
         lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_p(choice.top_p, 1))
     if choice.min_p > 0:
