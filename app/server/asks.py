@@ -225,7 +225,7 @@ class Sent(Ask):
 
 
 class ChatAsk(Sent):
-    """POST /v1/chat/completions."""
+    """POST /v1/chat/completions. Fields from `parallel_tool_calls` to `dry_penalty_last_n` are taken without effect."""
 
     model: str
     messages: Annotated[list[Turn], Field(min_length=1)]
