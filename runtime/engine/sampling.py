@@ -2,8 +2,6 @@
 
 import codecs
 import ctypes
-import functools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from llama_cpp import llama_cpp as lib
-from llama_cpp.llama_grammar import json_schema_to_gbnf
 
 from kithnet.runtime.errors import ConfigError
 from kithnet.runtime.llama import LlamaModel, forget_errors, last_error
@@ -22,8 +19,6 @@ Ids = npt.NDArray[np.int32]
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])  # llama_token_data
 _SEEDS = 1 << 32
-MOST_COUNTED = 256
-"""Characters of a bounded string that a grammar counts; longer ones are bounded by max_tokens and by the check afterwards."""
 _BEST_FIRST = (32, 1024)  # how many of the likeliest tokens to try on the grammar before the whole vocabulary
 
 
@@ -37,30 +32,6 @@ class Choice:
     top_p: float = 1.0
     min_p: float = 0.05
     logit_bias: tuple[tuple[int, float], ...] = ()
-
-
-@functools.lru_cache(maxsize=256)
-def schema_grammar(schema: str) -> str:
-    """GBNF of a JSON schema given as JSON text. ConfigError when the schema cannot be turned into a grammar."""
-    try:
-        return str(json_schema_to_gbnf(json.dumps(_countable(json.loads(schema)))))
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError, RecursionError) as error:
-        raise ConfigError(
-            f"the JSON schema cannot be made a grammar: {error or type(error).__name__}",
-            "use type, properties, required, enum, const, items, anyOf, pattern, minLength, maxLength, $ref in the schema",
-        ) from error
-
-
-def _countable(schema: Any) -> Any:
-    """The schema without bounds that a grammar cannot count: each character of a bounded string is a rule of its own, and
-    llama.cpp refuses too many. They hold all the same, since the whole reply is checked against its schema."""
-    if isinstance(schema, dict):
-        return {
-            key: _countable(value)
-            for key, value in schema.items()
-            if not (key == "maxLength" and isinstance(value, int) and value > MOST_COUNTED)
-        }
-    return [_countable(one) for one in schema] if isinstance(schema, list) else schema
 
 
 class Grammar:
