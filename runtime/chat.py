@@ -25,17 +25,19 @@ class ReplySpec:
     end the reply and are not part of it. raw: the messages' contents are joined and continued as plain text,
     without a chat template. purpose: a label for traces and meters.
 
-    top_p: draw from the likeliest tokens that make up this share. min_p: tokens less likely than this share of the
-    likeliest are never drawn. logit_bias: (token id, added to its logit) pairs. timeout: seconds until the call is
-    given up as ModelUnavailable, None for no end. adapter: name of a LoRA adapter the model was loaded with, empty
-    for none. owner: whose agent asks; what was evaluated last under a name can be saved under it. reasoning_tokens:
-    tokens that a model which reasons may spend on it beside max_tokens; None for what the model was opened with, 0 to
-    answer without, where its template can be told so. A local model does not reason before a schema or a grammar.
+    top_k: draw from so many of the likeliest tokens, 0 for all. top_p: draw from the likeliest tokens that make up
+    this share. min_p: tokens less likely than this share of the likeliest are never drawn. logit_bias: (token id, added
+    to its logit) pairs. timeout: seconds until the call is given up as ModelUnavailable, None for no end. adapter: name
+    of a LoRA adapter the model was loaded with, empty for none. owner: whose agent asks; what was evaluated last under
+    a name can be saved under it. reasoning_tokens: tokens that a model which reasons may spend on it beside max_tokens;
+    None for what the model was opened with, 0 to answer without, where its template can be told so. A local model does
+    not reason before a schema or a grammar.
     """
 
     max_tokens: int = 128
     temperature: float = 0.0
     seed: int = 0
+    top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.05
     logit_bias: tuple[tuple[int, float], ...] = ()
@@ -55,10 +57,15 @@ class ReplySpec:
                 f"max_tokens={self.max_tokens}, temperature={self.temperature}, seed={self.seed} is out of range",
                 "max_tokens is at least 1, temperature and seed at least 0",
             )
-        if not (0 < self.top_p <= 1 and 0 <= self.min_p <= 1 and (self.timeout is None or self.timeout > 0)):
+        if not (
+            self.top_k >= 0
+            and 0 < self.top_p <= 1
+            and 0 <= self.min_p <= 1
+            and (self.timeout is None or self.timeout > 0)
+        ):
             raise ConfigError(
-                f"top_p={self.top_p}, min_p={self.min_p}, timeout={self.timeout} is out of range",
-                "top_p is above 0 and at most 1, min_p from 0 to 1, timeout above 0 or None",
+                f"top_k={self.top_k}, top_p={self.top_p}, min_p={self.min_p}, timeout={self.timeout} is out of range",
+                "top_k is at least 0, top_p above 0 and at most 1, min_p from 0 to 1, timeout above 0 or None",
             )
         if self.reasoning_tokens is not None and self.reasoning_tokens < 0:
             raise ConfigError(f"reasoning_tokens={self.reasoning_tokens} is out of range", "it is 0 or more, or None")

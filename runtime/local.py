@@ -16,9 +16,10 @@ from kithnet.runtime.chat import ChatModel, Message, OnText, Reply, ReplySpec, S
 from kithnet.runtime.engine import saved
 from kithnet.runtime.engine.context import MOST_SEQUENCES, Context
 from kithnet.runtime.engine.core import Core
+from kithnet.runtime.engine.gbnf import schema_grammar
 from kithnet.runtime.engine.jobs import Generated, Generation, Request, ScoreRequest, Scoring
 from kithnet.runtime.engine.kvtypes import DEFAULT, KvTypes
-from kithnet.runtime.engine.sampling import Choice, schema_grammar
+from kithnet.runtime.engine.sampling import Choice
 from kithnet.runtime.engine.stats import Counters, EngineStats
 from kithnet.runtime.engine.thread import Engine
 from kithnet.runtime.errors import ConfigError, ContextOverflow, ModelFileError, ModelUnavailable
@@ -268,7 +269,7 @@ class LocalModel:
             budget = 0 if spec.raw or grammar is not None else self._budget(spec)
             opened = bool(budget) and self._model.template.opens
         prompt = self._prompt(messages, raw=spec.raw, closed=not budget)
-        choice = Choice(spec.temperature, spec.seed, spec.top_p, spec.min_p, spec.logit_bias)
+        choice = Choice(spec.temperature, spec.seed, spec.top_k, spec.top_p, spec.min_p, spec.logit_bias)
         request = Request(
             prompt, spec.max_tokens, choice, grammar, spec.stop, spec.schema is not None, spec.adapter,
             spec.owner, budget, opened,

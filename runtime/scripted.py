@@ -159,6 +159,8 @@ def _reply_request(spec: ReplySpec) -> dict[str, Any]:
     request = {"kind": "reply", **asdict(spec), "stop": list(spec.stop)}
     if spec.reasoning_tokens is None:
         del request["reasoning_tokens"]  # so that recordings from before there was such a thing keep their keys
+    if not spec.top_k:
+        del request["top_k"]  # likewise
     return request
 
 

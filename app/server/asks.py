@@ -7,10 +7,16 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from kithnet.app.server.failures import INSTEAD_OF_PROMPT
+
 MAX_DEPTH = 100
 MAX_TOOLS = 128
 BIGGEST_SEED = 1 << 63
 TEXT_OR_PARTS = "text, or a list of text parts"
+TOKEN_IDS = (
+    "not supported here: token ids, which are another model's; send texts "
+    "(LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))"
+)
 T = TypeVar("T")
 
 
@@ -158,30 +164,35 @@ LogitBias = Annotated[
     ),
 ]
 Limit = Annotated[Whole, Field(ge=1, le=1 << 20)]
+Unlimited = Annotated[Literal[-1, -2], Field(description="no limit of the client's: the server's own holds")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+TopK = Annotated[
+    Whole, Field(ge=-1, lt=1 << 31, description="the likeliest tokens that are drawn from; 0 or -1 for all")
+]
+Seed = Annotated[Whole, Field(ge=-BIGGEST_SEED, lt=BIGGEST_SEED)]
+Stops = Stop | Annotated[list[Stop], Field(max_length=4)]
 
 
-class ChatAsk(Ask):
-    """POST /v1/chat/completions. Fields under "accepted" are taken and have no effect here."""
+class Options(Ask):
+    """Ollama's settings. Those named here hold where the request itself does not say them; others have no effect."""
 
-    model: str
-    messages: Annotated[list[Turn], Field(min_length=1)]
-    max_tokens: Limit | None = None
-    max_completion_tokens: Limit | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    seed: Annotated[Whole, Field(ge=-BIGGEST_SEED, lt=BIGGEST_SEED)] | None = None
-    stop: Stop | Annotated[list[Stop], Field(max_length=4)] | None = None
-    n: Annotated[Whole, Field(ge=1, le=8)] | None = None
-    logit_bias: LogitBias | None = None
-    response_format: Annotated[PlainText | AnyObject | BySchema, Field(discriminator="type")] | None = None
-    tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
-    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    model_config = ConfigDict(extra="allow")
+
+    temperature: Temperature | None = None
+    top_k: TopK | None = None
+    top_p: Share | None = None
+    min_p: Share | None = None
+    seed: Seed | None = None
+    num_predict: Limit | Unlimited | None = None
+    stop: Stops | None = None
+
+
+class Sent(Ask):
+    """What clients send by themselves, without effect here; see `extras.ignored`."""
+
+    # OpenAI
     parallel_tool_calls: bool | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    user: str | None = None
-    # accepted
     metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
     service_tier: str | None = None
     reasoning_effort: str | None = None
@@ -189,6 +200,54 @@ class ChatAsk(Ask):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
+    # Ollama and its clients
+    keep_alive: str | float | None = None
+    think: bool | str | None = None
+    # llama.cpp and its web page
+    cache_prompt: bool | None = None
+    repeat_penalty: Annotated[float, Field(ge=0)] | None = None
+    repeat_last_n: Whole | None = None
+    samplers: str | list[str] | None = None
+    backend_sampling: bool | None = None
+    reasoning_format: str | None = None
+    return_progress: bool | None = None
+    timings_per_token: bool | None = None
+    dynatemp_range: float | None = None
+    dynatemp_exponent: float | None = None
+    typical_p: float | None = None
+    typ_p: float | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
+    dry_multiplier: float | None = None
+    dry_base: float | None = None
+    dry_allowed_length: Whole | None = None
+    dry_penalty_last_n: Whole | None = None
+
+
+class ChatAsk(Sent):
+    """POST /v1/chat/completions. Fields from `parallel_tool_calls` to `dry_penalty_last_n` are taken without effect."""
+
+    model: str
+    messages: Annotated[list[Turn], Field(min_length=1)]
+    max_tokens: Limit | Unlimited | None = None
+    max_completion_tokens: Limit | None = None
+    temperature: Temperature | None = None
+    top_k: TopK | None = None
+    top_p: Share | None = None
+    min_p: Share | None = None
+    seed: Seed | None = None
+    stop: Stops | None = None
+    options: Options | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+    n: Annotated[Whole, Field(ge=1, le=8)] | None = None
+    logit_bias: LogitBias | None = None
+    response_format: Annotated[PlainText | AnyObject | BySchema, Field(discriminator="type")] | None = None
+    tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    user: str | None = None
+    # only what asks for nothing
     modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None
     store: Annotated[Literal[False] | None, _refuse("nothing is stored", False)] = None
     # what would change the reply and cannot be done
@@ -199,6 +258,7 @@ class ChatAsk(Ask):
     audio: Annotated[None, _refuse("sound")] = None
     prediction: Annotated[None, _refuse("predicted output")] = None
     web_search_options: Annotated[None, _refuse("searching the web")] = None
+    prompt: Annotated[None, _refuse(f"a prompt, of text or of token ids; {INSTEAD_OF_PROMPT}")] = None
     functions: Annotated[None, _refuse("functions; use tools")] = None
     function_call: Annotated[None, _refuse("function_call; use tool_choice")] = None
 
@@ -233,7 +293,7 @@ def _whole(value: Any) -> Any:
 
 def _no_tokens(value: Any) -> Any:
     if isinstance(value, list) and value and all(isinstance(one, int | list) for one in value):
-        raise PydanticCustomError("unsupported", "not supported here: token ids; send texts")
+        raise PydanticCustomError("unsupported", TOKEN_IDS)
     return value
 
 

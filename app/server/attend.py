@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -87,8 +87,10 @@ class Steps:
 class EventStream(StreamingResponse):
     """Server-sent events from a generator, which is closed at the end, whichever end it is."""
 
-    def __init__(self, events: AsyncGenerator[bytes], done: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(events, media_type="text/event-stream", headers={"cache-control": "no-cache"})
+    def __init__(
+        self, events: AsyncGenerator[bytes], done: Callable[[], Awaitable[None]], headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"cache-control": "no-cache", **headers})
         self._events, self._done = events, done
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from kithnet.app.server import complete, person, translate, wording
+from kithnet.app.server import complete, extras, person, translate, wording
 from kithnet.app.server.answers import ChatAnswer
 from kithnet.app.server.asks import ChatAsk
 from kithnet.app.server.attend import EventStream, Steps, attended, emitting
@@ -34,6 +34,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "model": ChatAnswer,
         "description": "The replies, with `stream` as events.",
         "content": {"text/event-stream": {"schema": EVENT}},
+        "headers": {extras.HEADER: {"description": "fields that had no effect", "schema": {"type": "string"}}},
     },
     **responses(400, 404, 408, 413, 415, 422, 429, 500, 503),
 }
@@ -58,15 +59,16 @@ class Chats:
 
         work = self._counted(label, emitting(self._work(ask), first))
         heading = Heading(ask.model)
+        headers = extras.told(extras.ignored(ask, label == "person"))
         if not ask.stream:
             outcome = await attended(request, self._closing, work(lambda step: None))
-            return JSONResponse(heading.whole(outcome))
+            return JSONResponse(heading.whole(outcome), headers=headers)
         usage = bool(ask.stream_options and ask.stream_options.include_usage)
         steps = Steps(work)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(steps.close)
             await attended(request, self._closing, steps.begin())
-            return EventStream(self._events(steps, Growing(heading, usage)), stack.pop_all().aclose)
+            return EventStream(self._events(steps, Growing(heading, usage)), stack.pop_all().aclose, headers)
 
     def _work(self, ask: ChatAsk) -> Work:
         """What has to be done for a request. Raises UnknownModel, UnknownPerson, Refused."""

@@ -53,6 +53,10 @@ KINDS: tuple[tuple[type[KithnetError], Kind], ...] = (
 )
 """The first that fits counts."""
 
+OLD_ROUTE = "/v1/completions"
+INSTEAD_OF_PROMPT = "send messages to /v1/chat/completions (LangChain: ChatOpenAI in place of OpenAI)"
+MOST_NAMED = 30
+"""Unknown fields that one error names."""
 CODES = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed"}
 
 
@@ -142,6 +146,8 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     where = f"{request.method} {request.url.path}"
     detail = f"there is no {where}" if error.status_code in (404, 405) else str(error.detail)
+    if error.status_code == 404 and request.url.path == OLD_ROUTE:
+        detail += f": {INSTEAD_OF_PROMPT}"
     code = CODES.get(error.status_code)
     return JSONResponse(body(detail, _type(error.status_code), code), error.status_code, error.headers)
 
@@ -155,15 +161,21 @@ async def _on_defect(request: Request, error: Exception) -> JSONResponse:
 
 
 def _first_mistake(mistakes: Sequence[Any]) -> tuple[str, str, str | None]:
-    """(message, code, param) of the mistake that is told: an unknown field before all others."""
-    first = next((m for m in mistakes if m["type"] == "extra_forbidden"), mistakes[0])
+    """(message, code, param) of the mistake that is told: unknown fields, all at once, before all others."""
+    unknown = dict.fromkeys(_field(m["loc"][1:]) or "" for m in mistakes if m["type"] == "extra_forbidden")
+    if unknown:
+        return _unknown(list(unknown)), "unknown_field", next(iter(unknown))
+    first = mistakes[0]
     if first["type"] == "json_invalid":
         return f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}", "invalid_json", None
     param = _field(first["loc"][1:])
-    if first["type"] == "extra_forbidden":
-        return f"unknown field: {param}", "unknown_field", param
     code = "unsupported" if first["type"] == "unsupported" else "invalid_value"
     return f"{param or 'the body'}: {first['msg']}", code, param
+
+
+def _unknown(names: Sequence[str]) -> str:
+    shown, more = ", ".join(names[:MOST_NAMED]), len(names) - MOST_NAMED
+    return f"unknown field{'s' if len(names) > 1 else ''}: {shown}{f' and {more} more' if more > 0 else ''}"
 
 
 ROLES = frozenset("system developer user assistant tool".split())

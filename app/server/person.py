@@ -1,6 +1,7 @@
 """A personal agent as a model: what of a chat request reaches it."""
 
 import asyncio
+import re
 
 from kithnet.app.server import asks, complete
 from kithnet.app.server.answers import FromMemory
@@ -28,11 +29,13 @@ def work(people: PersonalAgents, ask: asks.ChatAsk, config: ServeConfig) -> Work
         raise InputError(f"{person} is not a partner of its own agent", "leave `user` out to speak as its own person")
 
     async def say(emit: Emit) -> Outcome:
+        def heard(reply: str) -> None:
+            for piece in pieces(reply):
+                emit(Text(0, piece))
+
         try:
             async with asyncio.timeout(config.timeout):
-                exchange, usage = await people.say(
-                    person, partner, text, len(said) == 1, lambda piece: emit(Text(0, piece))
-                )
+                exchange, usage = await people.say(person, partner, text, len(said) == 1, heard)
         except TimeoutError as error:
             raise complete.too_slow(ask.model, config.timeout) from error
         made = Made(0, exchange.reply, None, "stop", usage, usage)
@@ -41,6 +44,12 @@ def work(people: PersonalAgents, ask: asks.ChatAsk, config: ServeConfig) -> Work
         return Outcome((made,), FromMemory(used=used))
 
     return say
+
+
+def pieces(reply: str) -> list[str]:
+    """A reply word by word, each with the blanks before it. An agent's reply is whole before any of it is said: what
+    must not be said is found in the whole."""
+    return re.findall(r"\s*\S+|\s+", reply)
 
 
 def _check(ask: asks.ChatAsk) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kithnet.app.server import asks, schemas, tools
+from kithnet.app.server import asks, extras, schemas, tools
 from kithnet.app.server.asks import text_of
 from kithnet.app.server.failures import Refused
 from kithnet.app.server.tools import Calling
@@ -35,6 +35,7 @@ def order(ask: asks.ChatAsk, config: ServeConfig) -> Order:
     """What a request asks of a model. Refused, ConfigError for what it may not ask."""
     if ask.stream_options is not None and not ask.stream:
         raise Refused(400, "stream_options needs stream: true", "invalid_value", "stream_options")
+    ask = extras.settled(ask)
     calling = tools.calling(ask)
     schema = _schema(ask)
     if calling and calling.choice == "auto" and schema is not None:
@@ -60,9 +61,10 @@ def _spec(ask: asks.ChatAsk, schema: dict[str, Any] | None, config: ServeConfig)
     temperature = config.temperature if ask.temperature is None else ask.temperature
     seed = secrets.randbelow(SEEDS) if ask.seed is None and temperature > 0 else (ask.seed or 0) % SEEDS
     return ReplySpec(
-        max_tokens=ask.max_completion_tokens or ask.max_tokens or config.max_tokens,
+        max_tokens=max(ask.max_completion_tokens or ask.max_tokens or 0, 0) or config.max_tokens,
         temperature=temperature,
         seed=seed,
+        top_k=max(ask.top_k or 0, 0),
         top_p=defaults.top_p if ask.top_p is None else max(ask.top_p, LEAST_TOP_P),
         min_p=defaults.min_p if ask.min_p is None else ask.min_p,
         logit_bias=tuple((int(token), bias) for token, bias in (ask.logit_bias or {}).items()),
@@ -70,6 +72,7 @@ def _spec(ask: asks.ChatAsk, schema: dict[str, Any] | None, config: ServeConfig)
         schema=schema,
         stop=tuple(dict.fromkeys(stop)),
         purpose="serve",
+        reasoning_tokens=None if extras.thinks(ask) else 0,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from kithnet.app.server import chat_route, embed_route, failures, info_routes
+from kithnet.app.server import chat_route, docs_page, embed_route, failures, info_routes
 from kithnet.app.server.answers import ChatChunk
 from kithnet.app.server.chat_route import Chats
 from kithnet.app.server.guard import OPEN_PATHS, Guard, Rules
@@ -55,6 +55,7 @@ def create_app(services: Services, config: ServeConfig, token: str = "") -> Fast
     app.include_router(chat_route.routes(chats))
     app.include_router(embed_route.routes(services, config, metrics))
     app.include_router(info_routes.routes(services, metrics, pulse))
+    app.include_router(docs_page.routes(app.openapi))
     rules = Rules(token, config.body_bytes, BODY_SECONDS, config.in_flight)
     app.add_middleware(Guard, rules=rules, metrics=metrics)
     return app

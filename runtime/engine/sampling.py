@@ -2,8 +2,6 @@
 
 import codecs
 import ctypes
-import functools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from llama_cpp import llama_cpp as lib
-from llama_cpp.llama_grammar import json_schema_to_gbnf
 
 from kithnet.runtime.errors import ConfigError
 from kithnet.runtime.llama import LlamaModel, forget_errors, last_error
@@ -22,8 +19,6 @@ Ids = npt.NDArray[np.int32]
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])  # llama_token_data
 _SEEDS = 1 << 32
-MOST_COUNTED = 256
-"""Characters of a bounded string that a grammar counts; longer ones are bounded by max_tokens and by the check afterwards."""
 _BEST_FIRST = (32, 1024)  # how many of the likeliest tokens to try on the grammar before the whole vocabulary
 
 
@@ -33,33 +28,10 @@ class Choice:
 
     temperature: float = 0.0
     seed: int = 0
+    top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.05
     logit_bias: tuple[tuple[int, float], ...] = ()
-
-
-@functools.lru_cache(maxsize=256)
-def schema_grammar(schema: str) -> str:
-    """GBNF of a JSON schema given as JSON text. ConfigError when the schema cannot be turned into a grammar."""
-    try:
-        return str(json_schema_to_gbnf(json.dumps(_countable(json.loads(schema)))))
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, IndexError, RecursionError) as error:
-        raise ConfigError(
-            f"the JSON schema cannot be made a grammar: {error or type(error).__name__}",
-            "use type, properties, required, enum, const, items, anyOf, pattern, minLength, maxLength, $ref in the schema",
-        ) from error
-
-
-def _countable(schema: Any) -> Any:
-    """The schema without bounds that a grammar cannot count: each character of a bounded string is a rule of its own, and
-    llama.cpp refuses too many. They hold all the same, since the whole reply is checked against its schema."""
-    if isinstance(schema, dict):
-        return {
-            key: _countable(value)
-            for key, value in schema.items()
-            if not (key == "maxLength" and isinstance(value, int) and value > MOST_COUNTED)
-        }
-    return [_countable(one) for one in schema] if isinstance(schema, list) else schema
 
 
 class Grammar:
@@ -108,7 +80,7 @@ class Grammar:
 
 
 class Sampler:
-    """Draws tokens: the likeliest at temperature 0, else from llama.cpp's chain of top-p, min-p and temperature.
+    """Draws tokens: the likeliest at temperature 0, else from llama.cpp's chain of top-k, top-p, min-p and temperature.
 
     A drawn token that the grammar rejects is drawn again from the allowed ones only: the allowed tokens keep
     their relative weights, and in the common case one token is checked instead of the vocabulary.
@@ -160,6 +132,8 @@ class Sampler:
 
 def _chain(choice: Choice) -> Any:
     chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+    if choice.top_k > 0:
+        lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_k(choice.top_k))
     if choice.top_p < 1:
         lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_p(choice.top_p, 1))
     if choice.min_p > 0:

@@ -197,18 +197,23 @@ def test_a_logit_bias_forbids_and_an_impossible_one_is_refused(model: LocalModel
     asyncio.run(go())
 
 
-def test_top_p_and_min_p_narrow_what_is_drawn(model: LocalModel) -> None:
-    async def go() -> tuple[set[str], set[str], set[str]]:
+def test_top_k_top_p_and_min_p_narrow_what_is_drawn(model: LocalModel) -> None:
+    async def go() -> list[set[str]]:
         async def draws(**how: float) -> set[str]:
             specs = [ReplySpec(max_tokens=3, temperature=2.0, seed=s, raw=True, **how) for s in range(8)]  # type: ignore[arg-type]
             replies = await asyncio.gather(*(model.reply([Message("user", "My name is")], s) for s in specs))
             return {reply.text for reply in replies}
 
-        return await draws(min_p=0.0), await draws(top_p=0.01), await draws(min_p=1.0)
+        return [
+            await draws(min_p=0.0),
+            await draws(top_p=0.01),
+            await draws(min_p=1.0),
+            await draws(top_k=1, min_p=0.0),
+        ]
 
-    wide, narrow, likeliest = asyncio.run(go())
+    wide, *narrow = asyncio.run(go())
     assert len(wide) == 8
-    assert len(narrow) == len(likeliest) == 1
+    assert [len(drawn) for drawn in narrow] == [1, 1, 1]
 
 
 def test_an_agent_wakes_up_warm_and_says_the_same(model: LocalModel, chat_model_path: Path, tmp_path: Path) -> None:

@@ -278,7 +278,10 @@ def test_with_the_choice_none_the_model_hears_of_no_tools(serve: Serve) -> None:
         ({"logprobs": True}, "logprobs", "unsupported"),
         ({"frequency_penalty": 0.5}, "frequency_penalty", "unsupported"),
         ({"functions": []}, "functions", "unsupported"),
+        ({"prompt": [1, 2]}, "prompt", "unsupported"),
         ({"n": 9}, "n", "invalid_value"),
+        ({"max_tokens": 0}, "max_tokens", "invalid_value"),
+        ({"options": {"temperature": 3}}, "options.temperature", "invalid_value"),
         ({"temperature": 3}, "temperature", "invalid_value"),
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop", "invalid_value"),
         ({"logit_bias": {"word": 1}}, "logit_bias.word", "invalid_value"),
@@ -301,6 +304,64 @@ def test_what_cannot_be_done_is_a_bad_request_that_names_the_field(
     assert (got.status_code, error["code"]) == (400, code), error
     assert error["param"].startswith(param) and error["message"]
     assert model.calls == []
+
+
+def test_a_client_of_plain_prompts_hears_what_to_change(serve: Serve) -> None:
+    live, _ = server(serve, ["unused"])
+    got = live.http.post("/v1/completions", json={"model": "scripted", "prompt": [1, 2]})
+    assert got.status_code == 404 and "ChatOpenAI" in got.json()["error"]["message"]
+
+
+def test_unknown_fields_are_all_named_in_one_error(serve: Serve) -> None:
+    live, _ = server(serve, ["unused"])
+    turn = {"role": "user", "content": "x", "colour": "red"}
+    got = live.http.post("/v1/chat/completions", json={"model": "scripted", "messages": [turn], "a": 1, "b": None})
+    error = got.json()["error"]
+    assert (got.status_code, error["code"], error["param"]) == (400, "unknown_field", "messages.0.colour")
+    assert error["message"] == "unknown fields: messages.0.colour, a, b"
+    many = {f"field{n}": n for n in range(99)}
+    told = live.http.post("/v1/chat/completions", json={"model": "scripted", "messages": HELLO, **many}).json()
+    assert told["error"]["message"].endswith("field29 and 69 more")
+
+
+def ask(live: Any, **more: Any) -> Any:
+    got = live.http.post("/v1/chat/completions", json={"model": "scripted", "messages": HELLO, **more})
+    assert got.status_code == 200, got.text
+    return got
+
+
+def test_what_clients_send_by_themselves_is_answered_and_what_of_it_did_nothing_is_named(serve: Serve) -> None:
+    live, _ = server(serve, lambda messages, spec: "Fine.")
+    page = {
+        "cache_prompt": True, "reasoning_format": "auto", "samplers": ["top_k"], "dynatemp_range": 0, "xtc_threshold": 0.1,
+        "max_tokens": -1, "top_k": 40, "repeat_last_n": 64, "repeat_penalty": 1.0, "dry_allowed_length": 2,
+        "timings_per_token": False, "typ_p": 1, "frequency_penalty": 0, "presence_penalty": 0,
+    }  # fmt: skip
+    got = ask(live, **page, keep_alive="5m", think=False, chat_template_kwargs={"enable_thinking": False, "a": 1})
+    assert set(got.headers["x-kithnet-ignored"].split(", ")) == {
+        "cache_prompt", "reasoning_format", "samplers", "dynatemp_range", "xtc_threshold", "repeat_last_n",
+        "dry_allowed_length", "timings_per_token", "typ_p", "keep_alive", "chat_template_kwargs.a",
+    }  # fmt: skip
+    streamed = ask(live, stream=True, repeat_penalty=1.1, options={"num_ctx": 4096, "top_k": 3, "x\r\ny": 1})
+    assert streamed.headers["x-kithnet-ignored"] == "repeat_penalty, options.num_ctx, options.?"
+    assert "x-kithnet-ignored" not in ask(live, top_k=0, options={"seed": 4}, chat_template_kwargs={}).headers
+
+
+def test_the_options_of_ollama_hold_where_the_request_says_nothing(serve: Serve) -> None:
+    live, model = server(serve, lambda messages, spec: "one two three")
+    options = {
+        "temperature": 0.5, "top_k": 7, "top_p": 0.9, "min_p": 0.2, "seed": 3, "num_predict": 2, "stop": ["x"],
+    }  # fmt: skip
+    ask(live, options=options)
+    spec = model.calls[-1][1]
+    assert (spec.temperature, spec.top_k, spec.top_p, spec.min_p, spec.seed) == (0.5, 7, 0.9, 0.2, 3)
+    assert (spec.max_tokens, spec.stop, spec.reasoning_tokens) == (2, ("x",), None)
+    ask(live, options=options, temperature=0, max_completion_tokens=1, chat_template_kwargs={"enable_thinking": False})
+    spec = model.calls[-1][1]
+    assert (spec.temperature, spec.max_tokens, spec.top_k, spec.reasoning_tokens) == (0, 1, 7, 0)
+    ask(live, options={"num_predict": -1}, top_k=-1, think=False)
+    assert model.calls[-1][1].reasoning_tokens == 0
+    assert (model.calls[-1][1].max_tokens, model.calls[-1][1].top_k) == (ServeConfig().max_tokens, 0)
 
 
 def test_fields_that_change_nothing_here_are_accepted(serve: Serve) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import re
 import socket
 import threading
 import time
@@ -162,7 +163,7 @@ def test_with_a_token_only_health_is_open(serve: Serve) -> None:
     with httpx2.Client(base_url=live.url, trust_env=False) as stranger:
         assert stranger.get("/health").status_code == 200
         for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic s3cret"}):
-            for path in ("/v1/models", "/metrics", "/openapi.json", "/nothing"):
+            for path in ("/v1/models", "/metrics", "/openapi.json", "/docs", "/nothing"):
                 got = stranger.get(path, headers=headers)
                 assert (got.status_code, got.json()["error"]["code"]) == (401, "invalid_api_key"), path
                 assert got.headers["www-authenticate"] == "Bearer"
@@ -171,6 +172,23 @@ def test_with_a_token_only_health_is_open(serve: Serve) -> None:
         assert stranger.get("/v1/models", headers=named).status_code == 200
     described = live.http.get("/openapi.json").json()
     assert described["security"] == [{"token": []}]
+
+
+def test_the_docs_are_a_page_of_every_route_and_body_that_loads_nothing(serve: Serve) -> None:
+    live = serve(["Hi."], token="s3cret")
+    got = live.http.get("/docs")
+    assert (got.status_code, got.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    described = live.http.get("/openapi.json").json()
+    for path in described["paths"]:
+        assert f"<code>{path}</code>" in got.text
+    for name, body in described["components"]["schemas"].items():
+        assert f'<h3 id="{name}">' in got.text
+        assert all(f"<code>{field}</code>" in got.text for field in body.get("properties", {}))
+    assert "Bearer TOKEN" in got.text and "Bearer TOKEN" not in serve(["Hi."]).http.get("/docs").text
+    for loads in ("<script", "src=", "<link", "http://", "https://", "@import", "url("):
+        assert loads not in got.text, loads
+    anchors = set(re.findall(r'href="#(\w+)"', got.text))
+    assert anchors and all(f'id="{anchor}"' in got.text for anchor in anchors)
 
 
 def test_without_a_token_only_loopback_names_are_served(serve: Serve) -> None:
@@ -238,6 +256,14 @@ def test_texts_are_embedded_as_numbers_or_packed(serve: Serve) -> None:
         assert (bad.status_code, bad.json()["error"]["param"]) == (400, param), more
     with pytest.raises(openai.NotFoundError):
         live.client.embeddings.create(model="other", input="x")
+
+
+@pytest.mark.parametrize("tokens", [[1, 2, 3], [[1, 2], [3]]])
+def test_token_ids_are_refused_with_the_setting_that_sends_texts(serve: Serve, tokens: Any) -> None:
+    live = serve(Services({}, Embedder()))
+    with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length=False") as raised:
+        live.client.embeddings.create(model="lengths", input=tokens)
+    assert (raised.value.code, raised.value.param) == ("unsupported", "input")
 
 
 def test_health_tells_that_a_model_is_gone_until_it_answers_again(serve: Serve) -> None:
