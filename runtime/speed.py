@@ -10,11 +10,11 @@ from pathlib import Path
 
 from kithnet.runtime.errors import StorageError
 
-_LARGEST = 256 << 20  # several times what caches hold, of most machines
+_LARGEST = 128 << 20  # several times what the caches of most machines hold; filling it takes the most time
 _SMALLEST = 8 << 20
 _SPAN = 1 << 20
 _SPANS = 32
-_PASSES = 8
+_PASSES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class DiskSpeed:
     of: str
 
 
-def memory_speed(free: int, seconds: float = 0.4) -> float:
-    """Bytes a second that all cores together read from memory: the best of a few passes over one large array.
+def memory_speed(free: int, seconds: float = 0.3) -> float:
+    """Bytes a second that all cores together read from memory: the best of some passes over one large array.
 
     free: bytes of free memory; at most an eighth of it is taken. Other programs slow this down as they would a model.
     """
