@@ -87,6 +87,7 @@ def examine(question: Question) -> list[Check]:
             *quick[2:],
             *models,
             *endpoint,
+            *([] if question.url else [_best(question.home)]),
         ]
 
 
@@ -277,6 +278,15 @@ def _thrashing(model: Path) -> list[Check]:
     if outlook.fit.verdict == "fits":
         return []
     return [Check("model memory", False, False, fitting.line(outlook), fitting.mend(outlook))]
+
+
+def _best(home: Path) -> Check:
+    """The best model of the table for this machine; the disk is only measured where a model is there to be read."""
+    from kithnet.app import recommending
+
+    offers = recommending.recommend(recommending.look(home / "models", write=False))
+    detail = recommending.in_short(offers[0]) if offers else "none of kith model recommend fits into the free memory"
+    return Check("best model", True, False, detail)
 
 
 def _model(registry: "Registry", name: str, deep: bool) -> Check:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock
 
+from kithnet.runtime.catalogue import find
 from kithnet.runtime.errors import InputError, ModelFileError, UnknownModel
 from kithnet.runtime.files import OnProgress, need_space, put_in_place, sha256_of, storing
 from kithnet.runtime.known import KNOWN, KnownModel
@@ -89,12 +90,19 @@ class Registry:
     def defaults(self) -> tuple[str, ...]:
         return tuple(self._known)
 
+    def full_name(self, name: str) -> str:
+        """The `hf:` name that a short name of the catalogue stands for, unless a model here has that name; else `name`."""
+        listed = find(name)
+        here = listed is None or name in self._known or self._path(name).exists()
+        return name if listed is None or here else listed.reference()
+
     def resolve(self, name: str) -> Path:
-        """The model file of a known or registered name, an `hf:` name already fetched, or a path.
+        """The model file of a known, registered or short name, an `hf:` name already fetched, or a path.
 
         Quick: it looks at the size and the first bytes only. Raises UnknownModel when there is no such file
         here, ModelFileError when it is not the file it should be.
         """
+        name = self.full_name(name)
         return self._checked(name, self._path(name))
 
     def fetch(self, name: str, progress: OnProgress | None = None, *, force: bool = False) -> Path:
@@ -103,6 +111,7 @@ class Registry:
         Raises UnknownModel, ModelUnavailable, ModelFileError, StorageError, SetupError; whatever happens, a
         model is either wholly here or not at all, and the next call continues.
         """
+        name = self.full_name(name)
         if name not in self._known and not name.startswith("hf:"):
             return self._register(name)
         path = self._path(name)
@@ -124,6 +133,7 @@ class Registry:
 
     def show(self, name: str, progress: OnProgress | None = None) -> ModelDetail:
         """Everything the file says of itself. Raises UnknownModel, ModelFileError."""
+        name = self.full_name(name)
         path = self.resolve(name)
         card = read_card(path, self._again(name))
         note = self._trusted(path)
@@ -132,6 +142,7 @@ class Registry:
 
     def verify(self, name: str, progress: OnProgress | None = None) -> str:
         """Read the whole file again and compare its sha256 with the pinned or recorded one; returns it."""
+        name = self.full_name(name)
         path = self.resolve(name)
         digest = sha256_of(path, progress)
         note = _read_note(path)

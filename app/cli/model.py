@@ -49,8 +49,9 @@ def fetch(
 ) -> None:
     """Fetch models once, check them, and keep them for use with the network off.
 
-    NAME is a default's name, hf:OWNER/REPOSITORY/FILE.gguf, or the path of a GGUF file (then known by the
-    file's name). Interrupted, it continues when the same command is given again.
+    NAME is a default's name, a short name of kith model recommend, hf:OWNER/REPOSITORY/FILE.gguf, or the path of a GGUF
+    file (then known by the file's name). Only the defaults' sha256 is known beforehand; that of a hub's file is pinned
+    when it is first fetched. Interrupted, it continues when the same command is given again.
 
     Example: kith model fetch smollm2-135m
     """
@@ -61,9 +62,32 @@ def fetch(
             path = registry.fetch(name, in_megabytes(tell), force=force)
         fetched.append({"name": name, "path": str(path), "bytes": path.stat().st_size})
         if not as_json:
-            output.note(f"{name} is ready")
+            output.note(f"{name} is ready{_pinned(name, registry)}")
     text = "\n".join(str(row["path"]) for row in fetched)
     output.show({"models": fetched}, text, as_json)
+
+
+@app.command("recommend")
+def recommend(
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="Plan for this much instead of what is free, as 8GB.")
+    ] = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Recommend models for this machine: what fits into memory, or with experts read by need, and how fast at most.
+
+    Measures how fast memory and disk are read (two seconds at most); writes nothing that stays.
+
+    Example: kith model recommend --memory 8GB
+    """
+    from kithnet.app import recommending
+    from kithnet.app.home import models_folder
+    from kithnet.runtime.sizes import parse_size
+
+    wanted = 0 if memory is None else parse_size(memory)
+    machine = recommending.look(models_folder(os.environ), wanted)
+    offers = recommending.recommend(machine)
+    output.show(recommending.contract(machine, offers), recommending.as_text(machine, offers), as_json)
 
 
 @app.command("show")
@@ -193,6 +217,11 @@ def check(
             whole=whole,
         )  # fmt: skip
     output.show(minds.contract(found, loaded.model, file), minds.as_text(found, loaded.model), as_json)
+
+
+def _pinned(name: str, registry: "Registry") -> str:
+    full = registry.full_name(name)
+    return f"; the sha256 it came with is pinned from now on ({full})" if full.startswith("hf:") else ""
 
 
 def in_megabytes(tell: output.Progress) -> "OnProgress":

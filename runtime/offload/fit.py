@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -84,19 +85,27 @@ def disk_speed(store: ExpertStore, readers: int = 3) -> float:
     """Bytes a second that the loader gets from a store: measured, on up to 64 MB of it. Raises StorageError."""
     records = store.records
     records = records[:: max(len(records) * records[0].nbytes // _PROBE, 1)]
-    largest = max(record.nbytes for record in records)
-    arena = Arena([largest], len(records), largest * len(records))
-    loader = Loader(store.path, readers)
+    return read_speed(store.path, [(record.offset, record.nbytes) for record in records], readers)[0]
+
+
+def read_speed(path: Path, spans: Sequence[tuple[int, int]], readers: int = 3) -> tuple[float, bool]:
+    """(bytes a second that the loader gets from a file, whether past the page cache). spans: (offset, bytes) to read.
+
+    Raises StorageError.
+    """
+    largest = max(nbytes for _, nbytes in spans)
+    loader = Loader(path, readers)
+    arena = Arena([largest], len(spans), largest * len(spans))
     try:
         loads = [
-            Load(arena.take(0, i), record.offset, record.nbytes, Urgency.DEMAND, str(record))
-            for i, record in enumerate(records)
+            Load(arena.take(0, i), offset, nbytes, Urgency.DEMAND, f"{path} at {offset:,}")
+            for i, (offset, nbytes) in enumerate(spans)
         ]
         started = time.perf_counter()
         for load in loads:
             loader.submit(load)
         loader.wait(loads)
-        return sum(load.nbytes for load in loads) / max(time.perf_counter() - started, 1e-6)
+        return sum(load.nbytes for load in loads) / max(time.perf_counter() - started, 1e-6), loader.direct
     finally:
         loader.close()
         arena.close()

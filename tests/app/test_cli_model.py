@@ -20,7 +20,7 @@ class Hub(BaseHTTPRequestHandler):
     body = b""
 
     def do_GET(self) -> None:
-        found = self.path.endswith("/tiny.gguf")
+        found = self.path.endswith(("/tiny.gguf", "/Qwen3-0.6B-GGUF/resolve/main/Qwen3-0.6B-Q4_K_M.gguf"))
         self.send_response(200 if found else 404)
         self.send_header("Content-Length", str(len(self.body) if found else 0))
         self.end_headers()
@@ -95,6 +95,27 @@ def test_a_model_of_a_hub_is_fetched_listed_and_shown(home: Path, capsys: pytest
     assert (shown["kv_bytes_per_token"], len(shown["sha256"])) == (2 * 4 * 16 * 2, 64)
 
 
+def test_a_short_name_of_the_table_stands_for_its_file_on_the_hub(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["model", "fetch", "qwen3-0.6b"]) == 0
+    said = capsys.readouterr()
+    path = home / "models/hf/unsloth/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q4_K_M.gguf"
+    assert said.out.strip() == str(path)
+    assert "qwen3-0.6b is ready; the sha256 it came with is pinned from now on (hf:unsloth/" in said.err
+    status, shown = kith(capsys, "model", "show", "qwen3-0.6b")
+    assert (status, shown["path"]) == (0, str(path))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert kith(capsys, "model", "fetch", "qwen3-0.6b")[0] == 0, "what was changed since is fetched anew"
+    assert kith(capsys, "model", "show", "qwen3-0.6b")[1]["sha256"] == shown["sha256"]
+
+
+def test_a_model_here_comes_before_a_short_name(tiny: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    named = tiny.rename(tiny.with_name("qwen3-0.6b.gguf"))
+    assert kith(capsys, "model", "fetch", str(named))[0] == 0
+    assert kith(capsys, "model", "show", "qwen3-0.6b")[1]["title"] == "Tiny"
+
+
 def test_text_for_a_person_names_the_essentials(tiny: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "fetch", str(tiny)]) == 0
     assert main(["model", "show", "tiny"]) == 0
@@ -143,7 +164,9 @@ def test_an_unwritable_home_is_exit_status_1(home: Path, capsys: pytest.CaptureF
     assert "KITHNET_HOME" in said["error"]["hint"]
 
 
-@pytest.mark.parametrize("command", [["model", "list"], ["model", "fetch"], ["model", "show"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [["model", "list"], ["model", "fetch"], ["model", "show"], ["model", "recommend"], ["doctor"]]
+)
 def test_help_holds_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--help"]) == 0
     assert f"Example: kith {' '.join(command)}" in capsys.readouterr().out

@@ -168,6 +168,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, chat_model_path: Path) -> 
         "kith model check": desk.data("model check smollm2-135m"),
         "kith model list": desk.data("model list"),
         "kith model fetch": desk.data("model fetch smollm2-135m"),
+        "kith model recommend": desk.data("model recommend --memory 8GB"),
         "kith model show": desk.data("model show smollm2-135m"),
         "kith model kv": desk.data("model kv smollm2-135m --ctx 64 --windows 1 --pair q8_0 --dry-run"),
         **mixed(desk),
