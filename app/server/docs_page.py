@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from kithnet.app.server.failures import responses
 
-PAGES = Path(__file__).parent / "pages"
+PAGES = Path(__file__).parents[1] / "templates"
 ALONE = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 """The page may load nothing."""
 BOUNDS = {"minimum": "at least", "ge": "at least", "maximum": "at most", "le": "at most", "lt": "below"}

@@ -73,9 +73,7 @@ def test_who_is_consulted_tells_what_the_two_do_not_know(bench: Any, shed: Store
     assert "under the blue pot" in talk.state["result"]["answer"]
 
 
-def test_who_came_near_asks_nobody_else(
-    bench: Any, shed: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_came_near_asks_nobody_else(bench: Any, shed: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finding, "FAR", -10.0)
     talk = bench.talk(shed, SHED, ("ana", "ben"), sure=0.5)
     assert talk.state["consulted"] == [] and not talk.state["result"]["known"]
