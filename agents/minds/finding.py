@@ -27,6 +27,9 @@ QUOTATION = '“”"'
 FAR = 0.5
 """Merit from which on somebody came near alone, and does not ask others: who has heard much of a matter and cannot tell is rarely
 helped by who has heard less of it. It is nobody else's to know: that somebody came near would give away what is not told."""
+FAR_ASKING = -0.5
+"""The same for the one whose task it is: who asks is not supposed to know, and is near to nothing where others can tell (below
+-0.5 in 16 of 24 tasks of a generated world, in 4 of 28 questions over ten seasons, where no third person was right)."""
 BEYOND = 2.0
 """How far the merit of what a third person tells must be above what the one found who asks: of many who are asked, somebody always
 seems to know. Of what the one who asks has found by itself it must be this much above 0: a small memory is soon sure, since it

@@ -258,7 +258,8 @@ class _Work:
         """The contacts worth asking, best first; or why there are none."""
         question, view = rationale.question, self.view
         came = [view.near.get(question), self.near.get(question) if view.top else None]
-        if any(near is not None and near >= finding.FAR for near in came):
+        far = finding.FAR_ASKING if view.top and view.role == "instructor" else finding.FAR
+        if any(near is not None and near >= far for near in came):
             return (), "what is remembered is near it, and does not tell"
         ranked = await asyncio.to_thread(consult.rank, self.agent, question, self._visited(question))
         if rationale.held:
