@@ -281,7 +281,7 @@ def exported(desk: Desk, subject: str) -> str:
 
 
 @pytest.mark.model
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_the_json_contract_is_as_documented(printed: dict[str, Any]) -> None:
     documented = {block.title: json.loads(block.body) for block in blocks(DOCS / "json.md") if block.kind == "json"}
     assert documented.keys() == printed.keys()
@@ -388,7 +388,7 @@ def test_every_kind_of_event_is_documented_and_shown_in_words() -> None:
 
 
 @pytest.mark.model
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_events_have_the_fields_that_are_documented(printed: dict[str, Any]) -> None:
     documented = {
         name: set(re.findall(r"`(\w+)`", cells[1]))
