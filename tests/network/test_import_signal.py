@@ -119,7 +119,7 @@ ODD = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
-    st.floats(),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=9),
     st.just("\ud800\0"),
     st.just([]),
