@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import select
 
 from kithnet.app.world_names import is_world, world_folder
-from kithnet.app.worlds import UNFINISHED, _making, _publish, _remove, _sweep, open_world
+from kithnet.app.worlds import UNFINISHED, making, open_world, publish, remove_folder, sweep
 from kithnet.memory import adding, schema
 from kithnet.memory.exports import Added
 from kithnet.memory.store import Store
@@ -132,8 +132,8 @@ def add(
     report = Report(name, dry)
     found = [one for path in paths for one in formats.exports(path)]
     place = world_folder(folder, name)
-    with _making(folder, name):
-        _sweep(folder, name)
+    with making(folder, name):
+        sweep(folder, name)
         if is_world(place):
             with open_world(folder, name) as store:
                 _add_all(store, found, wanted, report, tell)
@@ -147,10 +147,10 @@ def add(
                 with Store.create(fresh / "kith.db", {"format": "chats", "file": found[0].name}, address) as store:
                     _add_all(store, found, wanted, report, tell)
                 if not dry:
-                    _publish(fresh, place)
+                    publish(fresh, place)
             finally:
                 if fresh.exists():
-                    _remove(fresh)
+                    remove_folder(fresh)
     return replace(report, seconds=time.monotonic() - started)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from kithnet.app import erasure
 from kithnet.app.runs import all_runs
 from kithnet.app.world_names import ERASING, is_world, world_folder, worlds
-from kithnet.app.worlds import ASIDE, UNFINISHED, _making, _sweep
+from kithnet.app.worlds import ASIDE, UNFINISHED, making, sweep
 from kithnet.memory import database as databases
 from kithnet.memory import generations
 from kithnet.memory.postgres import URL_FILE, address, address_beside
@@ -51,7 +51,7 @@ def rename_world(folder: Path, old: str, new: str) -> None:
     place, target = world_folder(folder, old), world_folder(folder, new)
     with ExitStack() as stack:
         for name in sorted({old, new}):
-            stack.enter_context(_making(folder, name))
+            stack.enter_context(making(folder, name))
             _tidy(folder, name)
         _need(folder, old)
         if target.exists() or target.is_symlink():
@@ -68,7 +68,7 @@ def foresee(folder: Path, name: str) -> Contents:
     Raises UnknownWorld, WorldBusy, StorageError when a server that keeps a part of it is out of reach.
     """
     place = world_folder(folder, name)
-    with _making(folder, name):
+    with making(folder, name):
         left = _left(folder, UNFINISHED, name)
         for one in left:
             _vanish(one)
@@ -88,7 +88,7 @@ def delete_world(folder: Path, name: str) -> None:
     Raises UnknownWorld, WorldBusy while another process is at work on it, StorageError.
     """
     place = world_folder(folder, name)
-    with _making(folder, name):
+    with making(folder, name):
         _need(folder, name)
         aside = folder / f"{UNFINISHED}{name}.{uuid.uuid4().hex[:SUFFIX]}"
         with _idle(place, aside):
@@ -116,7 +116,7 @@ def _left(folder: Path, beginning: str, name: str) -> list[Path]:
 
 def _tidy(folder: Path, name: str) -> None:
     if _left(folder, UNFINISHED, name) or _left(folder, ASIDE, name):
-        _sweep(folder, name)
+        sweep(folder, name)
 
 
 @contextmanager

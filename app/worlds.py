@@ -114,8 +114,8 @@ def create_world(
     """
     started = time.monotonic()
     place = world_folder(folder, name)
-    with _making(folder, name):
-        _sweep(folder, name)
+    with making(folder, name):
+        sweep(folder, name)
         free_name(folder, name, replace)
         suffix = uuid.uuid4().hex[:8]
         fresh = folder / f"{UNFINISHED}{name}.{suffix}"
@@ -123,9 +123,9 @@ def create_world(
         try:
             with Store.create(fresh / "kith.db", world.source, address) as store:
                 stored = store.ingest(world.people, world.ties, world.messages, world.tasks, world.dropped, progress)
-            _publish(fresh, place)
+            publish(fresh, place)
         except BaseException:
-            _remove(fresh)
+            remove_folder(fresh)
             raise
     shape = statistics(graph_of(world.people, world.ties, message_counts(world.messages)))
     return WorldReport(
@@ -219,7 +219,7 @@ def stored_graph(store: Store) -> nx.Graph:
 
 
 @contextmanager
-def _making(folder: Path, name: str) -> Iterator[None]:
+def making(folder: Path, name: str) -> Iterator[None]:
     """One process makes a world of this name; the lock goes with the process, however it ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -237,7 +237,7 @@ def _making(folder: Path, name: str) -> Iterator[None]:
         lock.release()
 
 
-def _sweep(folder: Path, name: str) -> None:
+def sweep(folder: Path, name: str) -> None:
     """Tidy up after attempts at this world that were killed; called under its lock, so nobody is at work on them.
 
     An older world that had stepped aside for one that never came goes back to its place.
@@ -245,24 +245,24 @@ def _sweep(folder: Path, name: str) -> None:
     digits = "[0-9a-f]" * 8  # not `.old-NAME.lock`, the lock of a world that is called `old-NAME`
     for left in sorted(folder.glob(f"{ASIDE}{name}.{digits}")):
         if (folder / name).exists():
-            _remove(left)
+            remove_folder(left)
         else:
             left.rename(folder / name)
     for left in sorted(folder.glob(f"{UNFINISHED}{name}.{digits}")):
-        _remove(left)
+        remove_folder(left)
 
 
-def _publish(fresh: Path, place: Path) -> None:
+def publish(fresh: Path, place: Path) -> None:
     """Put a finished folder in its place. An older one steps aside first and is removed last."""
     aside = place.with_name(f"{ASIDE}{place.name}.{uuid.uuid4().hex[:8]}")
     if place.exists():
         place.rename(aside)
     fresh.rename(place)
     if aside.exists():
-        _remove(aside)
+        remove_folder(aside)
 
 
-def _remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Delete a world's folder, and first what it keeps in PostgreSQL; without its server it stays, for another time."""
     try:
         databases.remove(folder / "kith.db")

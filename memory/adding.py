@@ -21,7 +21,7 @@ from kithnet.memory.erase import forget_texts
 from kithnet.memory.exports import Added, ChatLike, Export, LineLike
 from kithnet.memory.joining import Cast, alike, folded
 from kithnet.memory.membership import Audiences, Members, retold
-from kithnet.memory.recognising import Recognised, same_numbers, same_talk
+from kithnet.memory.recognising import Recognised, minute, same_numbers, same_talk
 from kithnet.memory.withdrawing import reworded, withdraw
 
 BATCH = 5_000
@@ -197,7 +197,7 @@ class _Adding:
             self._seqs[row.id] = row.seq
             if row.source_id:
                 talk.known[row.source_id] = row.id
-            same = (row.sender, _minute(row.at), row.text)
+            same = (row.sender, minute(row.at), row.text)
             talk.left[same] += 1
             talk.same.setdefault(same, []).append(row.id)
 
@@ -246,7 +246,7 @@ class _Adding:
 
     def _said(self, talk: Talk, line: LineLike, sender: int, text: int) -> int | None:
         """The message that the line is, known by who said it when, where numbers do not tell."""
-        same = (sender, _minute(line.at), text)
+        same = (sender, minute(line.at), text)
         if (line.source_id and talk.recognised is None) or talk.left[same] <= 0:
             return None
         talk.left[same] -= 1
@@ -271,12 +271,12 @@ class _Adding:
 
     def _wait(self, talk: Talk, at: datetime | None, number: int) -> None:
         """Remember what comes before whatever of the same minute is known next."""
-        if _minute(at) != talk.minute:
-            talk.minute, talk.waiting = _minute(at), []
+        if minute(at) != talk.minute:
+            talk.minute, talk.waiting = minute(at), []
         talk.waiting.append(number)
 
     def _anchor(self, talk: Talk, at: datetime | None, there: int) -> None:
-        if _minute(at) == talk.minute and talk.waiting and there in self._seqs:
+        if minute(at) == talk.minute and talk.waiting and there in self._seqs:
             for place, number in enumerate(talk.waiting):
                 self._anchors[number] = self._seqs[there] - 0.5 + place / (2 * len(talk.waiting) + 2)
         talk.minute, talk.waiting = None, []
@@ -402,10 +402,6 @@ class _Texts:
 def _all(cursor: Any) -> Iterator[tuple[Any, ...]]:
     while rows := cursor.fetchmany(BATCH):
         yield from rows
-
-
-def _minute(at: datetime | None) -> datetime | None:
-    return at.replace(second=0, microsecond=0) if at else None
 
 
 def conversations(connection: Connection) -> dict[str, dict[str, Any]]:

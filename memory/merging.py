@@ -228,8 +228,3 @@ def _move_ties(connection: Connection, gone: int, kept: int) -> tuple[list[dict[
             connection.execute(insert(schema.tie).values(a=pair[0], b=pair[1], kind=row["kind"]))
             made.append(pair)
     return old, made
-
-
-def owner(connection: Connection) -> str | None:
-    """The id of the person whose devices exports came from."""
-    return connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == ME))

@@ -41,17 +41,17 @@ def same_talk(
     fitting = [row.source == source, row.key < below, row.kind != "mail"]
     fitting += [row.key == only] if only is not None else []
     told = select(func.min(message.at), func.max(message.at)).join(schema.conversation, row.key == message.conversation)
-    since, until = map(_minute, connection.execute(told.where(*fitting)).one())
+    since, until = map(minute, connection.execute(told.where(*fitting)).one())
     if since is None or until is None:
         return None
-    some = _some(line for line in lines if len(line.text) >= TELLING and since <= (_minute(line.at) or NEVER) <= until)
+    some = _some(line for line in lines if len(line.text) >= TELLING and since <= (minute(line.at) or NEVER) <= until)
     found = _found(connection, some, fitting)
     best = max(found, key=lambda key: len(found[key]), default=None)
     if best is None or len(found[best]) < LEAST:
         return None
     spoken = select(func.min(message.at), func.max(message.at)).where(message.conversation == best)
-    first, last = map(_minute, connection.execute(spoken).one())
-    within = Counter(line.sender for line in some if first <= _minute(line.at) <= last)  # type: ignore[operator]
+    first, last = map(minute, connection.execute(spoken).one())
+    within = Counter(line.sender for line in some if first <= minute(line.at) <= last)  # type: ignore[operator]
     if len(found[best]) < SHARE * within.total():
         return None
     votes: defaultdict[str, Counter[int]] = defaultdict(Counter)
@@ -100,7 +100,7 @@ def _found(
     for start in range(0, len(digests), 500):
         for there in connection.execute(query.where(said.digest.in_(digests[start : start + 500]))):
             for line in wanted[bytes(there.digest)]:
-                if _minute(line.at) == _minute(there.at):
+                if minute(line.at) == minute(there.at):
                     found[there.conversation].append((line, there.sender))
                     break
     return found
@@ -120,5 +120,6 @@ def same_numbers(connection: Connection, source: str, lines: Iterator[LineLike])
     return found.most_common(1)[0][0] if found else None
 
 
-def _minute(at: datetime | None) -> datetime | None:
+def minute(at: datetime | None) -> datetime | None:
+    """The minute of a time: one device writes seconds, another does not."""
     return at.replace(second=0, microsecond=0) if at else None
